@@ -1,0 +1,70 @@
+//! Input from the network, made fit for a log.
+
+use std::fmt;
+
+/// What of one value is shown at most, in bytes: a name of 60 kB must not fill a log.
+const MAX_SHOWN: usize = 100;
+
+/// Bytes that show as printable ASCII on one line: see [`escape`].
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(&'a [u8]);
+
+/// Shows `bytes` so that they can neither forge a log line nor steer a terminal.
+///
+/// Printable ASCII stays as it is, but the backslash; everything else becomes
+/// `\n`, `\t`, `\r` or `\xNN`. After 100 bytes comes `...`.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> Escaped<'_> {
+    Escaped(bytes)
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0.iter().take(MAX_SHOWN) {
+            match byte {
+                // std escapes quotes as well, but a log is no string literal.
+                b'\'' | b'"' => write!(f, "{}", char::from(byte))?,
+                _ => write!(f, "{}", std::ascii::escape_default(byte))?,
+            }
+        }
+        if self.0.len() > MAX_SHOWN {
+            f.write_str("...")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_plain_name_shows_as_it_is() {
+        assert_eq!(
+            escape(b"webapp-3-1f2e's \"x\"").to_string(),
+            "webapp-3-1f2e's \"x\""
+        );
+    }
+
+    #[test]
+    fn line_feeds_and_terminal_controls_are_spelled_out() {
+        assert_eq!(
+            escape(b"a\nb\t\x1b[31m\\\xff").to_string(),
+            r"a\nb\t\x1b[31m\\\xff"
+        );
+    }
+
+    #[test]
+    fn a_huge_value_is_cut() {
+        assert_eq!(escape(&vec![b'a'; 60_000]).to_string().len(), 103);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_shows_on_one_printable_line(bytes: Vec<u8>) {
+            let shown = escape(&bytes).to_string();
+            prop_assert!(shown.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        }
+    }
+}

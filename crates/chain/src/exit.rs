@@ -1,0 +1,187 @@
+//! Exit codes, and the one place that prints a result and ends a program.
+
+use std::ffi::OsString;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+/// Used wrongly, or it can never work (the number that s6 and execline use).
+const MISUSE: u8 = 100;
+/// The system failed, or it may work later (the number that s6 and execline use).
+const FAILED: u8 = 111;
+
+/// How a program ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, something changed.
+    Changed,
+    /// 1: nothing to do, or the answer is no.
+    Unchanged,
+    /// The code of a program that ran on our behalf.
+    Code(u8),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Changed => Self::SUCCESS,
+            Exit::Unchanged => Self::from(1),
+            Exit::Code(code) => Self::from(code),
+        }
+    }
+}
+
+/// Parses the arguments, runs the program, prints what went wrong as
+/// `program: what: why` and gives the exit code: that of [`Exit`], 100 for what
+/// was used wrongly ([`misuse`]), 111 for every other failure.
+pub fn main<A: clap::Parser>(
+    program: &str,
+    run: impl FnOnce(A) -> anyhow::Result<Exit>,
+) -> ExitCode {
+    match from_arguments(std::env::args_os(), run) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say(program, format_args!("{error:#}"));
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn from_arguments<A: clap::Parser>(
+    arguments: impl Iterator<Item = OsString>,
+    run: impl FnOnce(A) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    match A::try_parse_from(arguments) {
+        Ok(arguments) => run(arguments),
+        Err(error) if error.use_stderr() => Err(misuse(complaint(&error))),
+        Err(page) => {
+            print(&page.to_string())?;
+            Ok(Exit::Changed)
+        }
+    }
+}
+
+/// clap's own text, without its prefix, since ours stands before it.
+fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.trim_end();
+    text.strip_prefix("error: ").unwrap_or(text).to_string()
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.chain().any(<dyn std::error::Error>::is::<Misuse>) {
+        MISUSE
+    } else {
+        FAILED
+    }
+}
+
+#[derive(Debug)]
+struct Misuse(String);
+
+impl Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// An error that ends the program with 100: it was used wrongly, or it can never work.
+pub fn misuse(message: impl Display) -> anyhow::Error {
+    anyhow::Error::new(Misuse(message.to_string()))
+}
+
+/// The same error with the same text, ending the program with 100 instead of 111.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it is for map_err")]
+pub fn into_misuse(error: anyhow::Error) -> anyhow::Error {
+    misuse(format_args!("{error:#}"))
+}
+
+/// Writes one line, `program: message`, to stderr. Where stderr is closed or
+/// full nothing can be told, so nothing is.
+pub fn say(program: &str, message: impl Display) {
+    let line = format!("{program}: {message}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Writes `text` to stdout. A reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("write to stdout")
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    #[command(version)]
+    struct Page {
+        #[arg(long)]
+        nodes: Option<String>,
+    }
+
+    fn run_with(arguments: &[&str]) -> anyhow::Result<Exit> {
+        let arguments = arguments.iter().map(OsString::from);
+        from_arguments(arguments, |page: Page| match page.nodes {
+            Some(_) => Ok(Exit::Changed),
+            None => Ok(Exit::Unchanged),
+        })
+    }
+
+    #[test]
+    fn the_program_decides_between_done_and_nothing_to_do() {
+        assert_eq!(run_with(&["p", "--nodes", "x"]).unwrap(), Exit::Changed);
+        assert_eq!(run_with(&["p"]).unwrap(), Exit::Unchanged);
+    }
+
+    #[test]
+    fn an_unknown_option_is_misuse_and_named_without_claps_prefix() {
+        let error = run_with(&["p", "--node", "x"]).unwrap_err();
+        assert_eq!(code_of(&error), 100);
+        assert!(
+            error
+                .to_string()
+                .starts_with("unexpected argument '--node'"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn asking_for_the_version_is_done_without_running_the_program() {
+        assert_eq!(run_with(&["p", "--version"]).unwrap(), Exit::Changed);
+    }
+
+    #[test]
+    fn context_does_not_hide_misuse() {
+        let error = misuse("a weight is 0 to 256").context("read /nodes/s1");
+        assert_eq!(code_of(&error), 100);
+        assert_eq!(format!("{error:#}"), "read /nodes/s1: a weight is 0 to 256");
+    }
+
+    #[test]
+    fn every_other_error_may_work_later() {
+        assert_eq!(code_of(&anyhow::anyhow!("no space left on device")), 111);
+    }
+
+    #[test]
+    fn an_error_becomes_misuse_with_its_whole_text() {
+        let error = into_misuse(anyhow::anyhow!("why").context("what"));
+        assert_eq!(
+            (code_of(&error), error.to_string()),
+            (100, "what: why".to_string())
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Locks between our programs: `flock` on a file beside what is locked. The
+//! kernel gives them back when their holder ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// Takes the lock, waiting for as long as another run holds it.
+///
+/// The lock is held until the file is dropped.
+pub fn lock(path: &Path) -> anyhow::Result<File> {
+    let file = open(path)?;
+    file.lock()
+        .with_context(|| format!("lock {}", path.display()))?;
+    Ok(file)
+}
+
+/// Takes the lock if nobody holds it.
+pub fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("lock {}", path.display()))
+        }
+    }
+}
+
+/// Where the lock of `path` is: `.NAME.lock` beside it.
+#[must_use]
+pub fn lock_beside(path: &Path) -> PathBuf {
+    crate::replace::beside(path, "lock")
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("open the lock {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_is_not_had_until_its_holder_lets_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = lock_beside(&directory.path().join("haproxy.cfg"));
+        assert!(path.ends_with(".haproxy.cfg.lock"));
+        let held = lock(&path).unwrap();
+        assert!(try_lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_in_a_missing_directory_is_told_by_its_path() {
+        let error = lock(Path::new("/nonexistent/.lock")).unwrap_err();
+        assert!(format!("{error:#}").starts_with("open the lock /nonexistent/.lock: "));
+    }
+}

@@ -1,0 +1,213 @@
+//! The one line of a node's file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use super::{Name, check_address};
+use crate::escape;
+
+/// The highest weight that HAProxy takes.
+const MAX_WEIGHT: u16 = 256;
+
+/// What a file in `/nodes` says of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The name, and that of the file.
+    pub name: Name,
+    /// Where it is reached.
+    pub ip: IpAddr,
+    /// The port that it serves on, where it says one: 1 to 65535.
+    pub port: Option<u16>,
+    /// Its share of the requests, where it says one: 0 (none) to 256.
+    pub weight: Option<u16>,
+    /// The service that it belongs to, where it says one.
+    pub service: Option<Name>,
+    /// Further `key=value` of a file that was written by hand.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Node {
+    /// Reads the content of the file named `file_name`, or says what is wrong with it.
+    pub fn parse(file_name: &Name, text: &str) -> Result<Self, String> {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        if line.contains('\n') {
+            return Err("it has more than one line".to_string());
+        }
+        if line.ends_with('\r') {
+            return Err(
+                "its line ends in a carriage return: save it with Unix line ends".to_string(),
+            );
+        }
+        let mut words = line.split_ascii_whitespace();
+        let name = words.next().ok_or("it is empty")?;
+        if name != file_name.as_str() {
+            return Err(format!(
+                "it names '{}' instead of '{file_name}'",
+                escape(name.as_bytes())
+            ));
+        }
+        let address = words.next().ok_or("it has no address")?;
+        let mut node = Self {
+            name: file_name.clone(),
+            ip: parse_ip(address)?,
+            port: None,
+            weight: None,
+            service: None,
+            tags: BTreeMap::new(),
+        };
+        words.try_for_each(|word| node.set(word))?;
+        Ok(node)
+    }
+
+    /// The content of the node's file, with its final line feed.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!("{} {}", self.name, self.ip);
+        let mut add = |key: &str, value: &dyn std::fmt::Display| {
+            // Writing to a String cannot fail.
+            let _ = write!(line, " {key}={value}");
+        };
+        if let Some(port) = &self.port {
+            add("port", port);
+        }
+        if let Some(weight) = &self.weight {
+            add("weight", weight);
+        }
+        if let Some(service) = &self.service {
+            add("service", service);
+        }
+        for (key, value) in &self.tags {
+            add(key, value);
+        }
+        line.push('\n');
+        line
+    }
+
+    fn set(&mut self, word: &str) -> Result<(), String> {
+        let Some((key, value)) = word.split_once('=') else {
+            return Err(format!("'{}' is not key=value", escape(word.as_bytes())));
+        };
+        match key {
+            "port" => self.port = Some(parse_port(value)?),
+            "weight" => self.weight = Some(parse_weight(value)?),
+            "service" => self.service = Some(Name::parse(value)?),
+            _ if is_plain(key) && is_plain(value) => {
+                self.tags.insert(key.to_string(), value.to_string());
+            }
+            _ => {
+                return Err(format!(
+                    "'{}' has characters other than letters, digits, '.', ':', '_' and '-'",
+                    escape(word.as_bytes())
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A port as a tag says it: 1 to 65535.
+pub fn parse_port(text: &str) -> Result<u16, String> {
+    number(text)
+        .filter(|port| *port > 0)
+        .ok_or_else(|| format!("the port '{}' is not 1 to 65535", escape(text.as_bytes())))
+}
+
+/// A weight as a tag says it: 0 to 256.
+pub fn parse_weight(text: &str) -> Result<u16, String> {
+    number(text)
+        .filter(|weight| *weight <= MAX_WEIGHT)
+        .ok_or_else(|| format!("the weight '{}' is not 0 to 256", escape(text.as_bytes())))
+}
+
+/// Decimal digits alone: Rust would take a plus sign as well.
+fn number(text: &str) -> Option<u16> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+fn parse_ip(text: &str) -> Result<IpAddr, String> {
+    let ip = text
+        .parse()
+        .map_err(|_| format!("'{}' is not an IP address", escape(text.as_bytes())))?;
+    check_address(ip).map_err(|why| format!("{why}: {ip}"))?;
+    Ok(ip)
+}
+
+fn is_plain(word: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'_' | b'-');
+    !word.is_empty() && word.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Result<Node, String> {
+        Node::parse(&Name::parse("s1").unwrap(), text)
+    }
+
+    #[test]
+    fn the_labs_line_is_a_node() {
+        let node = parse("s1 192.168.42.11\n").unwrap();
+        assert_eq!(
+            (node.port, node.weight, node.service.clone()),
+            (None, None, None)
+        );
+        assert_eq!(node.line(), "s1 192.168.42.11\n");
+    }
+
+    #[test]
+    fn a_line_by_hand_may_be_spaced_freely_and_lack_its_line_feed() {
+        let node = parse("s1   fd77::2  weight=0\tport=8080 rack=b1").unwrap();
+        assert_eq!(node.line(), "s1 fd77::2 port=8080 weight=0 rack=b1\n");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("", "it is empty"),
+            ("s2 10.0.0.1", "it names 's2' instead of 's1'"),
+            ("s1", "it has no address"),
+            ("s1 10.0.0.1\ns2 10.0.0.2\n", "more than one line"),
+            ("s1 10.0.0.1\r\n", "carriage return"),
+            ("s1 0.0.0.0", "unspecified"),
+            ("s1 host.example", "not an IP address"),
+            ("s1 10.0.0.1 port=0", "the port '0'"),
+            ("s1 10.0.0.1 port=+80", "the port '+80'"),
+            ("s1 10.0.0.1 weight=257", "the weight '257'"),
+            ("s1 10.0.0.1 service=-x", "the name '-x'"),
+            ("s1 10.0.0.1 backup", "is not key=value"),
+            ("s1 10.0.0.1 x=\"a\"", "has characters other than"),
+        ] {
+            let refusal = parse(text).unwrap_err();
+            assert!(refusal.contains(why), "{text:?}: {refusal}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back_the_same(
+            octets in (1u8..224, any::<u8>(), any::<u8>(), any::<u8>()),
+            port in proptest::option::of(1u16..),
+            weight in proptest::option::of(0u16..=256),
+            service in proptest::option::of("[a-z][a-z0-9]{0,20}"),
+        ) {
+            let ip = IpAddr::from([octets.0, octets.1, octets.2, octets.3]);
+            prop_assume!(check_address(ip).is_ok());
+            let name = Name::parse("s1").unwrap();
+            let service = service.map(|text| Name::parse(&text).unwrap());
+            let node = Node { name, ip, port, weight, service, tags: BTreeMap::new() };
+            prop_assert_eq!(parse(&node.line()).unwrap(), node);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "s1 \\PC{0,60}") {
+            let _ = parse(&text);
+        }
+    }
+}

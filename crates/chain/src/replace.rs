@@ -1,0 +1,192 @@
+//! Files that are read and replaced whole: a reader sees the old content or the
+//! new one, never half of either.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+
+/// Mode of a file that did not exist: anybody may read a configuration.
+const NEW_FILE_MODE: u32 = 0o644;
+
+/// How much of a power cut a replaced file has to outlive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// The new content is on the disk before the call returns.
+    Full,
+    /// Whole at any moment, but the old or no content may come back after a
+    /// power cut: for what is made anew in any case.
+    None,
+}
+
+/// Replaces the content of `path`; a file that is there keeps its mode and owner.
+///
+/// The content goes to `.NAME.new` beside it, which is then renamed. What a
+/// killed run left there is overwritten, so the caller must hold a lock.
+pub fn replace(path: &Path, content: &[u8], sync: Sync) -> anyhow::Result<()> {
+    let new = beside(path, "new");
+    write_new(&new, path, content, sync)
+        .and_then(|()| rename(&new, path))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&new);
+        })
+        .with_context(|| format!("replace {}", path.display()))?;
+    if sync == Sync::Full {
+        sync_directory(path)?;
+    }
+    Ok(())
+}
+
+/// Reads a file of at most `max` bytes; `None` when there is none.
+pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other,
+    };
+    file.and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut content))
+        .with_context(|| format!("read {}", path.display()))?;
+    if content.len() as u64 > max {
+        bail!("read {}: it is larger than {max} bytes", path.display());
+    }
+    Ok(Some(content))
+}
+
+/// `.NAME.EXTENSION` beside `path`.
+pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name.push(extension);
+    path.with_file_name(name)
+}
+
+fn write_new(new: &Path, old: &Path, content: &[u8], sync: Sync) -> anyhow::Result<()> {
+    // A link that somebody put there would be followed by an open of what is there.
+    match fs::remove_file(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("remove {}", new.display()));
+        }
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(NEW_FILE_MODE)
+        .open(new)
+        .with_context(|| format!("create {}", new.display()))?;
+    keep_mode_and_owner(&file, old)?;
+    file.write_all(content)
+        .and_then(|()| {
+            if sync == Sync::Full {
+                file.sync_all()
+            } else {
+                Ok(())
+            }
+        })
+        .with_context(|| format!("write {}", new.display()))
+}
+
+fn keep_mode_and_owner(new: &File, old: &Path) -> anyhow::Result<()> {
+    let Ok(old_metadata) = fs::metadata(old) else {
+        return Ok(());
+    };
+    let metadata = new.metadata().context("look at the new file")?;
+    if (metadata.uid(), metadata.gid()) != (old_metadata.uid(), old_metadata.gid()) {
+        std::os::unix::fs::fchown(new, Some(old_metadata.uid()), Some(old_metadata.gid()))
+            .with_context(|| format!("keep the owner of {}", old.display()))?;
+    }
+    let mode = old_metadata.mode() & 0o7777;
+    if metadata.mode() & 0o7777 != mode {
+        new.set_permissions(fs::Permissions::from_mode(mode))
+            .with_context(|| format!("keep the mode of {}", old.display()))?;
+    }
+    Ok(())
+}
+
+fn rename(new: &Path, path: &Path) -> anyhow::Result<()> {
+    match fs::rename(new, path) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Err(anyhow!(
+            "it is a bind mount, which cannot be replaced: mount its directory instead"
+        )),
+        other => other.context("rename the new file into place"),
+    }
+}
+
+fn sync_directory(path: &Path) -> anyhow::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("sync the directory {}", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_new_file_can_be_read_by_anybody() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("haproxy.cfg");
+        replace(&path, b"global\n", Sync::Full).unwrap();
+        assert_eq!(read(&path, 100).unwrap().unwrap(), b"global\n");
+        assert_eq!(mode(&path) & !0o022, 0o644);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("haproxy.cfg");
+        replace(&path, b"old", Sync::None).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"new", Sync::None).unwrap();
+        assert_eq!(mode(&path), 0o640);
+        assert_eq!(read(&path, 3).unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_overwritten_and_a_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s1");
+        let victim = directory.path().join("victim");
+        replace(&victim, b"victim", Sync::None).unwrap();
+        std::os::unix::fs::symlink(&victim, directory.path().join(".s1.new")).unwrap();
+        replace(&path, b"s1", Sync::None).unwrap();
+        assert_eq!(read(&victim, 10).unwrap().unwrap(), b"victim");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("busy");
+        fs::create_dir(&path).unwrap();
+        let error = replace(&path, b"new", Sync::None).unwrap_err();
+        assert!(format!("{error:#}").starts_with(&format!("replace {}: ", path.display())));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_larger_than_allowed_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("huge");
+        replace(&path, &[b'x'; 11], Sync::None).unwrap();
+        let error = read(&path, 10).unwrap_err();
+        assert!(error.to_string().ends_with("it is larger than 10 bytes"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_an_error() {
+        assert!(read(Path::new("/nonexistent/file"), 10).unwrap().is_none());
+    }
+}
