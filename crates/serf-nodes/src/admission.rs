@@ -1,0 +1,159 @@
+//! Who may become a node.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use chain::escape;
+use chain::nodes::check_address;
+
+use crate::address;
+use crate::cidr::Cidr;
+
+/// The role of the machines that run HAProxy.
+pub(crate) const BALANCER: &str = "balancer";
+
+/// What the options say of members that want to be nodes.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) role: String,
+    pub(crate) allow_loopback: bool,
+    pub(crate) allow: Vec<Cidr>,
+    pub(crate) deny: Vec<IpAddr>,
+}
+
+impl Admission {
+    /// Whether a member of this role is a node: byte for byte, since a role of
+    /// `backend` and a line feed is somebody's trick.
+    pub(crate) fn is_node(&self, role: &[u8]) -> bool {
+        role == self.role.as_bytes()
+    }
+
+    /// Whether a member of this role is a balancer that must not be its own node.
+    pub(crate) fn is_balancer(&self, role: &[u8]) -> bool {
+        role == BALANCER.as_bytes() && !self.is_node(role)
+    }
+
+    /// Takes the address of a node, or says why not. `own` are the balancers'
+    /// addresses: HAProxy would send its requests to itself.
+    pub(crate) fn address(&self, text: &str, own: &BTreeSet<IpAddr>) -> Result<IpAddr, String> {
+        let ip = address::parse(text)
+            .ok_or_else(|| format!("'{}' is not an IP address", escape(text.as_bytes())))?;
+        check_address(ip).map_err(|why| format!("{why}: {ip}"))?;
+        if self.is_denied(ip) {
+            Err(format!("the address is denied: {ip}"))
+        } else if ip.is_loopback() && !self.is_loopback_allowed(ip) {
+            Err(format!("the address is loopback: {ip}"))
+        } else if own.contains(&ip) && !self.allow.iter().any(|network| network.is_exactly(ip)) {
+            Err(format!("the address is a balancer's own: {ip}"))
+        } else if !self.allow.is_empty() && !self.is_allowed(ip) {
+            Err(format!("the address is outside of --allow: {ip}"))
+        } else {
+            Ok(ip)
+        }
+    }
+
+    fn is_denied(&self, ip: IpAddr) -> bool {
+        self.deny.iter().any(|denied| denied.to_canonical() == ip)
+    }
+
+    fn is_allowed(&self, ip: IpAddr) -> bool {
+        self.allow.iter().any(|network| network.contains(ip))
+    }
+
+    fn is_loopback_allowed(&self, ip: IpAddr) -> bool {
+        let named = |network: &Cidr| network.is_loopback() && network.contains(ip);
+        self.allow_loopback || self.allow.iter().any(named)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn admission(allow: &[&str], deny: &[&str], allow_loopback: bool) -> Admission {
+        Admission {
+            role: "backend".to_string(),
+            allow_loopback,
+            allow: allow.iter().map(|text| text.parse().unwrap()).collect(),
+            deny: deny.iter().map(|text| text.parse().unwrap()).collect(),
+        }
+    }
+
+    fn own() -> BTreeSet<IpAddr> {
+        BTreeSet::from(["10.0.0.42".parse().unwrap()])
+    }
+
+    fn refusal(admission: &Admission, address: &str) -> String {
+        admission.address(address, &own()).unwrap_err()
+    }
+
+    #[test]
+    fn a_role_is_compared_byte_for_byte() {
+        let admission = admission(&[], &[], false);
+        assert!(admission.is_node(b"backend"));
+        for role in ["", "backend  ", "backend\nx", "back\0end", "Backend"] {
+            assert!(!admission.is_node(role.as_bytes()), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_address_is_taken_in_canonical_form() {
+        let taken = admission(&[], &[], false).address("[::ffff:10.0.0.1]:7946", &own());
+        assert_eq!(taken, Ok("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_a_nodes_are_refused_with_the_reason() {
+        let admission = admission(&[], &["10.0.0.66"], false);
+        for (address, why) in [
+            ("<nil>", "'<nil>' is not an IP address"),
+            ("s1\n", r"'s1\n' is not an IP address"),
+            ("0.0.0.0", "unspecified"),
+            ("127.0.0.1", "loopback"),
+            ("[::1]:7946", "loopback"),
+            ("224.0.0.1", "multicast"),
+            ("255.255.255.255", "broadcast"),
+            ("169.254.0.1", "link-local"),
+            ("10.0.0.42:7946", "a balancer's own"),
+            ("::ffff:10.0.0.42", "a balancer's own"),
+            ("10.0.0.66", "denied"),
+        ] {
+            let refusal = refusal(&admission, address);
+            assert!(refusal.contains(why), "{address}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_taken_when_it_is_allowed_as_a_whole_or_by_its_network() {
+        for admission in [
+            admission(&[], &[], true),
+            admission(&["127.0.42.0/24"], &[], false),
+        ] {
+            assert!(admission.address("127.0.42.101", &own()).is_ok());
+        }
+        let everything = admission(&["0.0.0.0/0"], &[], false);
+        assert!(refusal(&everything, "127.0.42.101").contains("loopback"));
+    }
+
+    #[test]
+    fn an_allow_list_refuses_everything_else() {
+        let admission = admission(&["192.168.42.0/24", "fd77::/64"], &[], false);
+        assert!(admission.address("192.168.42.11", &own()).is_ok());
+        assert!(admission.address("fd77::11", &own()).is_ok());
+        assert!(refusal(&admission, "192.168.43.11").contains("outside of --allow"));
+    }
+
+    #[test]
+    fn a_balancers_address_is_taken_only_when_it_is_named_alone() {
+        let network = admission(&["10.0.0.0/24"], &[], false);
+        assert!(refusal(&network, "10.0.0.42").contains("own"));
+        let alone = admission(&["10.0.0.0/24", "10.0.0.42"], &[], false);
+        assert!(alone.address("10.0.0.42", &own()).is_ok());
+    }
+
+    #[test]
+    fn a_denied_address_is_refused_even_where_it_is_allowed() {
+        let admission = admission(&["10.0.0.66"], &["::ffff:10.0.0.66"], true);
+        assert!(refusal(&admission, "10.0.0.66").contains("denied"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Carries out a plan.
+
+use std::time::SystemTime;
+
+use anyhow::anyhow;
+use chain::exit::Exit;
+use chain::nodes::{Node, Nodes};
+
+use crate::log::Log;
+use crate::marks::Lost;
+use crate::plan::Action;
+
+/// How many failures are told one by one: a full disk fails for every node.
+const MAX_TOLD: usize = 5;
+
+/// Applies steps one after the other; one that fails does not stop the others.
+pub(crate) struct Applier<'a> {
+    nodes: &'a Nodes,
+    lost: Lost,
+    log: &'a mut Log,
+    now: SystemTime,
+    has_changed: bool,
+    failures: usize,
+}
+
+impl<'a> Applier<'a> {
+    pub(crate) fn new(nodes: &'a Nodes, now: SystemTime, log: &'a mut Log) -> Self {
+        Self {
+            nodes,
+            lost: Lost::new(nodes),
+            log,
+            now,
+            has_changed: false,
+            failures: 0,
+        }
+    }
+
+    pub(crate) fn log(&mut self) -> &mut Log {
+        self.log
+    }
+
+    pub(crate) fn apply(&mut self, action: &Action) {
+        let result = self.try_apply(action);
+        self.note(result);
+    }
+
+    /// Takes note of a failure.
+    pub(crate) fn note<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        self.failures += 1;
+        if self.failures <= MAX_TOLD {
+            self.log.tell(format_args!("{error:#}"));
+        }
+        None
+    }
+
+    /// How it went as a whole.
+    pub(crate) fn finish(self) -> anyhow::Result<Exit> {
+        match (self.failures, self.has_changed) {
+            (0, true) => Ok(Exit::Changed),
+            (0, false) => Ok(Exit::Unchanged),
+            (failures, _) => Err(anyhow!(
+                "follow the members in {}: {failures} of the steps failed, the next run tries again",
+                self.nodes.path().display()
+            )),
+        }
+    }
+
+    fn try_apply(&mut self, action: &Action) -> anyhow::Result<()> {
+        match action {
+            Action::Write { node, old } => {
+                self.write(node, old.as_ref())?;
+                self.lost.unmark(&node.name)?;
+            }
+            Action::Remove { name, why } => {
+                if self.nodes.remove(name)? {
+                    self.has_changed = true;
+                    self.log.tell(format_args!("removed {name}: {why}"));
+                }
+                self.lost.unmark(name)?;
+            }
+            Action::Mark { name, why } => {
+                self.lost.mark(name, self.now)?;
+                self.log.tell(format_args!("{name} is lost: {why}"));
+            }
+            Action::Unmark { name, is_back } => {
+                self.lost.unmark(name)?;
+                if *is_back {
+                    self.log.tell(format_args!("{name} is back"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, node: &Node, old: Option<&Node>) -> anyhow::Result<()> {
+        if self.nodes.write(node)? {
+            self.has_changed = true;
+            let line = node.line();
+            let line = line.trim_ascii_end();
+            match old {
+                None => self.log.tell(format_args!("added {line}")),
+                Some(old) => {
+                    let old = old.line();
+                    let old = old.trim_ascii_end();
+                    self.log.tell(format_args!("changed {old} to {line}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

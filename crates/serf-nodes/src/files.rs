@@ -1,0 +1,80 @@
+//! `/nodes` as it is.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use chain::nodes::{Listing, Name, Nodes};
+
+use crate::plan::Files;
+
+/// The files of a listing by name. One that holds no node is there as well, so
+/// that it goes like any other when its node has left or is lost.
+pub(crate) fn by_name(listing: Listing) -> Files {
+    let broken = listing.refused.iter().filter_map(|refused| {
+        let name = refused.path.file_name()?.to_str()?;
+        Some((Name::parse(name).ok()?, None))
+    });
+    let mut files: Files = broken.collect();
+    files.extend(
+        listing
+            .nodes
+            .into_iter()
+            .map(|node| (node.name.clone(), Some(node))),
+    );
+    files
+}
+
+/// Removes the half-made files of a run that was killed. The caller holds the
+/// lock, so nobody is about to rename one.
+pub(crate) fn clear_leftovers(nodes: &Nodes, marks: &Path) -> anyhow::Result<()> {
+    for directory in [nodes.path(), marks] {
+        let Ok(entries) = fs::read_dir(directory) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            if name.starts_with(b".") && name.ends_with(b".new") {
+                let path = entry.path();
+                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(files: &[(&str, &str)]) -> (tempfile::TempDir, Nodes) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            #[expect(clippy::disallowed_methods, reason = "a fixture")]
+            fs::write(directory.path().join(name), content).unwrap();
+        }
+        let nodes = Nodes::new(directory.path());
+        (directory, nodes)
+    }
+
+    #[test]
+    fn a_file_that_holds_no_node_is_there_and_one_with_a_bad_name_is_not() {
+        let (_directory, nodes) =
+            scratch(&[("s1", "s1 10.0.0.1\n"), ("s2", "s2\r\n"), ("s3~", "s3\n")]);
+        let files = by_name(nodes.list().unwrap());
+        let seen: Vec<(&str, bool)> = files
+            .iter()
+            .map(|(name, node)| (name.as_str(), node.is_some()))
+            .collect();
+        assert_eq!(seen, [("s1", true), ("s2", false)]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_goes_and_nothing_else() {
+        let (directory, nodes) = scratch(&[(".s1.new", "s1 10."), ("s1", ""), (".lock", "")]);
+        clear_leftovers(&nodes, &directory.path().join(".lost")).unwrap();
+        assert!(!directory.path().join(".s1.new").exists());
+        assert!(directory.path().join("s1").exists() && directory.path().join(".lock").exists());
+    }
+}

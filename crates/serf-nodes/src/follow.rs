@@ -1,0 +1,56 @@
+//! `--members`: `/nodes` follows the whole list.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use chain::exit::Exit;
+use chain::nodes::Nodes;
+
+use crate::admission::Admission;
+use crate::apply::Applier;
+use crate::log::Log;
+use crate::marks::Lost;
+use crate::plan::{Policy, plan};
+use crate::roster::Roster;
+use crate::{files, members, remarks};
+
+pub(crate) fn run(
+    list: &Path,
+    nodes: &Nodes,
+    admission: &Admission,
+    policy: Policy,
+    log: &mut Log,
+) -> anyhow::Result<Exit> {
+    let result = follow(list, nodes, admission, policy, log);
+    log.flush_or_say();
+    result
+}
+
+fn follow(
+    list: &Path,
+    nodes: &Nodes,
+    admission: &Admission,
+    policy: Policy,
+    log: &mut Log,
+) -> anyhow::Result<Exit> {
+    // Before the list is read, so that an older list never overwrites a newer one.
+    let _lock = nodes.lock()?;
+    let text = members::read(list)?;
+    let members = members::parse(&text)?;
+    let roster = Roster::new(&members, admission);
+    let marks = Lost::new(nodes);
+    let found = nodes.list()?;
+    let broken = remarks::broken(&found, &roster);
+    let now = SystemTime::now();
+    let mut plan = plan(&roster, &files::by_name(found), &marks.list()?, now, policy);
+    plan.remarks.extend(broken);
+
+    let mut applier = Applier::new(nodes, now, log);
+    applier.note(files::clear_leftovers(nodes, marks.path()));
+    for action in &plan.actions {
+        applier.apply(action);
+    }
+    let said = remarks::say_once(nodes.path(), &plan.remarks, applier.log());
+    applier.note(said);
+    applier.finish()
+}

@@ -1,0 +1,172 @@
+//! One event: its lines in the log, and its members in `/nodes`.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use chain::escape;
+use chain::exit::{Exit, misuse};
+use chain::nodes::{Name, Node, Nodes};
+
+use crate::admission::Admission;
+use crate::apply::Applier;
+use crate::event::{Event, Kind, Lines, Member};
+use crate::log::Log;
+use crate::plan::Action;
+use crate::{address, remarks};
+
+/// `--log-only`: the log is all that is wanted, so it must be writable.
+pub(crate) fn log_only(log: &mut Log) -> anyhow::Result<Exit> {
+    let (kind, event) = read()?;
+    log_event(kind, event.lines(), log);
+    log.flush()?;
+    Ok(Exit::Changed)
+}
+
+/// Without an option: the event takes effect at once.
+pub(crate) fn run(nodes: &Nodes, admission: &Admission, log: &mut Log) -> anyhow::Result<Exit> {
+    let (kind, event) = read()?;
+    if kind == Kind::Other {
+        return Ok(Exit::Unchanged);
+    }
+    let members = log_event(kind, event.lines(), log);
+    let result = apply(kind, &members, nodes, admission, log);
+    log.flush_or_say();
+    result
+}
+
+fn read() -> anyhow::Result<(Kind, Event)> {
+    let event = env::var_os("SERF_EVENT").ok_or_else(|| {
+        misuse("SERF_EVENT is not set: run by Serf as event handler, or give --members")
+    })?;
+    let kind = event.to_str().and_then(Kind::parse).ok_or_else(|| {
+        let event = escape(event.as_bytes());
+        misuse(format_args!(
+            "'{event}' in SERF_EVENT is no event of Serf's"
+        ))
+    })?;
+    let event = Event::read(io::stdin().lock()).context("read the event from stdin")?;
+    Ok((kind, event))
+}
+
+/// Writes the lab's lines, and of what is no member that it was refused.
+fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<Member<'a>> {
+    let Some(triggered) = kind.triggered() else {
+        return Vec::new();
+    };
+    log.line(triggered);
+    for member in &lines.members {
+        log.line(kind.received(member));
+    }
+    for remark in remarks::refused(&lines.refused) {
+        log.tell(remark.text());
+    }
+    lines.members
+}
+
+fn apply(
+    kind: Kind,
+    members: &[Member<'_>],
+    nodes: &Nodes,
+    admission: &Admission,
+    log: &mut Log,
+) -> anyhow::Result<Exit> {
+    let own = balancers(members, admission);
+    let _lock = nodes.lock()?;
+    let mut refused = Vec::new();
+    let mut applier = Applier::new(nodes, SystemTime::now(), log);
+    for member in members {
+        let name = match name(member) {
+            Ok(name) => name,
+            Err(why) if admission.is_node(member.role) => {
+                refused.push(format!("refused a member: {why}"));
+                continue;
+            }
+            Err(_) => continue,
+        };
+        let Some(old) = applier.note(nodes.get(&name)) else {
+            continue;
+        };
+        match decide(kind, member, &name, old, admission, &own) {
+            Ok(Some(action)) => applier.apply(&action),
+            Ok(None) => {}
+            Err(why) => refused.push(format!("refused {name}: {why}")),
+        }
+    }
+    for remark in remarks::refused(&refused) {
+        applier.log().tell(remark.text());
+    }
+    applier.finish()
+}
+
+/// What one member's event means for its file, which says `old`.
+fn decide(
+    kind: Kind,
+    member: &Member<'_>,
+    name: &Name,
+    old: Option<Node>,
+    admission: &Admission,
+    own: &BTreeSet<IpAddr>,
+) -> Result<Option<Action>, String> {
+    let address = String::from_utf8_lossy(member.address);
+    let remove = |why: &str| Action::Remove {
+        name: name.clone(),
+        why: why.to_string(),
+    };
+    match kind {
+        Kind::Other => Ok(None),
+        // A file with another address was not made for this member.
+        _ if !admission.is_node(member.role) => Ok(old
+            .filter(|old| Some(old.ip) == address::parse(&address))
+            .map(|_| remove("it has another role"))),
+        Kind::Gone(event) => Ok(Some(remove(event))),
+        Kind::Join | Kind::Update => {
+            let ip = admission.address(&address, own)?;
+            Ok(write(name, ip, old))
+        }
+    }
+}
+
+/// The tags of an event cannot be told apart, so what the file says of them stays.
+fn write(name: &Name, ip: IpAddr, old: Option<Node>) -> Option<Action> {
+    let fresh = Node {
+        name: name.clone(),
+        ip,
+        port: None,
+        weight: None,
+        service: None,
+        tags: std::collections::BTreeMap::new(),
+    };
+    let node = Node {
+        ip,
+        ..old.clone().unwrap_or(fresh)
+    };
+    (old.as_ref() != Some(&node)).then_some(Action::Write { node, old })
+}
+
+fn name(member: &Member<'_>) -> Result<Name, String> {
+    match std::str::from_utf8(member.name) {
+        Ok(name) => Name::parse(name),
+        Err(_) => Err(format!("the name '{}' is not UTF-8", escape(member.name))),
+    }
+}
+
+/// The addresses of the balancers that the event speaks of, and of this agent.
+fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
+    let own_name = env::var_os("SERF_SELF_NAME").unwrap_or_default();
+    members
+        .iter()
+        .filter(|member| {
+            let is_self = member.name == own_name.as_bytes() && !admission.is_node(member.role);
+            is_self || admission.is_balancer(member.role)
+        })
+        .filter_map(|member| address::parse(&String::from_utf8_lossy(member.address)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

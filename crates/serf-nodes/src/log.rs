@@ -1,0 +1,181 @@
+//! The log: the lab's lines word for word, and ours with date and program.
+
+use std::fmt::{Display, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Context;
+
+use crate::PROGRAM;
+
+/// Above this the log becomes the older one: hostile events must not fill the disk.
+const MAX_LOG: u64 = 5 * 1024 * 1024;
+/// What is kept in memory before it is written.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Lines on their way to the log. They are written by [`Log::flush`], and before
+/// that only when there are many.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// `None` is stderr.
+    path: Option<PathBuf>,
+    buffer: String,
+    error: Option<anyhow::Error>,
+}
+
+impl Log {
+    /// The log at `path`, or on stderr if it is `-`.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path: (path != Path::new("-")).then_some(path),
+            buffer: String::new(),
+            error: None,
+        }
+    }
+
+    /// Adds a line as it is.
+    pub(crate) fn line(&mut self, line: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.buffer, "{line}");
+        self.spill();
+    }
+
+    /// Adds a line of ours, and says it on stderr at once.
+    pub(crate) fn tell(&mut self, message: impl Display) {
+        chain::exit::say(PROGRAM, &message);
+        if self.path.is_some() {
+            let now = humantime::format_rfc3339_seconds(SystemTime::now());
+            let _ = writeln!(self.buffer, "{now} {PROGRAM}: {message}");
+            self.spill();
+        }
+    }
+
+    /// Writes what is left, and says what could not be written.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.write();
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// As [`Log::flush`], where the log is not what the program is there for.
+    pub(crate) fn flush_or_say(&mut self) {
+        if let Err(error) = self.flush() {
+            chain::exit::say(PROGRAM, format_args!("{error:#}"));
+        }
+    }
+
+    fn spill(&mut self) {
+        if self.buffer.len() >= MAX_BUFFER {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        if buffer.is_empty() || self.error.is_some() {
+            return;
+        }
+        let written = match &self.path {
+            None => io::stderr()
+                .lock()
+                .write_all(buffer.as_bytes())
+                .context("write to stderr"),
+            Some(path) => append(path, buffer.as_bytes())
+                .with_context(|| format!("write the log {}", path.display())),
+        };
+        self.error = written.err();
+    }
+}
+
+fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
+    // A device or a pipe has no size, and no place for a lock beside it.
+    let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    let _lock = is_file
+        .then(|| chain::lock::lock(&chain::lock::lock_beside(path)))
+        .transpose()?;
+    let mut file = open(path)?;
+    if is_file && file.metadata()?.len() + lines.len() as u64 > MAX_LOG {
+        file = start_anew(path, file)?;
+    }
+    file.write_all(lines)?;
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Makes room: the log becomes the older one. Where it is a mount of its own and
+/// cannot be renamed, its content has to go.
+fn start_anew(path: &Path, file: File) -> io::Result<File> {
+    let mut older = path.as_os_str().to_owned();
+    older.push(".1");
+    match fs::rename(path, older) {
+        Ok(()) => open(path),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            file.set_len(0)?;
+            Ok(file)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(directory: &Path) -> (PathBuf, Log) {
+        let path = directory.join("serf.log");
+        (path.clone(), Log::new(path))
+    }
+
+    #[test]
+    fn lines_stand_as_they_are_and_ours_have_a_date() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut log) = log(directory.path());
+        log.line("Member join script triggered");
+        log.tell("added s1 10.0.0.1");
+        log.flush().unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "Member join script triggered");
+        let (date, rest) = lines[1].split_once(' ').unwrap();
+        assert!(humantime::parse_rfc3339(date).is_ok(), "{date}");
+        assert_eq!(rest, "serf-nodes: added s1 10.0.0.1");
+    }
+
+    #[test]
+    fn a_flood_leaves_two_bounded_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut log) = log(directory.path());
+        for number in 0..200_000 {
+            log.line(format_args!("{number:080}"));
+        }
+        log.flush().unwrap();
+        let size = |path: &Path| path.metadata().unwrap().len();
+        let older = directory.path().join("serf.log.1");
+        assert!(size(&older) <= MAX_LOG && size(&path) <= MAX_LOG);
+        assert!(size(&older) > MAX_LOG - MAX_BUFFER as u64 * 2);
+        assert!(fs::read_to_string(path).unwrap().ends_with("199999\n"));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_told_once_with_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = Log::new(directory.path().join("missing/serf.log"));
+        log.line("x".repeat(MAX_BUFFER));
+        log.line("y");
+        let error = format!("{:#}", log.flush().unwrap_err());
+        assert!(error.starts_with("write the log ") && error.contains("missing/serf.log"));
+        assert!(log.flush().is_ok());
+    }
+
+    #[test]
+    fn a_device_is_written_without_a_lock_beside_it() {
+        let mut log = Log::new(PathBuf::from("/dev/null"));
+        log.line("x");
+        log.flush().unwrap();
+        assert!(!Path::new("/dev/.null.lock").exists());
+    }
+}

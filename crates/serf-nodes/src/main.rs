@@ -1,0 +1,156 @@
+//! Makes `/nodes` follow a Serf event or the member list. [`Args`] is the page.
+
+mod address;
+mod admission;
+mod apply;
+mod cidr;
+mod event;
+mod files;
+mod follow;
+mod hint;
+mod log;
+mod marks;
+mod members;
+mod plan;
+mod remarks;
+mod roster;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Parser};
+
+use cidr::Cidr;
+use plan::Percent;
+
+/// The name before every message.
+const PROGRAM: &str = "serf-nodes";
+
+/// Makes /nodes follow a Serf event or the member list
+///
+/// Interface
+///   Without --members and --log-only it applies one Serf event, as an event
+///   handler gets it: SERF_EVENT and SERF_SELF_NAME in the environment, on stdin
+///   one line a member: name, address, role and tags, separated by TAB. It first
+///   writes the event's lines to the log.
+///   --log-only writes those lines and does nothing else.
+///   --members makes /nodes follow the living backends of the whole list:
+///     serf members -format=json | serf-nodes --members -
+///
+/// Events
+///   join and update write a node, leave, failed and reap remove it, at once.
+///   A node that exists keeps the port, weight and service of its file, since
+///   an event's tags cannot be told apart. user and query are nothing to do.
+///   A line above 4 kB and whatever comes after the first megabyte is refused.
+///
+/// Member list
+///   A node is written as its tags port, weight and service say. left and
+///   leaving remove it at once. failed, absent from the list, of another role or
+///   refused is lost: the node stays for --hold, then it is removed, unless more
+///   than --max-lost of all nodes, and more than one, are lost: then all of them
+///   stay. A list of one member alone, or of none, removes nothing.
+///
+/// Addresses
+///   Refused are addresses that are unspecified, multicast, broadcast or
+///   link-local, loopback unless it is allowed, and the balancer's own: those of
+///   living members with the role balancer (of an event: those in it, and
+///   SERF_SELF_NAME's). With --allow everything outside of its networks is
+///   refused as well. A network of loopback addresses in --allow allows these;
+///   an address that --allow names alone may be a balancer's. --deny wins.
+///
+/// Files
+///   /nodes/NAME        one line: NAME ADDRESS [port=N] [weight=N] [service=NAME]
+///   /nodes/.lock       held while /nodes is read and written
+///   /nodes/.lost/NAME  since when the node is lost
+///   /nodes/.said       what the log was told of the list and still holds
+///   /var/log/serf.log  above 5 MB it becomes serf.log.1
+///
+/// Exit codes
+///   0    a node was written or removed (--log-only: the lines were written)
+///   1    nothing to do
+///   100  used wrongly: unknown option, SERF_EVENT missing or unknown
+///   111  failed, may work later: a file, the disk, a list that cannot be read.
+///        What could be done was done, and the next run does the rest.
+///
+/// Notes
+///   One member that is refused never changes what happens to the others. What
+///   comes from the network is shown in escaped form.
+#[derive(Parser)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "it is the page that --help shows, and no Markdown"
+)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    /// Follow this member list, as `serf members -format=json` prints it; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "log_only")]
+    members: Option<PathBuf>,
+    /// Only write the event's lines to the log
+    #[arg(long)]
+    log_only: bool,
+    /// The directory with one file a node
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "NODES_DIR",
+        hide_env_values = true,
+        default_value = "/nodes"
+    )]
+    nodes: PathBuf,
+    /// The role of the members that are nodes
+    #[arg(long, default_value = "backend")]
+    role: String,
+    /// The log; - is stderr
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SERF_LOG",
+        hide_env_values = true,
+        default_value = "/var/log/serf.log"
+    )]
+    log: PathBuf,
+    /// Take nodes on loopback addresses
+    #[arg(long, env = "ALLOW_LOOPBACK", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    allow_loopback: bool,
+    /// Take only nodes of this network; several are given by commas or again
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    allow: Vec<Cidr>,
+    /// Never take a node with this address; several as with --allow
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    deny: Vec<IpAddr>,
+    /// How long a lost node stays
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    hold: Duration,
+    /// Above which share of lost nodes all of them stay
+    #[arg(long, value_name = "SHARE", default_value = "50%")]
+    max_lost: Percent,
+}
+
+fn main() -> ExitCode {
+    chain::exit::main(PROGRAM, run)
+}
+
+fn run(args: Args) -> anyhow::Result<chain::exit::Exit> {
+    let admission = admission::Admission {
+        role: args.role,
+        allow_loopback: args.allow_loopback,
+        allow: args.allow,
+        deny: args.deny,
+    };
+    let mut log = log::Log::new(args.log);
+    let nodes = chain::nodes::Nodes::new(args.nodes);
+    match args.members {
+        Some(list) => {
+            let policy = plan::Policy {
+                hold: args.hold,
+                max_lost: args.max_lost,
+            };
+            follow::run(&list, &nodes, &admission, policy, &mut log)
+        }
+        None if args.log_only => hint::log_only(&mut log),
+        None => hint::run(&nodes, &admission, &mut log),
+    }
+}

@@ -1,0 +1,131 @@
+//! `/nodes/.lost/NAME`: since when a node is lost, as a date that a person can read.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use chain::Sync;
+use chain::nodes::{Name, Nodes};
+
+use crate::plan::Marks;
+
+/// A date is 25 bytes long.
+const MAX_FILE: u64 = 64;
+
+/// The directory of the marks.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    path: PathBuf,
+}
+
+impl Lost {
+    pub(crate) fn new(nodes: &Nodes) -> Self {
+        Self {
+            path: nodes.path().join(".lost"),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Reads all marks. The date is in the file and not its time stamp, which a
+    /// backup or a person's `touch` would change.
+    pub(crate) fn list(&self) -> anyhow::Result<Marks> {
+        let list = || format!("list {}", self.path.display());
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::new()),
+            other => other.with_context(list)?,
+        };
+        let mut marks = Marks::new();
+        for entry in entries {
+            let file_name = entry.with_context(list)?.file_name();
+            if let Some(Ok(name)) = file_name.to_str().map(Name::parse) {
+                let since = self.since(&name);
+                marks.insert(name, since);
+            }
+        }
+        Ok(marks)
+    }
+
+    pub(crate) fn mark(&self, name: &Name, since: SystemTime) -> anyhow::Result<()> {
+        match fs::create_dir(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error).with_context(|| format!("create {}", self.path.display()));
+            }
+            _ => {}
+        }
+        let date = format!(
+            "{}\n",
+            humantime::format_rfc3339_millis(since.max(SystemTime::UNIX_EPOCH))
+        );
+        chain::replace(&self.path.join(name.as_str()), date.as_bytes(), Sync::None)
+    }
+
+    pub(crate) fn unmark(&self, name: &Name) -> anyhow::Result<()> {
+        let path = self.path.join(name.as_str());
+        match fs::remove_file(&path) {
+            Err(error)
+                if error.kind() != io::ErrorKind::NotFound
+                    && error.kind() != io::ErrorKind::NotADirectory =>
+            {
+                Err(error).with_context(|| format!("remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn since(&self, name: &Name) -> Option<SystemTime> {
+        let content = chain::read(&self.path.join(name.as_str()), MAX_FILE).ok()??;
+        let date = std::str::from_utf8(&content).ok()?;
+        humantime::parse_rfc3339(date.trim_ascii_end()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_mark_keeps_its_date_until_it_is_taken_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let lost = Lost::new(&Nodes::new(directory.path()));
+        assert!(lost.list().unwrap().is_empty());
+        lost.unmark(&name("s1")).unwrap();
+        let since = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+        lost.mark(&name("s1"), since).unwrap();
+        assert_eq!(
+            lost.list().unwrap(),
+            Marks::from([(name("s1"), Some(since))])
+        );
+        lost.unmark(&name("s1")).unwrap();
+        assert!(lost.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_read_is_a_mark_without_a_date() {
+        let directory = tempfile::tempdir().unwrap();
+        let lost = Lost::new(&Nodes::new(directory.path()));
+        lost.mark(&name("s1"), SystemTime::now()).unwrap();
+        for content in ["", "yesterday\n", &"9".repeat(100), "\u{fffd}"] {
+            #[expect(clippy::disallowed_methods, reason = "a fixture")]
+            fs::write(lost.path().join("s1"), content).unwrap();
+            assert_eq!(lost.list().unwrap(), Marks::from([(name("s1"), None)]));
+        }
+    }
+
+    #[test]
+    fn what_is_no_mark_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let lost = Lost::new(&Nodes::new(directory.path()));
+        fs::create_dir_all(lost.path().join(".s1.new")).unwrap();
+        assert!(lost.list().unwrap().is_empty());
+    }
+}

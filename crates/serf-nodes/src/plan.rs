@@ -1,0 +1,236 @@
+//! What has to happen so that `/nodes` follows the member list. Nothing here reads
+//! or writes: the plan is made of the list, the files, the marks and the clock.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use chain::nodes::{Name, Node};
+
+use crate::remarks::{self, Remark};
+use crate::roster::{Loss, Roster, Standing};
+
+/// How many lost nodes a message names.
+const NAMED: usize = 5;
+
+/// The files of `/nodes` by name; `None` is a file that holds no node.
+pub(crate) type Files = BTreeMap<Name, Option<Node>>;
+/// Since when which node is lost; `None` is a mark that cannot be read.
+pub(crate) type Marks = BTreeMap<Name, Option<SystemTime>>;
+
+/// How long lost nodes stay, and above which share all of them do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) hold: Duration,
+    pub(crate) max_lost: Percent,
+}
+
+/// A share, 0 to 100 %.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Percent(usize);
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Writes the node's file; `old` is what it says now.
+    Write { node: Node, old: Option<Node> },
+    /// Removes the node's file.
+    Remove { name: Name, why: String },
+    /// Marks a node as lost, from now on.
+    Mark { name: Name, why: String },
+    /// Takes the mark of a lost node away; it is back, unless it has no file.
+    Unmark { name: Name, is_back: bool },
+}
+
+/// All steps, and what a person should know of the list as it stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) remarks: Vec<Remark>,
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.strip_suffix('%')
+            .unwrap_or(text)
+            .parse()
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .map(Self)
+            .ok_or_else(|| format!("'{text}' is not 0% to 100%"))
+    }
+}
+
+impl Percent {
+    /// Whether `part` is more than this share of `all`.
+    fn is_below(self, part: usize, all: usize) -> bool {
+        part * 100 > self.0 * all
+    }
+}
+
+/// Compares what is with what should be. Applied, it leaves nothing to do.
+pub(crate) fn plan(
+    roster: &Roster,
+    files: &Files,
+    marks: &Marks,
+    now: SystemTime,
+    policy: Policy,
+) -> Plan {
+    let mut plan = Plan::default();
+    plan.write_living(roster, files);
+    plan.clear_marks(roster, files, marks);
+    let lost = lost(roster, files);
+    if roster.is_alone {
+        plan.remark_alone(roster, files);
+    } else {
+        plan.remove_left(roster, files);
+        let is_wipe = plan.remark_wipe(roster, files, &lost, policy);
+        plan.hold(&lost, marks, now, policy.hold, is_wipe);
+    }
+    plan.remarks.extend(remarks::refused(&roster.refused));
+    plan
+}
+
+impl Plan {
+    fn write_living(&mut self, roster: &Roster, files: &Files) {
+        for (name, standing) in &roster.standings {
+            let Standing::Living(node) = standing else {
+                continue;
+            };
+            let old = files.get(name).and_then(Option::as_ref);
+            if old != Some(node) {
+                self.actions.push(Action::Write {
+                    node: node.clone(),
+                    old: old.cloned(),
+                });
+            }
+        }
+    }
+
+    /// A mark ends with the loss, or with the file: what a killed run left would
+    /// else shorten the next loss of that name.
+    fn clear_marks(&mut self, roster: &Roster, files: &Files, marks: &Marks) {
+        for name in marks.keys() {
+            let is_back = roster.is_living(name);
+            if is_back || !files.contains_key(name) {
+                self.actions.push(Action::Unmark {
+                    name: name.clone(),
+                    is_back: is_back && files.contains_key(name),
+                });
+            }
+        }
+    }
+
+    fn remove_left(&mut self, roster: &Roster, files: &Files) {
+        for name in files.keys() {
+            if roster.standings.get(name) == Some(&Standing::Left) {
+                self.actions.push(Action::Remove {
+                    name: name.clone(),
+                    why: "it has left".to_string(),
+                });
+            }
+        }
+    }
+
+    fn hold(
+        &mut self,
+        lost: &[(&Name, Loss)],
+        marks: &Marks,
+        now: SystemTime,
+        hold: Duration,
+        is_wipe: bool,
+    ) {
+        for &(name, why) in lost {
+            let since = marks.get(name).copied().flatten();
+            // A clock that was put back would keep the node for who knows how long.
+            let so_far = since.and_then(|since| now.duration_since(since).ok());
+            let is_due = so_far.unwrap_or_default() >= hold;
+            if is_due && !is_wipe {
+                self.actions.push(Action::Remove {
+                    name: name.clone(),
+                    why: format!("lost for {}, {why}", humantime::format_duration(hold)),
+                });
+            } else if so_far.is_none() {
+                self.actions.push(Action::Mark {
+                    name: name.clone(),
+                    why: format!(
+                        "{why}; it stays for {} at least",
+                        humantime::format_duration(hold)
+                    ),
+                });
+            }
+        }
+    }
+
+    fn remark_alone(&mut self, roster: &Roster, files: &Files) {
+        if !files.keys().all(|name| roster.is_living(name)) {
+            let text = "the member list has nobody but the agent itself: all nodes stay";
+            self.remarks.push(Remark::new("alone", text));
+        }
+    }
+
+    /// Whether so many are lost that the list itself must be doubted.
+    fn remark_wipe(
+        &mut self,
+        roster: &Roster,
+        files: &Files,
+        lost: &[(&Name, Loss)],
+        policy: Policy,
+    ) -> bool {
+        let all = count(roster, files);
+        let is_wipe = lost.len() > 1 && policy.max_lost.is_below(lost.len(), all);
+        if is_wipe {
+            let text = format!(
+                "{} of {all} nodes are lost ({}), more than {}%: all of them stay. \
+                 If they are gone for good: \
+                 serf members -format=json | serf-nodes --members - --max-lost 100%",
+                lost.len(),
+                names(lost),
+                policy.max_lost.0,
+            );
+            self.remarks.push(Remark::new("wipe", text));
+        }
+        is_wipe
+    }
+}
+
+/// The nodes that have a file and are not in the list as they should be.
+fn lost<'a>(roster: &Roster, files: &'a Files) -> Vec<(&'a Name, Loss)> {
+    let loss = |name| match roster.standings.get(name) {
+        None => Some(Loss::Absent),
+        Some(Standing::Lost(loss)) => Some(*loss),
+        Some(Standing::Living(_) | Standing::Left) => None,
+    };
+    files
+        .keys()
+        .filter_map(|name| Some((name, loss(name)?)))
+        .collect()
+}
+
+/// How many nodes there are once the list is followed, the lost ones included.
+fn count(roster: &Roster, files: &Files) -> usize {
+    let left = |name: &&Name| roster.standings.get(*name) == Some(&Standing::Left);
+    let new = roster
+        .standings
+        .iter()
+        .filter(|(name, standing)| {
+            matches!(standing, Standing::Living(_)) && !files.contains_key(*name)
+        })
+        .count();
+    files.len() - files.keys().filter(left).count() + new
+}
+
+fn names(lost: &[(&Name, Loss)]) -> String {
+    let named: Vec<&str> = lost
+        .iter()
+        .take(NAMED)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let more = if lost.len() > NAMED { ", ..." } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,382 @@
+use super::*;
+use proptest::prelude::*;
+
+const HOLD: Duration = Duration::from_secs(30);
+
+fn policy(max_lost: &str) -> Policy {
+    Policy {
+        hold: HOLD,
+        max_lost: max_lost.parse().unwrap(),
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn node(name: &str, address: &str) -> Node {
+    let name = Name::parse(name).unwrap();
+    let line = format!("{name} {address}");
+    Node::parse(&name, &line).unwrap()
+}
+
+fn start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// `/nodes` and the clock, in memory.
+#[derive(Debug)]
+struct World {
+    files: Files,
+    marks: Marks,
+    now: SystemTime,
+}
+
+impl World {
+    fn with(names: &[&str]) -> Self {
+        let file = |text: &&str| (name(text), Some(node(text, "10.0.0.1")));
+        Self {
+            files: names.iter().map(file).collect(),
+            marks: Marks::new(),
+            now: start(),
+        }
+    }
+
+    fn follow(&mut self, roster: &Roster, max_lost: &str) -> Plan {
+        let plan = plan(roster, &self.files, &self.marks, self.now, policy(max_lost));
+        for action in &plan.actions {
+            self.apply(action.clone());
+        }
+        plan
+    }
+
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Write { node, .. } => {
+                self.marks.remove(&node.name);
+                self.files.insert(node.name.clone(), Some(node));
+            }
+            Action::Remove { name, .. } => {
+                self.files.remove(&name);
+                self.marks.remove(&name);
+            }
+            Action::Mark { name, .. } => {
+                self.marks.insert(name, Some(self.now));
+            }
+            Action::Unmark { name, .. } => {
+                self.marks.remove(&name);
+            }
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.files.keys().map(Name::as_str).collect()
+    }
+}
+
+/// A list with an agent and these members.
+fn roster(members: &[(&str, Standing)]) -> Roster {
+    Roster {
+        standings: members
+            .iter()
+            .map(|(text, standing)| (name(text), standing.clone()))
+            .collect(),
+        ..Roster::default()
+    }
+}
+
+fn living(text: &str) -> (&str, Standing) {
+    (text, Standing::Living(node(text, "10.0.0.1")))
+}
+
+fn failed(text: &str) -> (&str, Standing) {
+    (text, Standing::Lost(Loss::Failed))
+}
+
+fn remarks(plan: &Plan) -> Vec<&str> {
+    plan.remarks.iter().map(Remark::text).collect()
+}
+
+#[test]
+fn new_and_changed_nodes_are_written_and_equal_ones_are_not() {
+    let mut world = World::with(&["s1", "s2"]);
+    let moved = Standing::Living(node("s2", "10.0.0.2 weight=50"));
+    let plan = world.follow(&roster(&[living("s1"), ("s2", moved), living("s3")]), "50%");
+    let written: Vec<_> = plan
+        .actions
+        .iter()
+        .map(|action| match action {
+            Action::Write { node, old } => (node.name.as_str(), old.is_some()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(written, [("s2", true), ("s3", false)]);
+}
+
+#[test]
+fn a_file_that_holds_no_node_is_written_anew() {
+    let mut world = World::with(&[]);
+    world.files.insert(name("s1"), None);
+    assert_eq!(
+        world.follow(&roster(&[living("s1")]), "50%").actions.len(),
+        1
+    );
+    assert!(world.files[&name("s1")].is_some());
+}
+
+#[test]
+fn a_node_that_left_is_removed_at_once_even_with_all_others() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let left = |text| (text, Standing::Left);
+    world.follow(&roster(&[left("s1"), left("s2"), left("s3")]), "50%");
+    assert!(world.names().is_empty());
+}
+
+#[test]
+fn a_lost_node_stays_until_its_hold_is_over() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let list = roster(&[living("s1"), living("s2"), failed("s3")]);
+    world.follow(&list, "50%");
+    world.now += Duration::from_millis(29_999);
+    world.follow(&list, "50%");
+    assert_eq!(world.names(), ["s1", "s2", "s3"]);
+    world.now += Duration::from_millis(1);
+    world.follow(&list, "50%");
+    assert_eq!(world.names(), ["s1", "s2"]);
+    assert!(world.marks.is_empty());
+}
+
+#[test]
+fn a_node_that_comes_back_begins_anew_when_it_is_lost_again() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let lost = roster(&[living("s1"), living("s2")]);
+    world.follow(&lost, "50%");
+    world.now += HOLD / 2;
+    let back = world.follow(&roster(&[living("s1"), living("s2"), living("s3")]), "50%");
+    let unmark = Action::Unmark {
+        name: name("s3"),
+        is_back: true,
+    };
+    assert_eq!(back.actions, [unmark]);
+    world.follow(&lost, "50%");
+    world.now += Duration::from_millis(29_999);
+    world.follow(&lost, "50%");
+    assert_eq!(world.names(), ["s1", "s2", "s3"]);
+}
+
+#[test]
+fn when_more_than_half_are_lost_all_of_them_stay() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let list = roster(&[living("s1"), failed("s2")]);
+    world.follow(&list, "50%");
+    world.now += HOLD * 100;
+    let plan = world.follow(&list, "50%");
+    assert_eq!(world.names(), ["s1", "s2", "s3"]);
+    assert_eq!(
+        remarks(&plan),
+        [
+            "2 of 3 nodes are lost (s2, s3), more than 50%: all of them stay. \
+          If they are gone for good: \
+          serf members -format=json | serf-nodes --members - --max-lost 100%"
+        ]
+    );
+}
+
+#[test]
+fn a_person_confirms_that_they_are_gone() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let list = roster(&[failed("s1"), failed("s2"), failed("s3")]);
+    world.follow(&list, "50%");
+    world.now += HOLD;
+    let plan = world.follow(&list, "100%");
+    assert!(world.names().is_empty() && plan.remarks.is_empty());
+}
+
+#[test]
+fn half_of_the_nodes_and_a_single_one_may_go() {
+    for names in [&["s1"][..], &["s1", "s2"], &["s1", "s2", "s3", "s4"]] {
+        let mut world = World::with(names);
+        let (gone, staying) = names.split_at(names.len().div_ceil(2));
+        let list = roster(&staying.iter().map(|name| living(name)).collect::<Vec<_>>());
+        world.follow(&list, "50%");
+        world.now += HOLD;
+        world.follow(&list, "50%");
+        assert_eq!(world.names(), staying, "without {gone:?}");
+    }
+}
+
+#[test]
+fn new_nodes_and_those_that_left_are_reckoned_with() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let replaced = roster(&[living("s4"), living("s5"), living("s6")]);
+    world.follow(&replaced, "50%");
+    world.now += HOLD;
+    world.follow(&replaced, "50%");
+    assert_eq!(world.names(), ["s4", "s5", "s6"]);
+
+    let mut world = World::with(&["s1", "s2", "s3", "s4"]);
+    let left = ("s4", Standing::Left);
+    let list = roster(&[left, failed("s1"), failed("s2"), living("s3")]);
+    world.follow(&list, "50%");
+    world.now += HOLD;
+    world.follow(&list, "50%");
+    assert_eq!(world.names(), ["s1", "s2", "s3"]);
+}
+
+#[test]
+fn an_agent_alone_removes_nothing_and_starts_no_hold() {
+    let mut world = World::with(&["s1", "s2"]);
+    let alone = Roster {
+        is_alone: true,
+        ..roster(&[])
+    };
+    let plan = world.follow(&alone, "100%");
+    assert!(plan.actions.is_empty());
+    assert_eq!(
+        remarks(&plan),
+        ["the member list has nobody but the agent itself: all nodes stay"]
+    );
+}
+
+#[test]
+fn an_agent_alone_that_misses_nobody_is_nothing_to_tell() {
+    let alone = Roster {
+        is_alone: true,
+        ..roster(&[living("s1")])
+    };
+    for names in [&[][..], &["s1"]] {
+        let mut world = World::with(names);
+        world.follow(&alone, "50%");
+        assert_eq!(world.names(), ["s1"]);
+        assert!(world.follow(&alone, "50%").remarks.is_empty());
+    }
+}
+
+#[test]
+fn marks_of_names_without_a_file_go() {
+    let mut world = World::with(&["s1"]);
+    world.marks.insert(name("gone"), Some(start()));
+    world.follow(&roster(&[living("s1")]), "50%");
+    assert!(world.marks.is_empty());
+}
+
+#[test]
+fn a_mark_without_a_date_or_from_the_future_begins_anew() {
+    for date in [None, Some(start() + Duration::from_secs(86_400))] {
+        let mut world = World::with(&["s1", "s2"]);
+        world.marks.insert(name("s2"), date);
+        world.follow(&roster(&[living("s1")]), "50%");
+        assert_eq!(world.marks[&name("s2")], Some(start()));
+    }
+}
+
+#[test]
+fn a_share_is_0_to_100_percent() {
+    for (text, percent) in [("50%", 50), ("0", 0), ("100%", 100)] {
+        assert_eq!(text.parse(), Ok(Percent(percent)));
+    }
+    for text in ["", "%", "101%", "-1", "50%%", "half"] {
+        assert_eq!(
+            text.parse::<Percent>(),
+            Err(format!("'{text}' is not 0% to 100%"))
+        );
+    }
+}
+
+fn any_standing() -> impl Strategy<Value = Option<Standing>> {
+    prop_oneof![
+        (1u8..4).prop_map(|host| {
+            let address = format!("10.0.0.{host}");
+            Some(Standing::Living(node("x", &address)))
+        }),
+        Just(Some(Standing::Lost(Loss::Failed))),
+        Just(Some(Standing::Lost(Loss::Refused))),
+        Just(Some(Standing::Left)),
+        Just(None),
+    ]
+}
+
+/// A file, a mark and a standing for each of a few names.
+fn any_world() -> impl Strategy<Value = (World, Roster)> {
+    let file = proptest::option::of(proptest::option::of(1u8..4));
+    let mark = proptest::option::of(proptest::option::of(0u64..100));
+    let names = proptest::collection::vec((any_standing(), file, mark), 0..12);
+    (names, proptest::bool::weighted(0.1)).prop_map(|(names, is_alone)| {
+        let mut world = World::with(&[]);
+        let mut roster = Roster {
+            is_alone,
+            ..Roster::default()
+        };
+        for (number, (standing, file, mark)) in names.into_iter().enumerate() {
+            let text = format!("s{number}");
+            let own = |node: Node| Node {
+                name: name(&text),
+                ..node
+            };
+            let standing = standing.map(|standing| match standing {
+                Standing::Living(node) => Standing::Living(own(node)),
+                other => other,
+            });
+            roster
+                .standings
+                .extend(standing.map(|standing| (name(&text), standing)));
+            if let Some(file) = file {
+                let node = file.map(|host| node(&text, &format!("10.0.0.{host}")));
+                world.files.insert(name(&text), node);
+            }
+            if let Some(ago) = mark {
+                let since = ago.map(|ago| start() - Duration::from_secs(ago));
+                world.marks.insert(name(&text), since);
+            }
+        }
+        (world, roster)
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plan_that_was_carried_out_leaves_nothing_to_do((mut world, roster) in any_world()) {
+        world.follow(&roster, "50%");
+        let again = world.follow(&roster, "50%");
+        prop_assert!(again.actions.is_empty(), "{again:?}");
+    }
+
+    #[test]
+    fn the_living_have_their_file_and_those_that_left_have_none((mut world, roster) in any_world()) {
+        world.follow(&roster, "50%");
+        for (name, standing) in &roster.standings {
+            match standing {
+                Standing::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
+                Standing::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_nodes_are_removed_than_is_allowed((mut world, roster) in any_world(), share in 0usize..=100) {
+        let before = world.files.clone();
+        let lost = lost(&roster, &before).len();
+        let all = count(&roster, &before);
+        world.follow(&roster, &format!("{share}%"));
+        let left = |name: &&Name| roster.standings.get(*name) == Some(&Standing::Left);
+        let removed = before
+            .keys()
+            .filter(|name| !world.files.contains_key(*name) && (roster.is_alone || !left(name)))
+            .count();
+        prop_assert!(removed == 0 || !roster.is_alone);
+        prop_assert!(removed <= 1 || removed * 100 <= share * all, "{removed} of {all}");
+        prop_assert!(lost <= 1 || lost * 100 <= share * all || removed == 0);
+    }
+
+    #[test]
+    fn a_member_that_is_refused_changes_nothing_for_the_others((world, mut roster) in any_world()) {
+        let actions = |roster: &Roster| {
+            plan(roster, &world.files, &world.marks, world.now, policy("50%")).actions
+        };
+        let before = actions(&roster);
+        roster.standings.insert(name("hostile"), Standing::Lost(Loss::Refused));
+        roster.refused.push("refused hostile: why".to_string());
+        prop_assert_eq!(before, actions(&roster));
+    }
+}

@@ -1,0 +1,160 @@
+//! What the member list says of each name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use chain::nodes::{Name, Node, parse_port, parse_weight};
+
+use crate::address;
+use crate::admission::Admission;
+use crate::members::Member;
+
+/// How a name stands in the list, from the strongest claim to the weakest: a name
+/// that is there twice is what its strongest claim says. Failed goes before left,
+/// since it costs nothing to keep a node for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A living backend that is admitted.
+    Living(Node),
+    /// Not now a backend that can be used.
+    Lost(Loss),
+    /// It said itself that it goes.
+    Left,
+}
+
+/// Why a node is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// It lives, but what it says of itself is refused.
+    Refused,
+    /// It lives, but with another role.
+    OtherRole,
+    /// Serf does not reach it.
+    Failed,
+    /// The list does not have it.
+    Absent,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "what it says of itself is refused",
+            Self::OtherRole => "it has another role",
+            Self::Failed => "it has failed",
+            Self::Absent => "it is not in the member list",
+        })
+    }
+}
+
+/// The list, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roster {
+    pub(crate) standings: BTreeMap<Name, Standing>,
+    /// Nobody but the agent itself is in the list.
+    pub(crate) is_alone: bool,
+    /// Living backends that are refused, in words, in order.
+    pub(crate) refused: Vec<String>,
+}
+
+impl Roster {
+    pub(crate) fn new(members: &[Member<'_>], admission: &Admission) -> Self {
+        let own = balancers(members, admission);
+        let mut roster = Self {
+            is_alone: members.iter().all(|member| member.name == members[0].name),
+            ..Self::default()
+        };
+        for member in members {
+            roster.take(member, admission, &own);
+        }
+        roster.refused.sort_unstable();
+        roster.refused.dedup();
+        roster
+    }
+
+    pub(crate) fn is_living(&self, name: &Name) -> bool {
+        matches!(self.standings.get(name), Some(Standing::Living(_)))
+    }
+
+    fn take(&mut self, member: &Member<'_>, admission: &Admission, own: &BTreeSet<IpAddr>) {
+        let is_backend = member.is_alive() && admission.is_node(member.role().as_bytes());
+        let name = match Name::parse(&member.name) {
+            Ok(name) => name,
+            Err(why) if is_backend => return self.refused.push(format!("refused a member: {why}")),
+            Err(_) => return,
+        };
+        let standing = match member.status.as_ref() {
+            "alive" if is_backend => match node(&name, member, admission, own) {
+                Ok(node) => Standing::Living(node),
+                Err(why) => {
+                    self.refused.push(format!("refused {name}: {why}"));
+                    Standing::Lost(Loss::Refused)
+                }
+            },
+            "alive" => Standing::Lost(Loss::OtherRole),
+            "left" | "leaving" => Standing::Left,
+            _ => Standing::Lost(Loss::Failed),
+        };
+        self.claim(name, standing);
+    }
+
+    fn claim(&mut self, name: Name, standing: Standing) {
+        match self.standings.get(&name) {
+            Some(other) if !is_stronger(&standing, other) => {}
+            _ => {
+                self.standings.insert(name, standing);
+            }
+        }
+    }
+}
+
+/// Whether `one` wins over `other`; between two that live, the same one whatever
+/// the order of the list, which is random.
+fn is_stronger(one: &Standing, other: &Standing) -> bool {
+    match (one, other) {
+        (Standing::Living(one), Standing::Living(other)) => {
+            (one.ip, one.line()) < (other.ip, other.line())
+        }
+        (Standing::Living(_), _) | (Standing::Lost(_), Standing::Left) => true,
+        (Standing::Lost(one), Standing::Lost(other)) => one < other,
+        _ => false,
+    }
+}
+
+/// The addresses of the living balancers. One that has failed does not count: its
+/// address may have become a backend's.
+fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
+    members
+        .iter()
+        .filter(|member| member.is_alive() && admission.is_balancer(member.role().as_bytes()))
+        .filter_map(|member| address::parse(&member.addr))
+        .collect()
+}
+
+fn node(
+    name: &Name,
+    member: &Member<'_>,
+    admission: &Admission,
+    own: &BTreeSet<IpAddr>,
+) -> Result<Node, String> {
+    let tags = member.tags();
+    Ok(Node {
+        name: name.clone(),
+        ip: admission.address(&member.addr, own)?,
+        port: tag(&tags.port, parse_port)?,
+        weight: tag(&tags.weight, parse_weight)?,
+        service: tag(&tags.service, Name::parse)?,
+        tags: BTreeMap::new(),
+    })
+}
+
+fn tag<T>(value: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if value.is_empty() {
+        Ok(None)
+    } else {
+        parse(value).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests;
