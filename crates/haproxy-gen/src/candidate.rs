@@ -1,0 +1,124 @@
+//! The configuration that is to be: nodes and template in, text out.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use chain::escape;
+use chain::exit;
+use chain::nodes::{Name, Node, Nodes, Refused};
+
+use crate::PROGRAM;
+use crate::fingerprint;
+use crate::scan::Scan;
+use crate::services::Services;
+use crate::template::Template;
+
+/// How many refused files, or nodes of other services, are named; a flood of
+/// them must not fill the log.
+const MAX_NAMED: usize = 10;
+/// An address that no node has: it is reserved for documentation.
+const EXAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// A rendered configuration with its fingerprint.
+pub(crate) struct Candidate {
+    text: String,
+    check_mark: Option<String>,
+}
+
+impl Candidate {
+    /// Reads the nodes and the template and renders them.
+    pub(crate) fn make(nodes: &Path, template: &Path) -> anyhow::Result<Self> {
+        let listing = Nodes::new(nodes).list()?;
+        tell_refused(&listing.refused);
+        let template = Template::read(template)?;
+        let (served, others) = template.services().select(listing.nodes);
+        tell_others(&others, template.path());
+        Self::render(&template, &served)
+    }
+
+    fn render(template: &Template, nodes: &[Node]) -> anyhow::Result<Self> {
+        let text = template.render(nodes)?;
+        let scan = Scan::new(&text);
+        let with_examples = if scan.has_empty_section() {
+            render_examples(template, nodes)
+        } else {
+            None
+        };
+        let examples = with_examples.as_deref().map(Scan::new);
+        let print = fingerprint::fingerprint(&scan, examples.as_ref());
+        Ok(Self {
+            check_mark: fingerprint::check_mark(&scan),
+            text: fingerprint::insert(&text, &print),
+        })
+    }
+
+    /// The whole file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What stands for all files that are valid if this one is; none if HAProxy
+    /// has to see it in any case.
+    pub(crate) fn check_mark(&self) -> Option<&str> {
+        self.check_mark.as_deref()
+    }
+}
+
+/// What the file would be if each service without a node had one: it shows the
+/// options that the first node's line will have, so that its coming does not
+/// change the fingerprint.
+fn render_examples(template: &Template, nodes: &[Node]) -> Option<String> {
+    let examples = template.services().without_node(nodes);
+    let examples = examples.into_iter().filter_map(example);
+    let all: Vec<Node> = nodes.iter().cloned().chain(examples).collect();
+    if all.len() == nodes.len() {
+        return None;
+    }
+    template.render(&all).ok()
+}
+
+fn example(service: Option<Name>) -> Option<Node> {
+    Some(Node {
+        name: Name::parse("example").ok()?,
+        ip: EXAMPLE,
+        port: None,
+        weight: None,
+        service,
+        tags: std::collections::BTreeMap::new(),
+    })
+}
+
+fn tell_refused(refused: &[Refused]) {
+    for file in refused.iter().take(MAX_NAMED) {
+        let path = file.path.as_os_str().as_encoded_bytes();
+        let line = format!("left out {}: {}", escape(path), file.why);
+        exit::say(PROGRAM, line);
+    }
+    if refused.len() > MAX_NAMED {
+        let more = refused.len() - MAX_NAMED;
+        exit::say(PROGRAM, format_args!("left out {more} more such files"));
+    }
+}
+
+fn tell_others(others: &[Node], template: &Path) {
+    if others.is_empty() {
+        return;
+    }
+    let mut named: Vec<String> = others
+        .iter()
+        .take(MAX_NAMED)
+        .map(|node| format!("{} ({})", node.name, Services::name_of(node)))
+        .collect();
+    if others.len() > MAX_NAMED {
+        named.push(format!("{} more", others.len() - MAX_NAMED));
+    }
+    let named = named.join(", ");
+    let template = template.display();
+    exit::say(
+        PROGRAM,
+        format_args!("left out nodes of services that {template} does not serve: {named}"),
+    );
+}
+
+#[cfg(test)]
+mod tests;

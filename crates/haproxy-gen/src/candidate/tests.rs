@@ -1,0 +1,74 @@
+use super::*;
+
+const SERVICES: &str = "{# services: web api #}\
+global
+backend web
+{% for n in nodes %}{% if n.service == \"web\" %}server {{ n.name }} {{ n.address }} check weight {{ n.weight }}
+{% endif %}{% endfor %}\
+backend api
+{% for n in nodes %}{% if n.service == \"api\" %}server {{ n.name }} {{ n.address }} check inter 9s
+{% endif %}{% endfor %}";
+
+fn candidate(template: &str, lines: &[&str]) -> Candidate {
+    let template = Template::parse(Path::new("t.tera"), template).unwrap();
+    let node = |line: &&str| {
+        let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
+        Node::parse(&name, line).unwrap()
+    };
+    let nodes: Vec<Node> = lines.iter().map(node).collect();
+    Candidate::render(&template, &nodes).unwrap()
+}
+
+fn print_of(candidate: &Candidate) -> &str {
+    let mut words = candidate.text().split_ascii_whitespace();
+    words.find(|word| *word == "CONFIG_FINGERPRINT").unwrap();
+    words.next().unwrap()
+}
+
+#[test]
+fn the_fingerprint_is_the_same_with_no_node_and_with_nodes_of_any_service() {
+    let none = candidate(SERVICES, &[]);
+    for lines in [
+        &["a 10.0.0.1 service=web"][..],
+        &["a 10.0.0.1 service=api"],
+        &["a 10.0.0.1 service=api", "b 10.0.0.2 service=web weight=3"],
+    ] {
+        assert_eq!(
+            print_of(&candidate(SERVICES, lines)),
+            print_of(&none),
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn the_first_node_of_a_service_is_checked() {
+    let none = candidate(SERVICES, &[]);
+    let web = candidate(SERVICES, &["a 10.0.0.1 service=web"]);
+    let both = candidate(
+        SERVICES,
+        &["a 10.0.0.1 service=web", "b 10.0.0.2 service=api"],
+    );
+    let others = candidate(
+        SERVICES,
+        &["c 10.0.0.9 service=api", "d 10.0.0.8 service=web"],
+    );
+    assert_ne!(none.check_mark(), web.check_mark());
+    assert_ne!(web.check_mark(), both.check_mark());
+    assert_eq!(both.check_mark(), others.check_mark());
+}
+
+#[test]
+fn examples_never_reach_the_file() {
+    let none = candidate(SERVICES, &[]);
+    assert!(!none.text().contains("server"), "{}", none.text());
+}
+
+#[test]
+fn a_template_that_cannot_be_rendered_for_an_example_is_still_rendered_for_what_is() {
+    let template = "global\nbackend b\n{% for n in nodes %}server {{ n.name }} {{ n.address }} cookie {{ n.tags.key }}\n{% endfor %}";
+    let none = candidate(template, &[]);
+    assert!(none.text().ends_with("backend b\n"));
+    let one = candidate(template, &["a 10.0.0.1 key=x"]);
+    assert!(one.text().ends_with("cookie x\n"));
+}

@@ -1,0 +1,177 @@
+//! HAProxy's own check of a configuration.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, anyhow};
+use chain::exit::{misuse, say};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::PROGRAM;
+
+/// Where HAProxy finds the configuration; `-f -` does not read it.
+const STDIN: &str = "/dev/stdin";
+/// What a HAProxy that runs us would have its child believe of itself.
+const OF_A_MASTER: [&str; 3] = [
+    "HAPROXY_MWORKER_WAIT_ONLY",
+    "HAPROXY_PROCESSES",
+    "HAPROXY_STARTUPLOGS_FD",
+];
+/// How HAProxy ends its complaints (`Error(s) found in configuration file : ...`,
+/// `Fatal errors found in configuration.`), which says nothing new.
+const SUMMARY: &str = " found in configuration";
+/// The first complaints say most; a broken loop makes one a node.
+const MAX_COMPLAINTS: usize = 10;
+
+/// Lets HAProxy check `text`, which is to become the file at `path`.
+pub(crate) fn check(haproxy: &Path, text: &str, path: &Path) -> anyhow::Result<()> {
+    let output = run(haproxy, text)?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => {
+            for warning in complaints(&words, "[WARNING]", text) {
+                say(PROGRAM, warning);
+            }
+            Ok(())
+        }
+        Some(code) => Err(misuse(refusal(&words, code, text, path))),
+        None => Err(anyhow!("run {}: {}", haproxy.display(), output.status)),
+    }
+}
+
+/// The text is in memory alone: a full disk is no reason not to check it, and a
+/// pipe could fill up on both sides.
+fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
+    let file = in_memory(text).context("hand the configuration to HAProxy")?;
+    let mut command = Command::new(haproxy);
+    command.args(["-c", "-f", STDIN]).stdin(Stdio::from(file));
+    for name in OF_A_MASTER {
+        command.env_remove(name);
+    }
+    command.output().map_err(|error| {
+        let haproxy = haproxy.display();
+        match error.kind() {
+            io::ErrorKind::NotFound => anyhow!(
+                "run {haproxy}: there is no such program: install HAProxy, name it with \
+                 --haproxy, or go without a check with --no-check"
+            ),
+            _ => anyhow!(error).context(format!("run {haproxy}")),
+        }
+    })
+}
+
+fn in_memory(text: &str) -> io::Result<File> {
+    let mut file = File::from(memfd_create(c"haproxy.cfg", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn refusal(words: &str, code: i32, text: &str, path: &Path) -> String {
+    let mut complaints = complaints(words, "[ALERT]", text);
+    if complaints.is_empty() {
+        let words = words.trim();
+        complaints.push(match (code, words) {
+            // HAProxy has no words for that.
+            (2, "") => "it has nothing to listen on (exit 2)".to_string(),
+            _ => format!("{words} (exit {code})"),
+        });
+    }
+    format!(
+        "check the new {}: HAProxy refuses it, and the old file stays:\n  {}",
+        path.display(),
+        complaints.join("\n  ")
+    )
+}
+
+/// HAProxy's complaints of one severity, each with the line that it is about.
+fn complaints(words: &str, severity: &str, text: &str) -> Vec<String> {
+    let mut complaints: Vec<String> = Vec::new();
+    let mut left_out = 0;
+    let of_severity = |line: &&str| line.starts_with(severity) && !line.contains(SUMMARY);
+    for line in words.lines().filter(of_severity) {
+        if complaints.len() < MAX_COMPLAINTS {
+            complaints.push(with_line(message(line, severity), text));
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        complaints.push(format!("and {left_out} more"));
+    }
+    complaints
+}
+
+/// The message without what is in front of it: `[ALERT]    (4711) : config : `.
+fn message<'a>(line: &'a str, severity: &str) -> &'a str {
+    let line = line.strip_prefix(severity).unwrap_or(line).trim_start();
+    let line = match line.split_once(") : ") {
+        Some((pid, message)) if pid.starts_with('(') => message,
+        _ => line,
+    };
+    line.strip_prefix("config : ").unwrap_or(line)
+}
+
+fn with_line(message: &str, text: &str) -> String {
+    let number = message
+        .split_once(STDIN)
+        .and_then(|(_, rest)| rest.strip_prefix(':'))
+        .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next())
+        .and_then(|digits| digits.parse::<usize>().ok());
+    let message = message.replace(&format!("{STDIN}:"), "line ");
+    match number.and_then(|number| Some((number, text.lines().nth(number.checked_sub(1)?)?))) {
+        Some((number, line)) => format!("{message}\n    {number} | {line}"),
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "global\n    frobnicate\n";
+    const ALERT: &str = "[NOTICE]   (77) : haproxy version is 2.6.12\n[ALERT]    (77) : config : parsing [/dev/stdin:2] : unknown keyword 'frobnicate' in 'global' section\n[ALERT]    (77) : config : Fatal errors found in configuration.\n";
+
+    #[test]
+    fn haproxys_words_are_shown_with_the_line_that_they_are_about() {
+        assert_eq!(
+            refusal(ALERT, 1, TEXT, Path::new("/etc/haproxy.cfg")),
+            "check the new /etc/haproxy.cfg: HAProxy refuses it, and the old file stays:\n  \
+             parsing [line 2] : unknown keyword 'frobnicate' in 'global' section\n    2 |     frobnicate"
+        );
+    }
+
+    #[test]
+    fn a_flood_of_complaints_is_cut_short() {
+        let words = "[ALERT]    (1) : config : bad\n".repeat(1000);
+        let complaints = complaints(&words, "[ALERT]", TEXT);
+        assert_eq!(complaints.len(), MAX_COMPLAINTS + 1);
+        assert_eq!(complaints[MAX_COMPLAINTS], "and 990 more");
+    }
+
+    #[test]
+    fn words_of_another_form_are_shown_as_they_are() {
+        let text = refusal("out of memory\n", 1, TEXT, Path::new("x"));
+        assert!(text.ends_with("\n  out of memory (exit 1)"), "{text}");
+        let text = refusal("", 2, TEXT, Path::new("x"));
+        assert!(text.ends_with("nothing to listen on (exit 2)"), "{text}");
+    }
+
+    #[test]
+    fn a_line_number_that_cannot_be_is_harmless() {
+        for number in ["0", "3", "99999999999999999999", ""] {
+            let message = format!("parsing [/dev/stdin:{number}] : what");
+            assert!(!with_line(&message, TEXT).contains('|'), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_missing_program_is_told_with_what_to_do() {
+        let error = check(Path::new("/nonexistent/haproxy"), TEXT, Path::new("x")).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.starts_with("run /nonexistent/haproxy: "), "{error}");
+        assert!(error.contains("--haproxy") && error.contains("--no-check"));
+    }
+}

@@ -1,0 +1,137 @@
+use super::*;
+
+const HEAD: &str = "global\n    stats timeout 30s\nbackend nodes\n    balance roundrobin\n";
+
+fn file(servers: &[&str]) -> String {
+    let mut text = HEAD.to_string();
+    for server in servers {
+        text.push_str("    server ");
+        text.push_str(server);
+        text.push('\n');
+    }
+    text
+}
+
+fn print(text: &str) -> String {
+    fingerprint(&Scan::new(text), None)
+}
+
+fn mark(text: &str) -> Option<String> {
+    check_mark(&Scan::new(text))
+}
+
+#[test]
+fn the_hash_is_the_published_fnv_1a() {
+    let mut hash = Fnv::new();
+    hash.0 = b"foobar".iter().fold(hash.0, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    assert_eq!(hash.hex(), "85944171f73967e8");
+}
+
+#[test]
+fn the_fingerprint_of_a_file_never_changes_between_releases() {
+    assert_eq!(print(&file(&["s1 10.0.0.1:80 check"])), "1273bf948f077b08");
+}
+
+#[test]
+fn who_serves_where_and_how_much_does_not_change_the_fingerprint() {
+    let one = print(&file(&["s1 10.0.0.1:80 check weight 100"]));
+    for servers in [
+        &["s1 10.0.0.9:81 check weight 100"][..],
+        &["s1 10.0.0.1:80 check weight 0 id 7"],
+        &["s2 10.0.0.1:80 weight 1 check", "s3 [::1]:80 check"],
+    ] {
+        assert_eq!(print(&file(servers)), one, "{servers:?}");
+    }
+}
+
+#[test]
+fn every_other_change_changes_the_fingerprint() {
+    let one = file(&["s1 10.0.0.1:80 check inter 1s"]);
+    for (from, to) in [
+        ("30s", "31s"),
+        ("inter 1s", "inter 2s"),
+        ("backend nodes", "backend other"),
+        ("check", "check backup"),
+        ("10.0.0.1:80", "localhost:80"),
+    ] {
+        assert_ne!(print(&one.replace(from, to)), print(&one), "{from}");
+    }
+}
+
+#[test]
+fn a_server_whose_options_differ_from_the_others_is_part_of_the_fingerprint() {
+    let usual = ["s1 10.0.0.1:80 check", "s2 10.0.0.2:80 check"];
+    let one = file(&[usual[0], usual[1], "s3 10.0.0.3:80 check backup"]);
+    let other = file(&[usual[0], usual[1], "s4 10.0.0.3:80 check backup"]);
+    assert_ne!(print(&one), print(&other));
+    let joined = file(&[
+        usual[0],
+        usual[1],
+        "s3 10.0.0.3:80 check backup",
+        "s9 10.0.0.9:80 check",
+    ]);
+    assert_eq!(print(&one), print(&joined));
+}
+
+#[test]
+fn the_first_server_of_a_section_does_not_change_the_fingerprint_where_an_example_shows_it() {
+    let none = file(&[]);
+    let first = file(&["s1 10.0.0.1:80 check"]);
+    let example = file(&["example 192.0.2.1:80 check"]);
+    assert_ne!(print(&none), print(&first));
+    let with_example = fingerprint(&Scan::new(&none), Some(&Scan::new(&example)));
+    assert_eq!(with_example, print(&first));
+}
+
+#[test]
+fn what_was_checked_with_one_server_need_not_be_checked_with_others() {
+    let one = mark(&file(&["s1 10.0.0.1:80 check"]));
+    assert!(one.is_some());
+    let more = file(&["s2 10.0.0.1:80 check weight 3", "s3 10.0.0.3:80 check"]);
+    assert_eq!(mark(&more), one);
+}
+
+#[test]
+fn the_first_server_and_new_options_are_checked() {
+    let one = file(&["s1 10.0.0.1:80 check"]);
+    assert_ne!(mark(&file(&[])), mark(&one));
+    assert_ne!(mark(&one.replace("check", "chekc")), mark(&one));
+    let both = file(&["s1 10.0.0.1:80 check", "s2 10.0.0.2:80 chekc"]);
+    assert_ne!(mark(&both), mark(&one));
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_always_checked() {
+    let twice = file(&["s1 10.0.0.1:80 check", "s1 10.0.0.2:80 check"]);
+    assert_eq!(mark(&twice), None);
+}
+
+#[test]
+fn a_server_that_a_rule_refers_to_is_part_of_the_mark() {
+    for reference in ["use-server s1 if TRUE", "acl up srv_is_up(nodes/s1)"] {
+        let with = |server: &str| file(&[server]).replace("balance roundrobin", reference);
+        let referred = mark(&with("s1 10.0.0.1:80 check"));
+        assert_ne!(referred, mark(&with("s2 10.0.0.1:80 check")), "{reference}");
+        assert_eq!(referred, mark(&with("s1 10.0.0.9:80 check")), "{reference}");
+    }
+}
+
+#[test]
+fn the_fingerprint_stands_after_global_and_an_old_one_goes() {
+    let text = "# head\nglobal # all\n    setenv CONFIG_FINGERPRINT old\n    daemon\nglobal\n";
+    assert_eq!(
+        insert(text, "0123"),
+        "# head\nglobal # all\n    setenv CONFIG_FINGERPRINT 0123\n    daemon\nglobal\n"
+    );
+    assert_eq!(insert("defaults\n", "0123"), "defaults\n");
+}
+
+#[test]
+fn a_file_with_its_fingerprint_has_the_same_one() {
+    let text = file(&["s1 10.0.0.1:80 check"]);
+    let inserted = insert(&text, &print(&text));
+    assert_eq!(print(&inserted), print(&text));
+    assert_eq!(insert(&inserted, &print(&text)), inserted);
+}

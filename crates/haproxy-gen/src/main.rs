@@ -1,0 +1,165 @@
+//! haproxy-gen: /nodes and a template in, haproxy.cfg out.
+
+mod candidate;
+mod check;
+mod context;
+mod fingerprint;
+mod scan;
+mod server;
+mod services;
+mod target;
+mod template;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chain::exit::{self, Exit};
+
+use candidate::Candidate;
+use target::Target;
+
+/// The name that stands before each message.
+const PROGRAM: &str = "haproxy-gen";
+
+/// Makes haproxy.cfg from /nodes and a template: checked, and replaced whole.
+///
+/// Interface
+///   Reads every file of /nodes, renders the template, lets `haproxy -c` check
+///   the result and puts it in the place of haproxy.cfg. What HAProxy refuses
+///   never gets there: the old file stays. When nothing changes, nothing is
+///   touched. A file of /nodes that does not hold a node is told and left out.
+///
+///   The template is in the language of Tera (Jinja's), and sees
+///     nodes       in name order, each with name, ip, port (3000 where the file
+///                 says none), address (ip:port, IPv6 in brackets), weight (100
+///                 where the file says none), service ("" where it says none)
+///                 and tags (its further key=value)
+///     addresses   the same nodes as host and ip
+///   A name that is not defined is an error. A template serves the nodes that
+///   name no service, unless a comment in it says which services it serves:
+///     {# services: web api - #}
+///   where `-` stands for the nodes that name none. Nodes of other services are
+///   told and left out.
+///
+/// Files
+///   /nodes/NAME                            one node each: NAME ADDRESS [port=N]
+///                                          [weight=N] [service=NAME] [KEY=VALUE]...
+///   /config/haproxy.cfg.tera               the template
+///   /usr/local/etc/haproxy/haproxy.cfg     the result
+///   .haproxy.cfg.lock, .haproxy.cfg.checked beside it: the lock, and what the
+///                                          last check was of
+///
+/// Signals
+///   None. Killed at any moment, it leaves the old file or the new one.
+///
+/// Exit codes
+///     0  the file was replaced, or printed, or `--diff` found a difference
+///     1  it was right already
+///   100  used wrongly, or the template is wrong, or HAProxy refuses the result
+///   111  the system failed (disk full, no haproxy), or it may work later
+///
+/// Notes
+///   One line is added to `global`: `setenv CONFIG_FINGERPRINT HASH`. The hash is
+///   of all but which servers there are, at what address and with what weight, so
+///   haproxy-reload can tell whether the running HAProxy needs a reload. Server
+///   lines count as such when they read `server NAME IP:PORT OPTION...` without
+///   quotes, `$`, `#` and backslashes, in a `backend` or `listen` section.
+///
+///   The check takes 20 ms and more, so it is skipped when the result differs
+///   from the one that was checked last in such servers alone.
+#[derive(clap::Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    /// The directory that holds one file a node
+    #[arg(long, env = "NODES_DIR", default_value = "/nodes", value_name = "DIR")]
+    nodes: PathBuf,
+    /// The template
+    #[arg(
+        long,
+        env = "HAPROXY_TEMPLATE",
+        default_value = "/config/haproxy.cfg.tera",
+        value_name = "FILE"
+    )]
+    template: PathBuf,
+    /// The file that is made; `-` prints it, unchecked
+    #[arg(
+        long,
+        env = "HAPROXY_CFG",
+        default_value = "/usr/local/etc/haproxy/haproxy.cfg",
+        value_name = "FILE"
+    )]
+    output: PathBuf,
+    /// The program that checks it
+    #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
+    haproxy: PathBuf,
+    /// Do not let HAProxy check it
+    #[arg(long)]
+    no_check: bool,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    diff: bool,
+}
+
+fn main() -> ExitCode {
+    exit::main(PROGRAM, |args: Args| {
+        if args.output == Path::new("-") {
+            print(&args)
+        } else if args.diff {
+            diff(&args)
+        } else {
+            generate(&args)
+        }
+    })
+}
+
+fn print(args: &Args) -> anyhow::Result<Exit> {
+    if args.diff {
+        return Err(exit::misuse(
+            "--diff compares with a file: name one with --output",
+        ));
+    }
+    exit::print(Candidate::make(&args.nodes, &args.template)?.text())?;
+    Ok(Exit::Changed)
+}
+
+fn diff(args: &Args) -> anyhow::Result<Exit> {
+    let target = Target::new(&args.output);
+    let candidate = Candidate::make(&args.nodes, &args.template)?;
+    let Some(difference) = target.difference(candidate.text())? else {
+        return Ok(Exit::Unchanged);
+    };
+    exit::print(&difference)?;
+    check(args, &target, &candidate)?;
+    Ok(Exit::Changed)
+}
+
+fn generate(args: &Args) -> anyhow::Result<Exit> {
+    let target = Target::new(&args.output);
+    let _lock = target.lock()?;
+    let candidate = Candidate::make(&args.nodes, &args.template)?;
+    check(args, &target, &candidate)?;
+    let changed = target.replace(candidate.text())?;
+    if !args.no_check {
+        remember(&target, &candidate);
+    }
+    Ok(if changed {
+        Exit::Changed
+    } else {
+        Exit::Unchanged
+    })
+}
+
+fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<()> {
+    if args.no_check || target.was_checked(candidate.check_mark()) {
+        return Ok(());
+    }
+    check::check(&args.haproxy, candidate.text(), &args.output)
+}
+
+/// The configuration is in place, and a mark that is missing only costs the next
+/// run a check: so that is told, and no failure.
+fn remember(target: &Target, candidate: &Candidate) {
+    if let Err(error) = target.remember_check(candidate.check_mark()) {
+        exit::say(PROGRAM, format_args!("{error:#}"));
+    }
+}

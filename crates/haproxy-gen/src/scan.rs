@@ -1,0 +1,160 @@
+//! A configuration as its servers and the rest.
+
+use std::collections::HashSet;
+
+use crate::server::Server;
+
+/// The variable that carries the fingerprint into the running process.
+pub(crate) const VARIABLE: &str = "CONFIG_FINGERPRINT";
+/// The sections that have servers which are nodes; `peers` has some that are not.
+const WITH_SERVERS: [&str; 2] = ["backend", "listen"];
+/// What begins a section without such servers.
+const WITHOUT_SERVERS: [&str; 19] = [
+    "acme",
+    "cache",
+    "crt-store",
+    "defaults",
+    "dynamic-update",
+    "fcgi-app",
+    "frontend",
+    "global",
+    "healthcheck",
+    "http-errors",
+    "log-forward",
+    "log-profile",
+    "mailers",
+    "peers",
+    "program",
+    "resolvers",
+    "ring",
+    "traces",
+    "userlist",
+];
+
+/// A section that can have servers.
+pub(crate) struct Section<'a> {
+    /// The line that begins it.
+    pub(crate) header: &'a str,
+    /// Its servers of the plain form.
+    pub(crate) servers: Vec<Server<'a>>,
+}
+
+/// A configuration, split.
+pub(crate) struct Scan<'a> {
+    /// The lines that are neither a server nor the fingerprint.
+    pub(crate) lines: Vec<&'a str>,
+    /// The sections that can have servers.
+    pub(crate) sections: Vec<Section<'a>>,
+}
+
+impl<'a> Scan<'a> {
+    /// Splits a configuration.
+    pub(crate) fn new(text: &'a str) -> Self {
+        let mut scan = Self {
+            lines: Vec::new(),
+            sections: Vec::new(),
+        };
+        let mut has_servers = false;
+        for line in text.lines().filter(|line| !is_fingerprint(line)) {
+            let first = line.split_ascii_whitespace().next().unwrap_or_default();
+            if WITH_SERVERS.contains(&first) {
+                has_servers = true;
+                scan.sections.push(Section {
+                    header: line,
+                    servers: Vec::new(),
+                });
+            } else if WITHOUT_SERVERS.contains(&first) {
+                has_servers = false;
+            }
+            let section = scan.sections.last_mut().filter(|_| has_servers);
+            match section.zip(Server::parse(line)) {
+                Some((section, server)) => section.servers.push(server),
+                None => scan.lines.push(line),
+            }
+        }
+        scan
+    }
+
+    /// Whether a section has no server.
+    pub(crate) fn has_empty_section(&self) -> bool {
+        self.sections
+            .iter()
+            .any(|section| section.servers.is_empty())
+    }
+
+    /// Whether no two servers of a section share a name or an id.
+    pub(crate) fn is_unambiguous(&self) -> bool {
+        self.sections.iter().all(Section::is_unambiguous)
+    }
+}
+
+impl Section<'_> {
+    fn is_unambiguous(&self) -> bool {
+        let mut names = HashSet::with_capacity(self.servers.len());
+        let mut ids = HashSet::new();
+        self.servers
+            .iter()
+            .all(|server| names.insert(server.name) && server.id.is_none_or(|id| ids.insert(id)))
+    }
+}
+
+/// Whether the line is the one that is added.
+pub(crate) fn is_fingerprint(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    words.next() == Some("setenv") && words.next() == Some(VARIABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(scan: &Scan) -> Vec<Vec<String>> {
+        let names = |section: &Section| {
+            let names = section.servers.iter();
+            names.map(|server| server.name.to_string()).collect()
+        };
+        scan.sections.iter().map(names).collect()
+    }
+
+    #[test]
+    fn servers_belong_to_their_section_and_the_rest_is_lines() {
+        let text = "global\nbackend a\n  balance roundrobin\n  server s1 10.0.0.1:80\n  server s2 10.0.0.2:80\nlisten b\n  server s1 10.0.0.1:81\n";
+        let scan = Scan::new(text);
+        assert_eq!(names(&scan), [vec!["s1", "s2"], vec!["s1"]]);
+        assert_eq!(
+            scan.lines,
+            ["global", "backend a", "  balance roundrobin", "listen b"]
+        );
+        assert!(!scan.has_empty_section());
+        assert!(scan.is_unambiguous());
+    }
+
+    #[test]
+    fn the_servers_of_peers_and_of_other_sections_are_lines() {
+        let text = "backend a\npeers p\n  server s1 10.0.0.1:80\nfrontend f\n  server s2 10.0.0.1:80\nring r\n  server s3 10.0.0.1:80\n";
+        let scan = Scan::new(text);
+        assert_eq!(names(&scan), [Vec::<String>::new()]);
+        assert_eq!(scan.lines.len(), 7);
+        assert!(scan.has_empty_section());
+    }
+
+    #[test]
+    fn a_line_of_another_form_is_not_split_off() {
+        let scan = Scan::new("backend a\n  server s1 localhost:80\n");
+        assert_eq!(scan.lines.len(), 2);
+    }
+
+    #[test]
+    fn the_fingerprint_is_no_part_of_it() {
+        let scan = Scan::new("global\n    setenv CONFIG_FINGERPRINT 0123\n setenv OTHER x\n");
+        assert_eq!(scan.lines, ["global", " setenv OTHER x"]);
+    }
+
+    #[test]
+    fn a_name_or_an_id_that_is_given_twice_is_noticed() {
+        for second in ["s1 10.0.0.2:80 id 2", "s2 10.0.0.2:80 id 1"] {
+            let text = format!("backend a\nserver s1 10.0.0.1:80 id 1\nserver {second}\n");
+            assert!(!Scan::new(&text).is_unambiguous(), "{second}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The services that a template serves.
+
+use chain::escape;
+use chain::nodes::{Name, Node};
+
+/// What a declaration begins with, inside of a comment.
+const DECLARATION: &str = "services:";
+/// What stands for the nodes that name no service; it can be no service's name.
+const NONE: &str = "-";
+
+/// The services that a template serves; `None` is for the nodes that name none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Services(Vec<Option<Name>>);
+
+impl Services {
+    /// Finds the comment `{# services: NAME... #}` of a template; without one it
+    /// serves the nodes that name no service, as a template that knows nothing of
+    /// services does.
+    pub(crate) fn declared_in(template: &str) -> Result<Self, String> {
+        let declaration = template
+            .split("{#")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("#}"))
+            .find_map(|(comment, _)| declared(comment));
+        let Some(names) = declaration else {
+            return Ok(Self(vec![None]));
+        };
+        let mut services = names
+            .split_ascii_whitespace()
+            .map(|word| (word != NONE).then(|| Name::parse(word)).transpose())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|why| format!("its comment 'services:': {why}"))?;
+        if services.is_empty() {
+            return Err(format!(
+                "its comment '{}' names no service",
+                escape(DECLARATION.as_bytes())
+            ));
+        }
+        services.sort();
+        services.dedup();
+        Ok(Self(services))
+    }
+
+    /// Splits the nodes in those of these services and those of others.
+    pub(crate) fn select(&self, nodes: Vec<Node>) -> (Vec<Node>, Vec<Node>) {
+        nodes
+            .into_iter()
+            .partition(|node| self.0.contains(&node.service))
+    }
+
+    /// The services that none of the nodes belongs to.
+    pub(crate) fn without_node(&self, nodes: &[Node]) -> Vec<Option<Name>> {
+        let has_none =
+            |service: &&Option<Name>| !nodes.iter().any(|node| node.service == **service);
+        self.0.iter().filter(has_none).cloned().collect()
+    }
+
+    /// A node's service for a message.
+    pub(crate) fn name_of(node: &Node) -> &str {
+        node.service.as_ref().map_or("none", Name::as_str)
+    }
+}
+
+/// The names that a comment declares; Tera's whitespace control (`{#-`, `-#}`)
+/// is no part of it.
+fn declared(comment: &str) -> Option<&str> {
+    let comment = comment.strip_prefix('-').unwrap_or(comment);
+    let comment = comment.strip_suffix('-').unwrap_or(comment);
+    comment.trim().strip_prefix(DECLARATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn services(names: &[&str]) -> Services {
+        let name = |name: &&str| (!name.is_empty()).then(|| Name::parse(name).unwrap());
+        Services(names.iter().map(name).collect())
+    }
+
+    fn node(line: &str) -> Node {
+        let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
+        Node::parse(&name, line).unwrap()
+    }
+
+    #[test]
+    fn a_template_without_a_declaration_serves_the_nodes_that_name_no_service() {
+        for template in [
+            "",
+            "global\n",
+            "{# a comment #}{# unclosed",
+            "services: web",
+        ] {
+            assert_eq!(Services::declared_in(template).unwrap(), services(&[""]));
+        }
+    }
+
+    #[test]
+    fn a_comment_names_the_services_in_any_order_and_with_whitespace_control() {
+        for template in [
+            "{# services: web api #}\nglobal\n",
+            "{#-services: api web-#}",
+            "{# first #}\n{#-\n  services: web\n  api web\n-#}\n",
+        ] {
+            let declared = Services::declared_in(template).unwrap();
+            assert_eq!(declared, services(&["api", "web"]), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_dash_stands_for_the_nodes_that_name_none() {
+        for template in ["{# services: - web #}", "{#- services: web - -#}"] {
+            let declared = Services::declared_in(template).unwrap();
+            assert_eq!(declared, services(&["", "web"]), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_declaration_that_cannot_be_meant_is_refused() {
+        let error = Services::declared_in("{# services: #}").unwrap_err();
+        assert_eq!(error, "its comment 'services:' names no service");
+        let error = Services::declared_in("{# services: a/b #}").unwrap_err();
+        assert!(error.contains("the name 'a/b' has characters"), "{error}");
+    }
+
+    #[test]
+    fn nodes_of_other_services_are_set_apart() {
+        let nodes = vec![
+            node("a 10.0.0.1 service=web"),
+            node("b 10.0.0.2"),
+            node("c 10.0.0.3 service=mail"),
+        ];
+        let (served, others) = services(&["web", "api"]).select(nodes);
+        assert_eq!(served, [node("a 10.0.0.1 service=web")]);
+        let names: Vec<_> = others.iter().map(Services::name_of).collect();
+        assert_eq!(names, ["none", "mail"]);
+    }
+
+    #[test]
+    fn a_service_without_a_node_is_found() {
+        let web = [node("a 10.0.0.1 service=web")];
+        let missing = services(&["", "api", "web"]).without_node(&web);
+        assert_eq!(Services(missing), services(&["", "api"]));
+    }
+}

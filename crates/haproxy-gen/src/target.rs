@@ -1,0 +1,150 @@
+//! The file that is made, and what is kept beside it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chain::lock::{lock, lock_beside};
+use chain::{Sync, read, replace};
+use similar::TextDiff;
+
+/// 10,000 servers make 1.2 MB.
+const MAX_FILE: u64 = 64 << 20;
+/// A mark is 16 digits and a line feed.
+const MAX_MARK: u64 = 64;
+/// A difference that is not the shortest is better than one that is waited for.
+const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A configuration file.
+pub(crate) struct Target {
+    path: PathBuf,
+}
+
+impl Target {
+    /// The file at `path`, which need not be there.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+        }
+    }
+
+    /// Keeps other runs out: an older state must not come after a newer one.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        lock(&lock_beside(&self.path))
+    }
+
+    /// How `text` differs from the file, as a unified diff; `None` if not.
+    pub(crate) fn difference(&self, text: &str) -> anyhow::Result<Option<String>> {
+        let old = self.read()?;
+        if old.as_deref() == Some(text.as_bytes()) {
+            return Ok(None);
+        }
+        let old = old.unwrap_or_default();
+        let old = String::from_utf8_lossy(&old);
+        let path = self.path.to_string_lossy();
+        let diff = TextDiff::configure()
+            .timeout(DIFF_TIMEOUT)
+            .diff_lines(old.as_ref(), text);
+        let new = format!("{path} (new)");
+        Ok(Some(diff.unified_diff().header(&path, &new).to_string()))
+    }
+
+    /// Replaces the file; `false` if it says so already.
+    pub(crate) fn replace(&self, text: &str) -> anyhow::Result<bool> {
+        if self.read()?.as_deref() == Some(text.as_bytes()) {
+            return Ok(false);
+        }
+        replace(&self.path, text.as_bytes(), Sync::Full)?;
+        Ok(true)
+    }
+
+    /// Whether the last check was of a file with this mark. A mark that cannot be
+    /// read costs a check, no more.
+    pub(crate) fn was_checked(&self, mark: Option<&str>) -> bool {
+        let last = read(&self.mark_path(), MAX_MARK).ok().flatten();
+        mark.zip(last)
+            .is_some_and(|(mark, last)| last == line(mark).as_bytes())
+    }
+
+    /// Keeps the mark of a file that passed the check.
+    pub(crate) fn remember_check(&self, mark: Option<&str>) -> anyhow::Result<()> {
+        match mark {
+            Some(mark) if !self.was_checked(Some(mark)) => {
+                replace(&self.mark_path(), line(mark).as_bytes(), Sync::None)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        read(&self.path, MAX_FILE)
+    }
+
+    fn mark_path(&self) -> PathBuf {
+        let mut name = OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(".checked");
+        self.path.with_file_name(name)
+    }
+}
+
+fn line(mark: &str) -> String {
+    format!("{mark}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(scratch: &tempfile::TempDir) -> Target {
+        Target::new(&scratch.path().join("haproxy.cfg"))
+    }
+
+    #[test]
+    fn the_same_text_is_not_written_again() {
+        let scratch = harness::scratch();
+        let target = target(&scratch);
+        assert!(target.replace("global\n").unwrap());
+        assert!(!target.replace("global\n").unwrap());
+        assert!(target.replace("defaults\n").unwrap());
+    }
+
+    #[test]
+    fn a_difference_is_shown_as_a_unified_diff() {
+        let scratch = harness::scratch();
+        let target = target(&scratch);
+        target.replace("a\nb\n").unwrap();
+        let diff = target.difference("a\nc\n").unwrap().unwrap();
+        assert!(diff.ends_with("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"), "{diff}");
+        assert_eq!(target.difference("a\nb\n").unwrap(), None);
+    }
+
+    #[test]
+    fn an_empty_file_differs_from_one_that_is_not_there() {
+        let scratch = harness::scratch();
+        let target = target(&scratch);
+        assert!(target.difference("").unwrap().is_some());
+        assert!(target.replace("").unwrap());
+        assert_eq!(target.difference("").unwrap(), None);
+    }
+
+    #[test]
+    fn only_the_last_mark_is_known() {
+        let scratch = harness::scratch();
+        let target = target(&scratch);
+        assert!(!target.was_checked(Some("0123")));
+        target.remember_check(Some("0123")).unwrap();
+        assert!(target.was_checked(Some("0123")));
+        target.remember_check(Some("4567")).unwrap();
+        assert!(!target.was_checked(Some("0123")));
+    }
+
+    #[test]
+    fn a_file_without_a_mark_was_never_checked() {
+        let scratch = harness::scratch();
+        let target = target(&scratch);
+        target.remember_check(None).unwrap();
+        assert!(!target.was_checked(None));
+    }
+}

@@ -1,0 +1,159 @@
+//! The template: read, and rendered.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use chain::exit::misuse;
+use chain::nodes::Node;
+use tera::Tera;
+
+use crate::context::context;
+use crate::services::Services;
+
+/// A template is written by a person.
+const MAX_TEMPLATE: u64 = 1 << 20;
+
+/// A template that can be rendered.
+pub(crate) struct Template {
+    path: PathBuf,
+    tera: Tera,
+    services: Services,
+}
+
+impl Template {
+    /// Reads the template at `path`.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let bytes = chain::read(path, MAX_TEMPLATE)?.with_context(|| {
+            let path = path.display();
+            format!("read {path}: there is no such file: name the template with --template")
+        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| misuse(format_args!("read {}: it is not UTF-8", path.display())))?;
+        Self::parse(path, &text)
+    }
+
+    /// Takes `text` as the template at `path`. Carriage returns and a byte order
+    /// mark are an editor's, and riddles to whoever reads HAProxy's complaint.
+    pub(crate) fn parse(path: &Path, text: &str) -> anyhow::Result<Self> {
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        let refuse =
+            |why: &dyn std::fmt::Display| misuse(format_args!("parse {}: {why}", path.display()));
+        let services = Services::declared_in(&text).map_err(|why| refuse(&why))?;
+        let mut tera = Tera::new();
+        tera.autoescape_on(Vec::<&str>::new());
+        tera.add_raw_template(&path.to_string_lossy(), &text)
+            .map_err(|error| refuse(&words(&error)))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            tera,
+            services,
+        })
+    }
+
+    /// Renders it for these nodes. HAProxy takes no file whose last line does not
+    /// end, and not every editor ends it.
+    pub(crate) fn render(&self, nodes: &[Node]) -> anyhow::Result<String> {
+        let rendered = self
+            .tera
+            .render(&self.path.to_string_lossy(), &context(nodes));
+        let mut text = rendered.map_err(|error| {
+            let error = anyhow!("render {}: {}", self.path.display(), words(&error));
+            chain::exit::into_misuse(error)
+        })?;
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    /// The services that it serves.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Tera's own report, which shows file, line, column and the place.
+fn words(error: &tera::Error) -> String {
+    let report = error.to_string();
+    let report = report.trim();
+    report.strip_prefix("error: ").unwrap_or(report).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain::nodes::Name;
+
+    fn render(template: &str, lines: &[&str]) -> anyhow::Result<String> {
+        let node = |line: &&str| {
+            let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
+            Node::parse(&name, line).unwrap()
+        };
+        let nodes: Vec<Node> = lines.iter().map(node).collect();
+        Template::parse(Path::new("haproxy.cfg.tera"), template)?.render(&nodes)
+    }
+
+    fn refusal(template: &str) -> String {
+        format!("{:#}", render(template, &["s1 10.0.0.1"]).unwrap_err())
+    }
+
+    #[test]
+    fn the_labs_loop_makes_one_line_a_node() {
+        let template = "backend nodes\n{% for a in addresses %}    server {{ a.host }} {{ a.ip }}:3000 check\n{% endfor %}";
+        assert_eq!(
+            render(template, &["s1 10.0.0.1", "s2 10.0.0.2"]).unwrap(),
+            "backend nodes\n    server s1 10.0.0.1:3000 check\n    server s2 10.0.0.2:3000 check\n"
+        );
+    }
+
+    #[test]
+    fn an_undefined_name_is_shown_with_file_line_and_column() {
+        let error = refusal("global\n\n  x {{ nodez }}\n");
+        assert!(error.contains("haproxy.cfg.tera:3:8"), "{error}");
+        assert!(error.contains("nodez"), "{error}");
+    }
+
+    #[test]
+    fn an_undefined_field_is_shown_with_those_that_there_are() {
+        let error = refusal("{% for n in nodes %}{{ n.nam }}{% endfor %}");
+        assert!(error.contains("haproxy.cfg.tera:1:26"), "{error}");
+        assert!(
+            error.contains("name") && error.contains("weight"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn broken_syntax_is_shown_with_file_line_and_column() {
+        let error = refusal("global\n{% for n in nodes %}\n");
+        assert!(error.starts_with("parse haproxy.cfg.tera: "), "{error}");
+        assert!(error.contains("haproxy.cfg.tera:"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_filter_is_an_error() {
+        assert!(refusal("{{ nodes | shout }}").contains("shout"));
+    }
+
+    #[test]
+    fn nothing_is_escaped() {
+        let text = render("a <b> & \"c\" {{ \"<'&\" }}\n", &[]).unwrap();
+        assert_eq!(text, "a <b> & \"c\" <'&\n");
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_missing_last_one_are_put_right() {
+        let text = render("\u{feff}global\r\ndefaults", &[]).unwrap();
+        assert_eq!(text, "global\ndefaults\n");
+    }
+
+    #[test]
+    fn a_template_cannot_read_files() {
+        assert!(refusal("{% include \"/etc/passwd\" %}").contains("/etc/passwd"));
+    }
+}

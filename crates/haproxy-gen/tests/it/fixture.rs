@@ -1,0 +1,166 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use assert_cmd::cargo::cargo_bin;
+
+/// A template of the shape of ours, as short as HAProxy takes one.
+pub(crate) const TEMPLATE: &str = "global
+    stats timeout 30s
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend all
+    bind 127.0.140.1:8080
+    default_backend nodes
+backend nodes
+{%- for node in nodes %}
+    server {{ node.name }} {{ node.address }} check weight {{ node.weight }}
+{%- endfor %}
+";
+
+/// `/nodes`, a template, and where the result goes.
+pub(crate) struct Fixture {
+    scratch: tempfile::TempDir,
+}
+
+/// What a run of a program left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Fixture {
+    pub(crate) fn new(template: &str) -> Self {
+        let fixture = Self {
+            scratch: harness::scratch(),
+        };
+        fs::create_dir(fixture.nodes()).unwrap();
+        fs::create_dir(fixture.path("etc")).unwrap();
+        fixture.template(template);
+        fixture
+    }
+
+    pub(crate) fn with_nodes(template: &str, lines: &[&str]) -> Self {
+        let fixture = Self::new(template);
+        for line in lines {
+            fixture.node(line);
+        }
+        fixture
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    pub(crate) fn nodes(&self) -> PathBuf {
+        self.path("nodes")
+    }
+
+    pub(crate) fn output(&self) -> PathBuf {
+        self.path("etc/haproxy.cfg")
+    }
+
+    pub(crate) fn template(&self, text: &str) {
+        write(&self.path("haproxy.cfg.tera"), text);
+    }
+
+    pub(crate) fn node(&self, line: &str) {
+        let name = line.split(' ').next().unwrap();
+        write(&self.nodes().join(name), format!("{line}\n"));
+    }
+
+    pub(crate) fn config(&self) -> String {
+        fs::read_to_string(self.output()).unwrap()
+    }
+
+    pub(crate) fn servers(&self) -> Vec<String> {
+        let config = self.config();
+        let servers = config.lines().map(str::trim);
+        let servers = servers.filter(|line| line.starts_with("server "));
+        servers.map(str::to_string).collect()
+    }
+
+    /// The program without options, nor the environment that stands for them.
+    pub(crate) fn bare() -> Command {
+        let mut command = Command::new(cargo_bin!("haproxy-gen"));
+        for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Self::bare();
+        command
+            .arg("--nodes")
+            .arg(self.nodes())
+            .arg("--template")
+            .arg(self.path("haproxy.cfg.tera"))
+            .arg("--output")
+            .arg(self.output());
+        command
+    }
+
+    /// Runs it with the real HAProxy to check.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command();
+        command.arg("--haproxy").arg(harness::require("haproxy"));
+        command.args(arguments).output().unwrap().into()
+    }
+
+    /// Runs it with a HAProxy that counts its runs, and says whether it was run.
+    pub(crate) fn run_watched(&self) -> (Run, bool) {
+        let (watched, count) = (self.path("watched"), self.path("count"));
+        let real = harness::require("haproxy");
+        let text = format!(
+            "#!/bin/sh\necho run >{}\nexec {} \"$@\"\n",
+            count.display(),
+            real.display()
+        );
+        write(&watched, &text);
+        fs::set_permissions(&watched, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = self.command();
+        let run = command.arg("--haproxy").arg(&watched).output().unwrap();
+        (run.into(), fs::remove_file(count).is_ok())
+    }
+
+    /// What HAProxy itself says of the file.
+    pub(crate) fn haproxy_takes_it(&self) -> Result<(), String> {
+        let haproxy = harness::require("haproxy");
+        let output = Command::new(haproxy)
+            .arg("-c")
+            .arg("-f")
+            .arg(self.output())
+            .output()
+            .unwrap();
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "fixtures are written as a person would"
+)]
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
+    std::fs::write(path, text).unwrap();
+}

@@ -1,0 +1,17 @@
+//! haproxy-gen as its users run it, with the real HAProxy.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails here fails the test, and says where"
+)]
+
+mod check;
+mod fixture;
+mod mounts;
+mod nodes;
+mod options;
+mod property;
+mod robust;
+mod running;
+mod shipped;
+mod template;

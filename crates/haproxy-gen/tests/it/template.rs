@@ -1,0 +1,90 @@
+use crate::fixture::{Fixture, TEMPLATE, write};
+
+fn refusal(template: &str) -> String {
+    let fixture = Fixture::with_nodes(template, &["s1 10.0.0.1"]);
+    let run = fixture.run(&[]);
+    assert_eq!(run.code, Some(100), "{}", run.stderr);
+    assert!(!fixture.output().exists());
+    run.stderr
+}
+
+#[test]
+fn an_undefined_field_is_shown_with_its_place_and_those_that_there_are() {
+    let words = refusal(&TEMPLATE.replace("node.weight", "node.wieght"));
+    assert!(words.starts_with("haproxy-gen: render "), "{words}");
+    assert!(words.contains("haproxy.cfg.tera:13:"), "{words}");
+    assert!(words.contains("weight"), "{words}");
+}
+
+#[test]
+fn broken_syntax_is_shown_with_its_place() {
+    let words = refusal(&TEMPLATE.replace("{{ node.name }}", "{{ node.name }"));
+    assert!(words.starts_with("haproxy-gen: parse "), "{words}");
+    assert!(words.contains("haproxy.cfg.tera:13:"), "{words}");
+}
+
+#[test]
+fn a_tag_that_not_every_node_has_is_an_error_unless_there_is_a_default() {
+    let words = refusal(&TEMPLATE.replace("node.weight", "node.tags.share"));
+    assert!(words.contains("share"), "{words}");
+    let template = TEMPLATE.replace("node.weight", "node.tags.share | default(value=7)");
+    let fixture = Fixture::with_nodes(&template, &["s1 10.0.0.1", "s2 10.0.0.2 share=9"]);
+    assert_eq!(fixture.run(&[]).code, Some(0));
+    assert!(fixture.servers()[0].ends_with("weight 7"));
+    assert!(fixture.servers()[1].ends_with("weight 9"));
+}
+
+#[test]
+fn a_template_that_is_no_text_is_refused_in_words() {
+    let fixture = Fixture::new(TEMPLATE);
+    write(&fixture.path("haproxy.cfg.tera"), b"global\n\xff\n");
+    let run = fixture.run(&[]);
+    assert_eq!(run.code, Some(100));
+    assert!(run.stderr.contains("it is not UTF-8"), "{}", run.stderr);
+}
+
+#[test]
+fn a_template_saved_on_windows_gives_the_same_file() {
+    let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
+    fixture.run(&[]);
+    let right = fixture.config();
+    fixture.template(&format!("\u{feff}{}", TEMPLATE.replace('\n', "\r\n")));
+    assert_eq!(fixture.run(&[]).code, Some(1));
+    assert_eq!(fixture.config(), right);
+}
+
+#[test]
+fn a_last_line_without_an_end_is_ended() {
+    let fixture = Fixture::with_nodes(TEMPLATE.trim_end(), &["s1 10.0.0.1"]);
+    assert_eq!(fixture.run(&[]).code, Some(0));
+    assert!(fixture.config().ends_with('\n'));
+}
+
+#[test]
+fn a_template_without_global_works_without_a_fingerprint() {
+    let template = TEMPLATE.split_once("defaults").unwrap().1;
+    let fixture = Fixture::with_nodes(&format!("defaults{template}"), &["s1 10.0.0.1"]);
+    assert_eq!(fixture.run(&[]).code, Some(0));
+    assert!(!fixture.config().contains("CONFIG_FINGERPRINT"));
+    assert_eq!(fixture.run(&[]).code, Some(1));
+}
+
+#[test]
+fn the_fingerprint_stands_for_all_but_the_servers() {
+    let fixture = Fixture::new(TEMPLATE);
+    let fingerprint = || {
+        assert_eq!(fixture.run(&[]).code, Some(0));
+        let config = fixture.config();
+        let line = config.lines().nth(1).unwrap();
+        let print = line.strip_prefix("    setenv CONFIG_FINGERPRINT ").unwrap();
+        assert!(print.len() == 16 && print.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        print.to_string()
+    };
+    let empty = fingerprint();
+    fixture.node("s1 10.0.0.1");
+    assert_eq!(fingerprint(), empty);
+    fixture.node("s1 10.0.0.7 weight=0");
+    assert_eq!(fingerprint(), empty);
+    fixture.template(&TEMPLATE.replace("check", "check inter 7s"));
+    assert_ne!(fingerprint(), empty);
+}
