@@ -1,0 +1,112 @@
+//! The page, its header and its session.
+
+use std::process::Command;
+
+use crate::node::Node;
+
+fn named(command: &mut Command) {
+    command
+        .env("SERVER_IP", "192.168.42.11")
+        .env("SERVER_NAME", "s1")
+        .env("SERVER_TAG", "latest");
+}
+
+#[test]
+fn the_page_is_the_labs_byte_for_byte() {
+    let node = Node::start("127.0.65.1", named);
+    let answer = node.get("");
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.body,
+        format!(
+            r#"{{"hello":"world!","ip":"192.168.42.11","host":"s1","tag":"latest","sessionViews":1,"id":"{}"}}"#,
+            answer.field("id")
+        )
+    );
+    assert_eq!(answer.header("x-backend-ip"), Some("192.168.42.11"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn a_session_is_kept_by_its_cookie() {
+    let node = Node::start("127.0.65.2", named);
+    let first = node.get("");
+    let set = first.header("set-cookie").unwrap();
+    // The client's headers are in lower case for comparison.
+    assert!(
+        set.starts_with(&format!("nodesessid={}", first.field("id").to_lowercase())),
+        "{set}"
+    );
+    assert!(
+        set.contains("; path=/") && set.contains("; httponly"),
+        "{set}"
+    );
+
+    let second = node.get(&first.cookie());
+    assert_eq!(second.field("sessionViews"), "2");
+    assert_eq!(second.field("id"), first.field("id"));
+    assert_eq!(second.header("set-cookie"), None);
+}
+
+#[test]
+fn a_cookie_of_another_node_gives_a_new_session() {
+    let node = Node::plain("127.0.65.3");
+    let answer = node.get("cookie: NODESESSID=theirs\r\n");
+    assert_eq!(answer.field("sessionViews"), "1");
+    assert_ne!(answer.field("id"), "theirs");
+    assert!(answer.header("set-cookie").is_some());
+}
+
+#[test]
+fn a_health_check_gets_no_session() {
+    let node = Node::start("127.0.65.4", named);
+    let answer = node.head();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("x-backend-ip"), Some("192.168.42.11"));
+    assert_eq!(answer.header("set-cookie"), None);
+
+    let page = node.get("");
+    node.ask("HEAD", "/", &page.cookie(), "");
+    assert_eq!(node.get(&page.cookie()).field("sessionViews"), "2");
+}
+
+#[test]
+fn without_settings_it_says_where_the_request_came_to() {
+    let node = Node::start("127.0.65.5", |command| {
+        command.env("SERVER_IP", "").env("SERVER_NAME", "");
+    });
+    let answer = node.get("");
+    assert_eq!(answer.field("ip"), "127.0.65.5");
+    assert_eq!(answer.header("x-backend-ip"), Some("127.0.65.5"));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(answer.field("host"), host.trim());
+    assert_eq!(answer.field("tag"), "");
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let node = Node::plain("127.0.65.6");
+    let mut connection = node.connect();
+    for _ in 0..100 {
+        connection.send("HEAD", "/", "", "");
+        assert_eq!(connection.answer().status, 200);
+        connection.send("GET", "/", "", "");
+        assert_eq!(connection.answer().status, 200);
+    }
+}
+
+#[test]
+fn any_other_path_or_method_is_not_found() {
+    let node = Node::plain("127.0.65.7");
+    for (method, path) in [
+        ("GET", "/nothing"),
+        ("GET", "/delay"),
+        ("POST", "/"),
+        ("DELETE", "/"),
+        ("GET", "//"),
+    ] {
+        let answer = node.ask(method, path, "", "");
+        assert_eq!(answer.status, 404, "{method} {path}");
+        assert!(answer.body.starts_with("{\"message\":"), "{}", answer.body);
+    }
+}
