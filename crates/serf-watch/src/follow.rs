@@ -1,0 +1,257 @@
+//! The loop: waits for the agent, the command, signals and time, and does what `watch` says.
+
+use std::hash::RandomState;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use crate::link::{Link, Redial};
+use crate::runner::{self, Runner};
+use crate::session::News;
+use crate::signals::Signals;
+use crate::told::Told;
+use crate::watch::{Step, Watch};
+
+/// A run at the end has this long, then the signal to end, then that long to obey.
+const LAST_RUN: Duration = Duration::from_secs(5);
+const OBEY: Duration = Duration::from_secs(1);
+
+/// Longer than any key of Serf's, and no mistaken file is read whole.
+const LONGEST_KEY: u64 = 4096;
+
+pub(crate) struct Agent {
+    pub(crate) address: String,
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+pub(crate) struct Follow {
+    agent: Agent,
+    watch: Watch,
+    runner: Runner,
+    signals: Signals,
+    link: Option<Link>,
+    redial: Redial,
+    keys: RandomState,
+    agent_told: Told,
+    run_told: Told,
+}
+
+impl Follow {
+    pub(crate) fn new(agent: Agent, watch: Watch, runner: Runner, signals: Signals) -> Follow {
+        Follow {
+            agent,
+            watch,
+            runner,
+            signals,
+            link: None,
+            redial: Redial::new(Instant::now()),
+            keys: RandomState::new(),
+            agent_told: Told::default(),
+            run_told: Told::default(),
+        }
+    }
+
+    /// Returns when told to end.
+    pub(crate) fn run(&mut self) -> Result<()> {
+        while !self.signals.is_told_to_end() {
+            self.redial(Instant::now());
+            self.act(Instant::now());
+            let ready = self.wait(self.wake_at())?;
+            self.reap()?;
+            let result = self.listen(ready);
+            self.note(result);
+        }
+        self.end()
+    }
+
+    fn redial(&mut self, now: Instant) {
+        if self.link.is_some() || self.redial.at() > now {
+            return;
+        }
+        match self.connect() {
+            Ok(link) => {
+                self.link = Some(link);
+                self.watch.up(now);
+            }
+            Err(error) => {
+                self.agent_told.say(&format!("{error:#}"));
+                self.redial.failed(Duration::ZERO, Instant::now());
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Link> {
+        // Anew each time: it may come later than we do, or change with the agent.
+        let key = self.agent.key_file.as_deref().map(read_key).transpose()?;
+        Link::connect(&self.agent.address, key.as_deref(), self.keys.clone())
+    }
+
+    fn act(&mut self, now: Instant) {
+        while let Some(step) = self.watch.next(now) {
+            match step {
+                Step::Ask => {
+                    let result = self.link.as_mut().map_or(Ok(()), |link| link.ask(now));
+                    self.note(result);
+                }
+                Step::Run => {
+                    if let Err(error) = self.runner.start() {
+                        self.run_told.say(&format!("{error:#}"));
+                        self.watch.ended(false, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let link = match &self.link {
+            Some(link) => link.overdue_at(),
+            None => Some(self.redial.at()),
+        };
+        link.into_iter().chain(self.watch.wake_at()).min()
+    }
+
+    /// Whether the agent has something for us, or room for what we have.
+    fn wait(&mut self, until: Option<Instant>) -> Result<PollFlags> {
+        let wanted = self.link.as_mut().map(Link::waits_for);
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        if let (Some(link), Some(wanted)) = (&self.link, wanted) {
+            fds.push(PollFd::new(link.as_fd(), wanted));
+        }
+        match poll(&mut fds, timeout(until)) {
+            Ok(_) | Err(Errno::EINTR) => (),
+            Err(error) => return Err(error).context("wait for events"),
+        }
+        let ready = fds
+            .get(1)
+            .and_then(PollFd::revents)
+            .unwrap_or(PollFlags::empty());
+        self.signals.forget();
+        Ok(ready)
+    }
+
+    fn listen(&mut self, ready: PollFlags) -> Result<()> {
+        let Some(link) = &mut self.link else {
+            return Ok(());
+        };
+        if ready.contains(PollFlags::POLLOUT) {
+            link.send()?;
+        }
+        let mut news = Vec::new();
+        // An error or an end is read like anything else.
+        let result = if ready.is_empty() {
+            Ok(())
+        } else {
+            link.receive(&mut news)
+        };
+        let now = Instant::now();
+        let result = result.and_then(|()| link.check(now));
+        for news in news {
+            match news {
+                News::Hint => self.watch.hint(now),
+                News::Members(list) => {
+                    self.agent_told
+                        .say(&format!("follows the agent at {}", self.agent.address));
+                    self.watch.answer(list, now);
+                }
+            }
+        }
+        result
+    }
+
+    /// A trouble with the agent ends the connection, and a new one is tried.
+    fn note(&mut self, result: Result<()>) {
+        let (Err(error), Some(link)) = (result, &self.link) else {
+            return;
+        };
+        self.redial.failed(link.since.elapsed(), Instant::now());
+        self.agent_told.say(&format!("{error:#}"));
+        self.link = None;
+        self.watch.down();
+    }
+
+    fn reap(&mut self) -> Result<()> {
+        if let Some(status) = self.runner.reap()? {
+            self.watch.ended(runner::is_well(status), Instant::now());
+            self.tell(status);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, status: ExitStatus) {
+        let name = self.runner.name();
+        if runner::is_well(status) {
+            self.run_told.over(&format!("{name} succeeds again"));
+        } else {
+            self.run_told
+                .say(&format!("{name} failed ({status}) and will be tried again"));
+        }
+    }
+
+    /// The agent must not wait for us meanwhile, so its connection goes first.
+    fn end(&mut self) -> Result<()> {
+        self.link = None;
+        for (time, signal) in [(LAST_RUN, Signal::SIGTERM), (OBEY, Signal::SIGKILL)] {
+            let until = Instant::now() + time;
+            while self.runner.is_running() && Instant::now() < until {
+                self.wait(Some(until))?;
+                self.runner.reap()?;
+            }
+            self.runner.signal(signal);
+        }
+        Ok(())
+    }
+}
+
+fn read_key(path: &Path) -> Result<String> {
+    let bytes = chain::read(path, LONGEST_KEY)?;
+    let Some(bytes) = bytes else {
+        bail!("read {}: there is no such file", path.display())
+    };
+    let text = String::from_utf8(bytes).with_context(|| format!("read {}", path.display()))?;
+    match text.trim() {
+        "" => bail!("read {}: there is no key in it", path.display()),
+        key => Ok(key.to_owned()),
+    }
+}
+
+/// Rounded up, since to wake too early is to turn in a circle.
+fn timeout(until: Option<Instant>) -> PollTimeout {
+    let Some(until) = until else {
+        return PollTimeout::NONE;
+    };
+    let time = until.saturating_duration_since(Instant::now());
+    PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_sleep_is_rounded_up() {
+        assert_eq!(timeout(None), PollTimeout::NONE);
+        assert_eq!(timeout(Some(Instant::now())), PollTimeout::ZERO);
+        let soon = Instant::now() + Duration::from_micros(59_999_001);
+        assert!((59_000..=60_000).contains(&u32::try_from(timeout(Some(soon))).unwrap()));
+        let late = Instant::now() + Duration::from_secs(1 << 40);
+        assert_eq!(timeout(Some(late)), PollTimeout::MAX);
+    }
+
+    #[test]
+    fn a_key_is_what_the_file_says_without_its_line_feed() {
+        let folder = harness::scratch();
+        let path = folder.path().join("key");
+        assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("no such file"));
+        chain::replace(&path, b"\n", chain::Sync::None).unwrap();
+        assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("there is no key in it"));
+        chain::replace(&path, b"geheim\n", chain::Sync::None).unwrap();
+        assert_eq!(read_key(&path).unwrap(), "geheim");
+    }
+}

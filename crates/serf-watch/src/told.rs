@@ -1,0 +1,52 @@
+//! What was said last, so that a lasting trouble is one line and not one a second.
+
+#[derive(Default)]
+pub(crate) struct Told {
+    last: Option<String>,
+}
+
+impl Told {
+    /// Whether this is news; then it is what was said last.
+    fn is_news(&mut self, message: &str) -> bool {
+        if self.last.as_deref() == Some(message) {
+            return false;
+        }
+        self.last = Some(message.to_owned());
+        true
+    }
+
+    pub(crate) fn say(&mut self, message: &str) {
+        if self.is_news(message) {
+            chain::exit::say(crate::PROGRAM, message);
+        }
+    }
+
+    /// Says that a trouble is over, if one was told.
+    pub(crate) fn over(&mut self, message: &str) {
+        if self.last.take().is_some() {
+            chain::exit::say(crate::PROGRAM, message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_is_news() {
+        let mut told = Told::default();
+        let news: Vec<_> = ["a", "a", "b", "b", "a"]
+            .map(|text| told.is_news(text))
+            .into();
+        assert_eq!(news, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn after_its_end_the_same_trouble_is_news_again() {
+        let mut told = Told::default();
+        told.is_news("a");
+        told.over("no more");
+        assert!(told.is_news("a"));
+    }
+}

@@ -1,0 +1,168 @@
+//! When to ask the agent and when to run the command. No clock and no I/O here.
+
+use std::time::{Duration, Instant};
+
+use crate::wire::Fingerprint;
+
+/// Signs come in showers, and anybody can cause some; no two questions are closer than this.
+const CLOSEST: Duration = Duration::from_millis(20);
+
+/// Nor may questions take more than this part of the agent's time.
+const SHARE: u32 = 4;
+
+/// The agent may log a change before its list shows it, so a sign that shows nothing is followed
+/// by a second look.
+const SECOND_LOOK: Duration = Duration::from_millis(50);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Step {
+    Ask,
+    Run,
+}
+
+/// How often to do what in any case.
+pub(crate) struct Pace {
+    pub(crate) every: Duration,
+    /// None: never without a reason.
+    pub(crate) again: Option<Duration>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Agent {
+    Gone,
+    /// Connected, which it may refuse yet.
+    Connected,
+    Answers,
+}
+
+pub(crate) struct Watch {
+    pace: Pace,
+    agent: Agent,
+    ask_at: Instant,
+    asked: Option<Instant>,
+    last_asked: Option<Instant>,
+    took: Duration,
+    /// A sign came since the last question.
+    hinted: bool,
+    /// The last question was asked because of a sign.
+    for_hint: bool,
+    seen: Option<Fingerprint>,
+    /// What the last run began with.
+    tried: Option<Fingerprint>,
+    running: bool,
+    failures: u32,
+    run_at: Option<Instant>,
+}
+
+impl Watch {
+    pub(crate) fn new(pace: Pace, now: Instant) -> Watch {
+        Watch {
+            pace,
+            agent: Agent::Gone,
+            ask_at: now,
+            asked: None,
+            last_asked: None,
+            took: Duration::ZERO,
+            hinted: false,
+            for_hint: false,
+            seen: None,
+            tried: None,
+            running: false,
+            failures: 0,
+            run_at: None,
+        }
+    }
+
+    /// What is to be done now; to be called until there is nothing.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Step> {
+        if !self.running && self.is_run_due(now) {
+            self.running = true;
+            self.tried = self.seen;
+            self.run_at = None;
+            return Some(Step::Run);
+        }
+        if self.agent != Agent::Gone && self.asked.is_none() && self.ask_at <= now {
+            self.asked = Some(now);
+            self.last_asked = Some(now);
+            self.for_hint = std::mem::take(&mut self.hinted);
+            return Some(Step::Ask);
+        }
+        None
+    }
+
+    /// When `next` will have something without anything having happened.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let ask = (self.agent != Agent::Gone && self.asked.is_none()).then_some(self.ask_at);
+        let run = self
+            .run_at
+            .filter(|_| self.agent == Agent::Answers && !self.running);
+        ask.into_iter().chain(run).min()
+    }
+
+    fn is_run_due(&self, now: Instant) -> bool {
+        // Without an agent the command would find as little as we do.
+        let is_time = self.agent == Agent::Answers && self.run_at.is_some_and(|at| at <= now);
+        self.seen != self.tried || is_time
+    }
+
+    pub(crate) fn up(&mut self, now: Instant) {
+        self.agent = Agent::Connected;
+        self.asked = None;
+        self.hinted = false;
+        self.ask_at = now;
+    }
+
+    pub(crate) fn down(&mut self) {
+        self.agent = Agent::Gone;
+        self.asked = None;
+    }
+
+    pub(crate) fn hint(&mut self, now: Instant) {
+        self.hinted = true;
+        self.ask_at = self.ask_at.min(self.soonest(now));
+    }
+
+    pub(crate) fn answer(&mut self, list: Fingerprint, now: Instant) {
+        if let Some(asked) = self.asked.take() {
+            self.took = now.saturating_duration_since(asked);
+        }
+        if std::mem::replace(&mut self.agent, Agent::Answers) != Agent::Answers && self.failures > 0
+        {
+            // The last run may well have failed for want of the agent.
+            self.run_at = Some(now);
+        }
+        let changed = self.seen.replace(list) != Some(list);
+        let pause = match (self.hinted, self.for_hint && !changed) {
+            (true, _) => Duration::ZERO,
+            (false, true) => SECOND_LOOK.min(self.pace.every),
+            (false, false) => self.pace.every,
+        };
+        self.ask_at = self.soonest(now).max(now + pause);
+    }
+
+    pub(crate) fn ended(&mut self, well: bool, now: Instant) {
+        self.running = false;
+        // What changed while it ran may have come too late for it.
+        self.ask_at = self.ask_at.min(self.soonest(now));
+        if well {
+            self.failures = 0;
+            self.run_at = self.pace.again.map(|again| now + again);
+        } else {
+            let pause = self.pace.every.saturating_mul(1 << self.failures.min(16));
+            self.failures += 1;
+            self.run_at = Some(now + pause.min(LONGEST_PAUSE.max(self.pace.every)));
+        }
+    }
+
+    fn soonest(&self, now: Instant) -> Instant {
+        let gap = (self.took * SHARE)
+            .max(CLOSEST)
+            .min(self.pace.every.max(CLOSEST));
+        self.last_asked.map_or(now, |last| now.max(last + gap))
+    }
+}
+
+#[cfg(test)]
+mod tests;

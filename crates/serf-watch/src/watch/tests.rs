@@ -1,0 +1,277 @@
+use std::hash::RandomState;
+use std::sync::OnceLock;
+
+use super::*;
+
+const EVERY: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+/// A watch with a clock that the test moves.
+struct Bench {
+    watch: Watch,
+    now: Instant,
+}
+
+fn bench() -> Bench {
+    paced(None)
+}
+
+fn paced(again: Option<Duration>) -> Bench {
+    let now = Instant::now();
+    let mut watch = Watch::new(
+        Pace {
+            every: EVERY,
+            again,
+        },
+        now,
+    );
+    watch.up(now);
+    Bench { watch, now }
+}
+
+/// Some list, the same for the same number.
+fn list(number: u8) -> Fingerprint {
+    static KEYS: OnceLock<RandomState> = OnceLock::new();
+    let mut bytes = [&[0x81, 0xa7][..], b"Members", &[0x91, 0x85, 0xa4]].concat();
+    bytes.extend(b"Name\xa1x\xa4Addr\xc0\xa4Port");
+    bytes.push(number);
+    bytes.extend(b"\xa4Tags\xc0\xa6Status\xa5alive");
+    crate::wire::fingerprint(&bytes, KEYS.get_or_init(RandomState::new)).unwrap()
+}
+
+impl Bench {
+    fn steps(&mut self) -> Vec<Step> {
+        std::iter::from_fn(|| self.watch.next(self.now)).collect()
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<Step> {
+        self.now += time;
+        self.steps()
+    }
+
+    fn answer(&mut self, number: u8) -> Vec<Step> {
+        self.watch.answer(list(number), self.now);
+        self.steps()
+    }
+
+    fn hint(&mut self) -> Vec<Step> {
+        self.watch.hint(self.now);
+        self.steps()
+    }
+
+    fn ended(&mut self, well: bool) -> Vec<Step> {
+        self.watch.ended(well, self.now);
+        self.steps()
+    }
+
+    /// The first list is handled, and the look after its run has shown the same.
+    fn settled(mut self) -> Bench {
+        assert_eq!(self.steps(), [Step::Ask]);
+        assert_eq!(self.answer(1), [Step::Run]);
+        self.pass(100 * MS);
+        assert_eq!(self.ended(true), [Step::Ask]);
+        assert_eq!(self.answer(1), []);
+        self
+    }
+
+    /// Time passes until a step is due; says how much and which.
+    fn wait(&mut self) -> (Duration, Vec<Step>) {
+        let before = self.now;
+        self.now = self
+            .watch
+            .wake_at()
+            .expect("something is to come")
+            .max(self.now);
+        (self.now - before, self.steps())
+    }
+}
+
+#[test]
+fn the_first_list_is_handled_at_once_and_looked_at_again() {
+    bench().settled();
+}
+
+#[test]
+fn the_same_list_runs_nothing() {
+    let mut bench = bench().settled();
+    for _ in 0..10 {
+        assert_eq!(bench.wait(), (EVERY, vec![Step::Ask]));
+        assert_eq!(bench.answer(1), []);
+    }
+}
+
+#[test]
+fn a_hint_is_followed_at_once_and_a_change_handled_at_once() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    assert_eq!(bench.hint(), [Step::Ask]);
+    assert_eq!(bench.answer(2), [Step::Run]);
+}
+
+#[test]
+fn a_hint_that_came_before_the_change_is_looked_into_a_second_time() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    bench.hint();
+    bench.answer(1);
+    assert_eq!(bench.wait(), (SECOND_LOOK, vec![Step::Ask]));
+    bench.answer(1);
+    assert_eq!(bench.wait(), (EVERY, vec![Step::Ask]));
+}
+
+#[test]
+fn a_hint_that_comes_with_a_question_asks_again() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    bench.hint();
+    assert_eq!(bench.hint(), []);
+    bench.answer(1);
+    assert_eq!(bench.wait(), (CLOSEST, vec![Step::Ask]));
+}
+
+#[test]
+fn a_flood_of_hints_asks_no_more_than_every_20_ms() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    let mut asked = 0;
+    for _ in 0..10_000 {
+        bench.now += MS / 10;
+        if bench.hint() == [Step::Ask] {
+            asked += 1;
+            bench.answer(1);
+        }
+    }
+    assert!((45..=52).contains(&asked), "{asked}");
+}
+
+#[test]
+fn an_agent_that_takes_long_is_left_alone_for_longer() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    bench.hint();
+    bench.pass(50 * MS);
+    bench.answer(1);
+    assert_eq!(bench.hint(), []);
+    assert_eq!(bench.wait(), (150 * MS, vec![Step::Ask]));
+}
+
+#[test]
+fn a_burst_is_one_run_at_once_and_one_when_that_has_ended() {
+    let mut bench = bench().settled();
+    bench.pass(100 * MS);
+    bench.hint();
+    assert_eq!(bench.answer(2), [Step::Run]);
+    for number in 3..50 {
+        bench.hint();
+        assert_eq!(bench.pass(30 * MS), [Step::Ask]);
+        assert_eq!(bench.answer(number), []);
+    }
+    bench.pass(30 * MS);
+    assert_eq!(bench.ended(true), [Step::Run, Step::Ask]);
+    bench.answer(49);
+    assert_eq!(bench.pass(30 * MS), []);
+    assert_eq!(bench.ended(true), [Step::Ask]);
+    assert_eq!(bench.answer(49), []);
+}
+
+#[test]
+fn a_list_that_changed_and_changed_back_while_it_ran_is_looked_at_only() {
+    let mut bench = bench().settled();
+    bench.pass(EVERY);
+    bench.answer(2);
+    bench.pass(EVERY);
+    bench.answer(3);
+    bench.pass(EVERY);
+    bench.answer(2);
+    bench.pass(100 * MS);
+    assert_eq!(bench.ended(true), [Step::Ask]);
+}
+
+#[test]
+fn a_failed_run_is_tried_again_with_growing_pauses() {
+    let mut bench = bench();
+    bench.steps();
+    assert_eq!(bench.answer(1), [Step::Run]);
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        bench.watch.ended(false, bench.now);
+        let failed = bench.now;
+        loop {
+            let (_, steps) = bench.wait();
+            if steps.contains(&Step::Run) {
+                break;
+            }
+            bench.answer(1);
+        }
+        pauses.push((bench.now - failed).as_secs());
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 10, 10, 10]);
+}
+
+#[test]
+fn a_change_does_not_wait_for_the_pause_after_a_failure() {
+    let mut bench = bench().settled();
+    bench.pass(EVERY);
+    assert_eq!(bench.answer(2), [Step::Run]);
+    bench.ended(false);
+    bench.pass(100 * MS);
+    assert_eq!(bench.answer(3), [Step::Run]);
+}
+
+#[test]
+fn success_makes_the_next_pause_short_again() {
+    let mut bench = bench().settled();
+    for _ in 0..5 {
+        bench.watch.ended(false, bench.now);
+    }
+    bench.watch.ended(true, bench.now);
+    bench.watch.ended(false, bench.now);
+    assert_eq!(bench.watch.run_at, Some(bench.now + EVERY));
+}
+
+#[test]
+fn an_agent_that_is_back_has_the_failed_run_tried_at_once() {
+    let mut bench = bench().settled();
+    bench.pass(EVERY);
+    bench.answer(2);
+    for _ in 0..5 {
+        bench.watch.ended(false, bench.now);
+    }
+    bench.watch.down();
+    assert_eq!(bench.pass(60 * EVERY), []);
+    assert_eq!(bench.watch.wake_at(), None);
+    bench.watch.up(bench.now);
+    assert_eq!(bench.steps(), [Step::Ask]);
+    assert_eq!(bench.pass(EVERY), []);
+    assert_eq!(bench.answer(2), [Step::Run]);
+}
+
+#[test]
+fn an_agent_that_is_back_with_the_same_list_runs_nothing() {
+    let mut bench = bench().settled();
+    bench.watch.down();
+    bench.pass(EVERY);
+    bench.watch.up(bench.now);
+    assert_eq!(bench.steps(), [Step::Ask]);
+    assert_eq!(bench.answer(1), []);
+}
+
+#[test]
+fn a_change_seen_just_before_the_agent_went_is_handled_all_the_same() {
+    let mut bench = bench().settled();
+    bench.watch.answer(list(2), bench.now);
+    bench.watch.down();
+    assert_eq!(bench.steps(), [Step::Run]);
+}
+
+#[test]
+fn it_runs_again_after_a_while_although_nothing_changed() {
+    let mut bench = paced(Some(10 * EVERY)).settled();
+    let ended = bench.now;
+    let mut steps = bench.wait().1;
+    while !steps.contains(&Step::Run) {
+        bench.answer(1);
+        steps = bench.wait().1;
+    }
+    assert_eq!(bench.now - ended, 10 * EVERY);
+}

@@ -1,0 +1,172 @@
+//! A running serf-watch, and the command that it runs.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use harness::wait_for;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// So long that nothing happens for it within a test.
+pub(crate) const NEVER: &[&str] = &["--every", "1h", "--again", "0s"];
+pub(crate) const OFTEN: &[&str] = &["--every", "50ms", "--again", "0s"];
+
+/// Notes its begin and end, lasts while the file `hold` is there, ends with what `code` says.
+const SCRIPT: &str = "
+cd \"$1\" || exit 99
+echo begin >>begins
+while test -e hold; do sleep 0.02; done
+echo end >>ends
+test -e code || exit 0
+read -r code <code
+exit \"$code\"
+";
+
+pub(crate) struct Watcher {
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serf-watch"));
+    command.env_remove("SERF_RPC_ADDR").stdin(Stdio::null());
+    command
+}
+
+impl Watcher {
+    /// Not started yet, so that its command can be prepared.
+    pub(crate) fn new() -> Watcher {
+        Watcher {
+            folder: harness::scratch(),
+            child: None,
+        }
+    }
+
+    pub(crate) fn start(rpc: &str, options: &[&str]) -> Watcher {
+        let mut watcher = Watcher::new();
+        watcher.run(rpc, options);
+        watcher
+    }
+
+    pub(crate) fn run(&mut self, rpc: &str, options: &[&str]) {
+        let folder = self.folder.path().to_owned();
+        self.run_command(
+            rpc,
+            options,
+            &["sh", "-c", SCRIPT, "sh", folder.to_str().unwrap()],
+        );
+    }
+
+    pub(crate) fn run_command(&mut self, rpc: &str, options: &[&str], command: &[&str]) {
+        let said = File::create(self.path("said")).unwrap();
+        let mut program = program();
+        program
+            .args(["--rpc", rpc])
+            .args(options)
+            .args(command)
+            .stderr(said);
+        self.child = Some(program.spawn().unwrap());
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        // Whole at once: the command may be reading it.
+        let new = self.path(".new");
+        File::create(&new)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        std::fs::rename(new, self.path(name)).unwrap();
+    }
+
+    pub(crate) fn hold(&self) {
+        self.put("hold", "");
+    }
+
+    pub(crate) fn release(&self) {
+        std::fs::remove_file(self.path("hold")).unwrap();
+    }
+
+    fn lines(&self, name: &str) -> usize {
+        std::fs::read_to_string(self.path(name))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    }
+
+    pub(crate) fn begins(&self) -> usize {
+        self.lines("begins")
+    }
+
+    pub(crate) fn ends(&self) -> usize {
+        self.lines("ends")
+    }
+
+    pub(crate) fn wait_begins(&self, runs: usize) {
+        wait_for("the command to begin", LONG, || {
+            (self.begins() >= runs).then_some(())
+        });
+        assert_eq!(self.begins(), runs);
+    }
+
+    pub(crate) fn wait_ends(&self, runs: usize) {
+        wait_for("the command to end", LONG, || {
+            (self.ends() >= runs).then_some(())
+        });
+        assert_eq!(self.begins(), runs);
+    }
+
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("said")).unwrap()
+    }
+
+    pub(crate) fn wait_said(&self, text: &str) {
+        wait_for(text, LONG, || self.said().contains(text).then_some(()));
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().try_into().unwrap()), signal).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().unwrap();
+        wait_for("serf-watch to end", LONG, || child.try_wait().unwrap())
+    }
+
+    /// Anonymous memory that is in use, in kB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("RssAnon:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // Whatever the command still does, it ends.
+        let _ = std::fs::remove_file(self.path("hold"));
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+pub(crate) fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
