@@ -1,0 +1,194 @@
+//! Bind addresses are tried before a reload: a new HAProxy that finds one
+//! taken stops the old one's listeners for 2 s before it gives up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use anyhow::bail;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
+};
+
+use crate::words::words;
+
+/// A range of more ports is not tried.
+const MOST_PORTS: u16 = 256;
+
+/// Fails if an address of `lines` that the process `pid` does not have yet
+/// cannot be bound. `environment` is HAProxy's own.
+pub(crate) fn probe(
+    lines: &[String],
+    environment: &BTreeMap<String, String>,
+    pid: u32,
+) -> anyhow::Result<()> {
+    let listening = listening();
+    let mut own = own_sockets(pid);
+    own.retain(|inode| listening.iter().any(|socket| socket.inode == *inode));
+    let addresses = lines.iter().flat_map(|line| addresses(line, environment));
+    for address in addresses {
+        probe_one(address, &listening, &own)?;
+    }
+    Ok(())
+}
+
+fn probe_one(
+    address: SocketAddr,
+    listening: &[Listening],
+    own: &BTreeSet<u64>,
+) -> anyhow::Result<()> {
+    // HAProxy listens somewhere: without a socket of its own it could not be
+    // looked at, and whatever is there may be its.
+    let is_own = |socket: &Listening| own.is_empty() || own.contains(&socket.inode);
+    if listening
+        .iter()
+        .any(|socket| socket.address == address && is_own(socket))
+    {
+        return Ok(());
+    }
+    let taken = || {
+        listening
+            .iter()
+            .any(|socket| socket.meets(address) && !is_own(socket))
+    };
+    match try_bind(address) {
+        Err(Errno::EADDRINUSE) if taken() => bail!("bind {address}: another program listens there"),
+        Err(Errno::EADDRNOTAVAIL) => bail!("bind {address}: this machine has no such address"),
+        // Other obstacles (no right to port 80) need not be HAProxy's.
+        _ => Ok(()),
+    }
+}
+
+/// The TCP addresses of a `bind` or `stats socket` line.
+fn addresses(line: &str, environment: &BTreeMap<String, String>) -> Vec<SocketAddr> {
+    let words = words(line, &|name| environment.get(name).cloned());
+    let (list, options) = match words.as_slice() {
+        [bind, list, options @ ..] if bind == "bind" => (list, options),
+        [stats, socket, list, options @ ..] if stats == "stats" && socket == "socket" => {
+            (list, options)
+        }
+        _ => return Vec::new(),
+    };
+    // With these, what we could bind says nothing about what HAProxy can.
+    let elsewhere = ["transparent", "interface", "namespace"];
+    if options
+        .iter()
+        .any(|option| elsewhere.contains(&option.as_ref()))
+    {
+        return Vec::new();
+    }
+    list.split(',')
+        .flat_map(|text| address(text).unwrap_or_default())
+        .collect()
+}
+
+fn address(text: &str) -> Option<Vec<SocketAddr>> {
+    let six = text.strip_prefix("ipv6@");
+    let text = six.or_else(|| text.strip_prefix("ipv4@")).unwrap_or(text);
+    if text.contains(['@', '/']) {
+        return None;
+    }
+    let (host, ports) = text.rsplit_once(':')?;
+    let ip: IpAddr = match host.trim_start_matches('[').trim_end_matches(']') {
+        "" | "*" if six.is_some() => Ipv6Addr::UNSPECIFIED.into(),
+        "" | "*" => Ipv4Addr::UNSPECIFIED.into(),
+        host => host.parse().ok()?,
+    };
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+    let few = first != 0 && last.checked_sub(first)? < MOST_PORTS;
+    few.then(|| {
+        (first..=last)
+            .map(|port| SocketAddr::new(ip, port))
+            .collect()
+    })
+}
+
+/// Binds and lets go. It never listens, so it takes no connection away, and
+/// it says EADDRINUSE where HAProxy would share the port with a stranger.
+fn try_bind(address: SocketAddr) -> Result<(), Errno> {
+    let family = if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(address))
+}
+
+/// A listening TCP socket of this machine.
+#[derive(Debug, PartialEq, Eq)]
+struct Listening {
+    address: SocketAddr,
+    inode: u64,
+}
+
+impl Listening {
+    /// Whether the two cannot be bound beside each other.
+    fn meets(&self, other: SocketAddr) -> bool {
+        let (one, two) = (self.address.ip().to_canonical(), other.ip().to_canonical());
+        self.address.port() == other.port()
+            && (one == two || one.is_unspecified() || two.is_unspecified())
+    }
+}
+
+fn listening() -> Vec<Listening> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    tables
+        .iter()
+        .flat_map(|table| table.lines().filter_map(row))
+        .collect()
+}
+
+/// `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode`.
+fn row(line: &str) -> Option<Listening> {
+    const LISTEN: &str = "0A";
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    if *columns.get(3)? != LISTEN {
+        return None;
+    }
+    let (ip, port) = columns[1].split_once(':')?;
+    let address = SocketAddr::new(hex_ip(ip)?, u16::from_str_radix(port, 16).ok()?);
+    Some(Listening {
+        address,
+        inode: columns.get(9)?.parse().ok()?,
+    })
+}
+
+/// The kernel writes each group of four bytes as a number of the machine.
+fn hex_ip(hex: &str) -> Option<IpAddr> {
+    let groups = hex.as_bytes().chunks(8).map(|group| {
+        let text = std::str::from_utf8(group).ok()?;
+        Some(u32::from_str_radix(text, 16).ok()?.to_ne_bytes())
+    });
+    let bytes = groups.collect::<Option<Vec<_>>>()?.concat();
+    match bytes.len() {
+        4 => Some(<[u8; 4]>::try_from(bytes).ok()?.into()),
+        16 => Some(<[u8; 16]>::try_from(bytes).ok()?.into()),
+        _ => None,
+    }
+}
+
+/// The sockets of a process; none where it may not be looked at.
+fn own_sockets(pid: u32) -> BTreeSet<u64> {
+    let directory = Path::new("/proc").join(pid.to_string()).join("fd");
+    let inode = |entry: std::fs::DirEntry| {
+        let target = std::fs::read_link(entry.path()).ok()?;
+        target
+            .to_str()?
+            .strip_prefix("socket:[")?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+    };
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries.flatten().filter_map(inode).collect()
+}
+
+#[cfg(test)]
+#[path = "bind/tests.rs"]
+mod tests;

@@ -1,0 +1,248 @@
+//! Compares, acts, and compares again until HAProxy agrees with the file.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use chain::Sync;
+use chain::exit::{Exit, say};
+
+use crate::files::{Files, read_good};
+use crate::plan::{Plan, Step, plan};
+use crate::refused::Refused;
+use crate::reload::Haproxy;
+use crate::running::Running;
+use crate::runtime::{apply, look, mark, pause, purge};
+use crate::wanted::{Wanted, parse, read_bytes};
+
+/// A file that changes faster than HAProxy reloads is left to the next run.
+const MOST_RELOADS: usize = 3;
+/// What is waited for takes some milliseconds.
+const TURN: Duration = Duration::from_millis(5);
+/// How many steps the log names one by one.
+const TOLD: usize = 5;
+
+/// The file, the worker, and what is between them.
+pub(crate) struct Situation {
+    pub(crate) file: File,
+    pub(crate) running: Running,
+    pub(crate) plan: Plan,
+}
+
+/// haproxy.cfg, and the one that HAProxy took last, where it is another.
+pub(crate) struct File {
+    bytes: Vec<u8>,
+    pub(crate) wanted: Wanted,
+    good: Option<Wanted>,
+}
+
+impl File {
+    /// Reading thousands of servers is most of a run, so what was read before
+    /// is kept where it is the same.
+    fn read(files: &Files, before: Option<Self>) -> anyhow::Result<Self> {
+        let bytes = read_bytes(&files.config)?;
+        if let Some(before) = before.filter(|before| before.bytes == bytes) {
+            return Ok(before);
+        }
+        let wanted = parse(&files.config, &bytes)?;
+        let good = read_good(&files.good()).filter(|good| *good != bytes);
+        let good = good.map(|good| Wanted::parse(&good));
+        Ok(Self {
+            bytes,
+            wanted,
+            good,
+        })
+    }
+}
+
+/// Reads the file first: a worker that starts in between has it already.
+pub(crate) fn situation(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Situation> {
+    compare(File::read(files, None)?, haproxy)
+}
+
+fn compare(file: File, haproxy: &Haproxy) -> anyhow::Result<Situation> {
+    let running = current(haproxy)?;
+    let plan = plan(&file.wanted, file.good.as_ref(), &running);
+    Ok(Situation {
+        file,
+        running,
+        plan,
+    })
+}
+
+/// While somebody else reloads, an old worker can still answer.
+fn current(haproxy: &Haproxy) -> anyhow::Result<Running> {
+    loop {
+        let running = look(&haproxy.worker)?;
+        if !running.stopping {
+            return Ok(running);
+        }
+        if Instant::now() >= haproxy.worker.deadline {
+            bail!("the worker is stopping, and no other answers");
+        }
+        pause(TURN);
+    }
+}
+
+/// One run. The caller holds the lock.
+pub(crate) struct Convergence<'a> {
+    files: &'a Files,
+    haproxy: &'a Haproxy,
+    refused: Refused,
+    /// Reload whatever the plan says.
+    full: bool,
+    reloads: usize,
+    /// The file that HAProxy was reloaded for.
+    reloaded: Option<String>,
+    /// The steps that were done since the last reload.
+    done: BTreeSet<Step>,
+}
+
+impl<'a> Convergence<'a> {
+    pub(crate) fn new(files: &'a Files, haproxy: &'a Haproxy, full: bool) -> Self {
+        let refused = Refused::new(files.refused());
+        Self {
+            files,
+            haproxy,
+            refused,
+            full,
+            reloads: 0,
+            reloaded: None,
+            done: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn run(mut self) -> anyhow::Result<Exit> {
+        let mut before = None;
+        loop {
+            let now = compare(File::read(self.files, before)?, self.haproxy)?;
+            if now.plan.is_done() && !self.full {
+                return self.finish(&now);
+            }
+            let why = match self.reason(&now) {
+                None => self.command(&now)?.err().map(|error| format!("{error:#}")),
+                why => why,
+            };
+            before = match why {
+                Some(why) => self.reload(&why, now)?,
+                None => Some(now.file),
+            };
+        }
+    }
+
+    /// Why a reload is needed, None where commands may do.
+    fn reason(&self, now: &Situation) -> Option<String> {
+        if self.full {
+            return Some("asked for".to_owned());
+        }
+        if let Some(why) = &now.plan.reload {
+            return Some(why.clone());
+        }
+        let again = now.plan.steps.iter().find(|step| self.done.contains(*step));
+        again.map(|step| format!("after its command was sent, still: {}", step.text))
+    }
+
+    /// The inner error is one that a reload can put right.
+    fn command(&mut self, now: &Situation) -> anyhow::Result<anyhow::Result<()>> {
+        let steps = &now.plan.steps;
+        if steps.is_empty() {
+            return self
+                .wait(now.plan.pending.as_deref().unwrap_or_default())
+                .map(Ok);
+        }
+        let begin = Instant::now();
+        let sent = apply(&self.haproxy.worker, steps);
+        self.done.extend(steps.iter().cloned());
+        if sent.is_ok() {
+            tell(&summary(steps), begin);
+        }
+        Ok(sent)
+    }
+
+    /// A check takes a second at most, where the file does not allow it more.
+    fn wait(&self, server: &str) -> anyhow::Result<()> {
+        if Instant::now() >= self.haproxy.worker.deadline {
+            bail!("take {server} into use: a check of its old address does not end");
+        }
+        pause(TURN);
+        Ok(())
+    }
+
+    /// Gives back what it knows of the file.
+    fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
+        self.check_progress(why, &now)?;
+        let begin = Instant::now();
+        let mut file = now.file;
+        self.haproxy
+            .reload(
+                &self.files.config,
+                &file.wanted,
+                &now.running,
+                &self.refused,
+            )
+            .with_context(|| format!("reload HAProxy, since {why}"))?;
+        tell(&format!("reload, since {why}"), begin);
+        (self.full, self.reloads) = (false, self.reloads + 1);
+        self.done.clear();
+        if read_bytes(&self.files.config)? != file.bytes {
+            return Ok(None);
+        }
+        // What was read before and after is what HAProxy read in between.
+        self.files.keep(&file.bytes, Sync::Full)?;
+        if file.wanted.fingerprint.is_none() {
+            mark(&self.haproxy.worker, &file.wanted.digest)?;
+        }
+        self.reloaded = Some(file.wanted.digest.clone());
+        file.good = None;
+        Ok(Some(file))
+    }
+
+    /// A reload that changes nothing must not be repeated each second for ever.
+    fn check_progress(&self, why: &str, now: &Situation) -> anyhow::Result<()> {
+        if self.reloaded.as_ref() == Some(&now.file.wanted.digest) {
+            self.refused.remember(&now.file.wanted.digest)?;
+            let file = self.files.config.display();
+            bail!("reload HAProxy: that was done, and still {why}; does it read {file}?");
+        }
+        if self.reloads == MOST_RELOADS {
+            bail!(
+                "reload HAProxy: it was done {MOST_RELOADS} times, and the file goes on changing"
+            );
+        }
+        Ok(())
+    }
+
+    /// They agree.
+    fn finish(&self, now: &Situation) -> anyhow::Result<Exit> {
+        self.refused.forget();
+        // Made anew by the next run, so an fsync for each membership is too much.
+        self.files.keep(&now.file.bytes, Sync::None)?;
+        let deleted = purge(&self.haproxy.worker, &now.plan.purge)?;
+        let changed = !self.done.is_empty() || self.reloads > 0 || deleted > 0;
+        Ok(if changed {
+            Exit::Changed
+        } else {
+            Exit::Unchanged
+        })
+    }
+}
+
+fn summary(steps: &[Step]) -> String {
+    let told: Vec<&str> = steps
+        .iter()
+        .take(TOLD)
+        .map(|step| step.text.as_str())
+        .collect();
+    match steps.len().saturating_sub(TOLD) {
+        0 => told.join("; "),
+        more => format!("{}; {more} more", told.join("; ")),
+    }
+}
+
+fn tell(what: &str, since: Instant) {
+    let milliseconds = since.elapsed().as_secs_f64() * 1e3;
+    say(
+        "haproxy-reload",
+        format_args!("{what} ({milliseconds:.1} ms)"),
+    );
+}

@@ -1,0 +1,122 @@
+//! The files beside haproxy.cfg that are this program's own.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::runtime::pause;
+
+/// A hundred that wait must not take the processor from the one that works.
+const LONGEST_TURN: Duration = Duration::from_millis(16);
+
+/// haproxy.cfg and what stands beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) config: PathBuf,
+}
+
+impl Files {
+    fn beside(&self, before: &str, after: &str) -> PathBuf {
+        let mut name = OsString::from(before);
+        name.push(self.config.file_name().unwrap_or_default());
+        name.push(after);
+        self.config.with_file_name(name)
+    }
+
+    /// The last file that HAProxy took.
+    pub(crate) fn good(&self) -> PathBuf {
+        self.beside("", ".good")
+    }
+
+    /// The last file that HAProxy refused, and when it is tried again.
+    pub(crate) fn refused(&self) -> PathBuf {
+        self.beside(".", ".refused")
+    }
+
+    /// Not the lock of haproxy-gen, which must not wait for a reload.
+    fn lock_path(&self) -> PathBuf {
+        chain::lock::lock_beside(&self.beside("", ".reload"))
+    }
+
+    /// One run at a time; the next finds its work done.
+    pub(crate) fn lock(&self, deadline: Instant) -> anyhow::Result<File> {
+        let path = self.lock_path();
+        let mut turn = Duration::from_millis(1);
+        loop {
+            if let Some(lock) = chain::lock::try_lock(&path)? {
+                return Ok(lock);
+            }
+            if Instant::now() >= deadline {
+                bail!("lock {}: another run is still at work", path.display());
+            }
+            pause(turn);
+            turn = (turn * 2).min(LONGEST_TURN);
+        }
+    }
+
+    /// Keeps `content` as the last good file, unless it is that already.
+    pub(crate) fn keep(&self, content: &[u8], sync: chain::Sync) -> anyhow::Result<()> {
+        let path = self.good();
+        if read_good(&path).as_deref() == Some(content) {
+            return Ok(());
+        }
+        chain::replace(&path, content, sync)
+    }
+}
+
+/// A copy that cannot be read counts as none: it is only written anew.
+pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
+    chain::read(path, crate::wanted::LONGEST).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_named_after_the_configuration() {
+        let files = Files {
+            config: PathBuf::from("/etc/haproxy.cfg"),
+        };
+        assert_eq!(files.good(), Path::new("/etc/haproxy.cfg.good"));
+        assert_eq!(files.refused(), Path::new("/etc/.haproxy.cfg.refused"));
+        assert_eq!(
+            files.lock_path(),
+            Path::new("/etc/.haproxy.cfg.reload.lock")
+        );
+    }
+
+    #[test]
+    fn the_last_good_file_is_written_only_when_it_changed() {
+        let scratch = harness::scratch();
+        let files = Files {
+            config: scratch.path().join("haproxy.cfg"),
+        };
+        let modified = || files.good().metadata().unwrap().modified().unwrap();
+        files.keep(b"one", chain::Sync::None).unwrap();
+        let first = modified();
+        files.keep(b"one", chain::Sync::None).unwrap();
+        assert_eq!(modified(), first);
+        files.keep(b"two", chain::Sync::Full).unwrap();
+        assert_eq!(read_good(&files.good()).unwrap(), b"two");
+    }
+
+    #[test]
+    fn who_waits_too_long_for_the_lock_says_so() {
+        let scratch = harness::scratch();
+        let files = Files {
+            config: scratch.path().join("haproxy.cfg"),
+        };
+        let _held = files.lock(Instant::now()).unwrap();
+        let error = files
+            .lock(Instant::now() + Duration::from_millis(20))
+            .unwrap_err();
+        assert!(
+            error.to_string().ends_with("another run is still at work"),
+            "{error}"
+        );
+    }
+}

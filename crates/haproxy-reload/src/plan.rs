@@ -1,0 +1,289 @@
+//! What is to be done: wanted and running in, commands or a reload out. No I/O.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+use crate::running::{Running, State};
+use crate::wanted::{Backend, Server, Wanted};
+
+/// `add server` walks through the servers that are there: new ones times all
+/// of them. 2,000 in an empty backend are 0.4 s; beyond that a reload is faster.
+const MOST_ADDED: usize = 1_500_000;
+
+/// Before 3.0 a server that left cannot be deleted, and each keeps 6 kB.
+const MOST_RETIRED: usize = 1_000;
+
+/// Options of a `server` line that HAProxy refuses for a server added at run
+/// time, or takes and does not honour.
+const NEVER_ADDED: [&str; 4] = ["agent-check", "init-addr", "resolvers", "track"];
+
+/// What would make the running HAProxy agree with the file.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Plan {
+    /// Why commands are not enough.
+    pub(crate) reload: Option<String>,
+    pub(crate) steps: Vec<Step>,
+    /// A server whose last check has to end before the next step.
+    pub(crate) pending: Option<String>,
+    /// Servers, as `BACKEND/NAME`, to be deleted as soon as they are idle.
+    pub(crate) purge: Vec<String>,
+}
+
+/// Commands that belong together on one line, and what they do in words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Step {
+    pub(crate) text: String,
+    pub(crate) commands: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn is_done(&self) -> bool {
+        self.reload.is_none() && self.steps.is_empty() && self.pending.is_none()
+    }
+}
+
+impl Display for Plan {
+    /// One line for each thing that would be done; nothing if nothing is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.reload {
+            return writeln!(f, "reload, since {why}");
+        }
+        self.steps
+            .iter()
+            .try_for_each(|step| writeln!(f, "{}", step.text))?;
+        if let Some(server) = &self.pending {
+            writeln!(f, "wait for the check of {server}")?;
+        }
+        self.purge
+            .iter()
+            .try_for_each(|server| writeln!(f, "delete {server}"))
+    }
+}
+
+/// Compares; `good` is the file that HAProxy took last, where it is known.
+pub(crate) fn plan(wanted: &Wanted, good: Option<&Wanted>, running: &Running) -> Plan {
+    let mut planner = Planner {
+        running,
+        plan: Plan::default(),
+        added: 0,
+        retired: 0,
+    };
+    if let Some(why) = differs(wanted, running).or_else(|| options_changed(wanted, good)) {
+        planner.reload(why);
+        return planner.plan;
+    }
+    for name in running.backends.keys() {
+        if !wanted.backends.contains_key(name) {
+            planner.reload(format!("backend {name} runs and is not in the file"));
+        }
+    }
+    for (name, backend) in &wanted.backends {
+        planner.backend(name, backend);
+    }
+    planner.limits();
+    planner.plan
+}
+
+fn differs(wanted: &Wanted, running: &Running) -> Option<String> {
+    match (&wanted.fingerprint, &running.fingerprint) {
+        (Some(file), Some(worker)) if file == worker => None,
+        (Some(_), Some(_)) => Some("the file differs in more than its servers".to_owned()),
+        (Some(_), None) => Some("the running HAProxy carries no fingerprint".to_owned()),
+        (None, _) if running.mark.as_deref() == Some(&wanted.digest) => None,
+        (None, _) => Some("the file has no fingerprint and is not known to run".to_owned()),
+    }
+}
+
+/// HAProxy does not tell the options that a server has; they are outside of
+/// the fingerprint only as long as each server keeps its own.
+fn options_changed(wanted: &Wanted, good: Option<&Wanted>) -> Option<String> {
+    let good = good.filter(|good| good.fingerprint == wanted.fingerprint)?;
+    for (name, backend) in &wanted.backends {
+        let Some(before) = good.backends.get(name) else {
+            continue;
+        };
+        for (server, now) in &backend.servers {
+            if before
+                .servers
+                .get(server)
+                .is_some_and(|before| before.options != now.options)
+            {
+                return Some(format!("the options of {name}/{server} changed"));
+            }
+        }
+    }
+    None
+}
+
+struct Planner<'a> {
+    running: &'a Running,
+    plan: Plan,
+    added: usize,
+    retired: usize,
+}
+
+impl Planner<'_> {
+    /// The first reason stands.
+    fn reload(&mut self, why: String) {
+        self.plan.reload.get_or_insert(why);
+    }
+
+    fn step(&mut self, text: impl Display, commands: Vec<String>) {
+        let text = text.to_string();
+        self.plan.steps.push(Step { text, commands });
+    }
+
+    fn deletes(&self) -> bool {
+        self.running.release() >= (3, 0)
+    }
+
+    fn backend(&mut self, name: &str, wanted: &Backend) {
+        let running = self.running.backends.get(name);
+        for (server, wanted_server) in &wanted.servers {
+            let id = format!("{name}/{server}");
+            match running.and_then(|servers| servers.get(server)) {
+                Some(state) => self.change(&id, wanted_server, state),
+                None => match self.obstacle(wanted, wanted_server) {
+                    Some(why) => self.reload(format!("{id} cannot be added at run time: {why}")),
+                    None => self.add(&id, wanted_server),
+                },
+            }
+        }
+        for (server, state) in running.into_iter().flatten() {
+            if !wanted.servers.contains_key(server) && !wanted.is_fixed(server) {
+                self.retire(&format!("{name}/{server}"), state);
+            }
+        }
+    }
+
+    fn obstacle(&self, backend: &Backend, server: &Server) -> Option<String> {
+        let release = self.running.release();
+        if backend.default_server {
+            return Some("default-server does not apply to it".to_owned());
+        }
+        if backend.dynamic_cookie {
+            return Some("its dynamic cookie is made at the start only".to_owned());
+        }
+        let cookie = (release < (3, 0)).then_some("cookie");
+        for option in NEVER_ADDED.into_iter().chain(cookie) {
+            if server.has(option) {
+                return Some(format!("the option {option} is not possible"));
+            }
+        }
+        let balance = backend.balance.as_deref().unwrap_or("roundrobin");
+        match (balance, backend.hash_type.as_deref()) {
+            ("roundrobin" | "leastconn" | "first", _) => None,
+            (balance, _) if balance.starts_with("random") => None,
+            ("static-rr", _) => Some("balance static-rr has fixed servers".to_owned()),
+            (_, Some("consistent")) if release >= (2, 9) => None,
+            (_, Some("consistent")) => Some("before 2.9 it would get a wrong share".to_owned()),
+            (balance, _) => Some(format!("balance {balance} has fixed servers")),
+        }
+    }
+
+    fn add(&mut self, id: &str, server: &Server) {
+        let Server {
+            address,
+            weight,
+            options,
+        } = server;
+        let mut commands = vec![format!(
+            "add server {id} {address} {} weight {weight}",
+            options
+        )];
+        commands.extend(admission(id, server, false));
+        self.step(format_args!("add {id} {address} weight {weight}"), commands);
+        self.added += 1;
+    }
+
+    fn change(&mut self, id: &str, wanted: &Server, state: &State) {
+        if wanted.is_checked() && state.maintenance && state.checking {
+            // It may be a check of another address, whose success would count.
+            self.plan.pending.get_or_insert_with(|| id.to_owned());
+            return;
+        }
+        let (mut words, mut commands) = settings(id, wanted, state);
+        let moves = state.address != Some(wanted.address);
+        if moves && wanted.is_checked() && !state.maintenance {
+            // The rest when no check of the old address is under way any more.
+        } else if moves || state.maintenance || state.drain {
+            commands.extend(admission(id, wanted, state.checked));
+            words.push("into use".to_owned());
+        } else if wanted.is_checked() && !state.checked {
+            commands.push(format!("enable health {id}"));
+            words.push("checked".to_owned());
+        }
+        if !commands.is_empty() {
+            self.step(format_args!("set {id} {}", words.join(", ")), commands);
+        }
+    }
+
+    fn retire(&mut self, id: &str, state: &State) {
+        if !state.maintenance {
+            // Maintenance lets running requests end; no new one goes there.
+            let commands = vec![format!("set server {id} state maint")];
+            self.step(format_args!("retire {id}"), commands);
+        }
+        self.retired += 1;
+        if self.deletes() {
+            self.plan.purge.push(id.to_owned());
+        }
+    }
+
+    fn limits(&mut self) {
+        let all = self
+            .running
+            .backends
+            .values()
+            .map(BTreeMap::len)
+            .sum::<usize>();
+        if self.added * (all + self.added) > MOST_ADDED {
+            self.reload(format!(
+                "adding {} servers one by one takes longer",
+                self.added
+            ));
+        }
+        if !self.deletes() && self.retired > MOST_RETIRED && self.retired > all / 2 {
+            self.reload(format!(
+                "{} servers that left are to be purged",
+                self.retired
+            ));
+        }
+    }
+}
+
+/// Address and weight; out of use first, since the new address has passed no check.
+fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<String>) {
+    let (mut words, mut commands) = (Vec::new(), Vec::new());
+    if state.address != Some(wanted.address) {
+        if !state.maintenance {
+            commands.push(format!("set server {id} state maint"));
+        }
+        let (ip, port) = (wanted.address.ip(), wanted.address.port());
+        commands.push(format!("set server {id} addr {ip} port {port}"));
+        words.push(format!("address {}", wanted.address));
+    }
+    if state.weight != u32::from(wanted.weight) {
+        commands.push(format!("set server {id} weight {}", wanted.weight));
+        words.push(format!("weight {}", wanted.weight));
+    }
+    (words, commands)
+}
+
+/// Takes a server into use: DOWN at first, and HAProxy's own check promotes it,
+/// so that it gets no request before. `ready` must be the last word: before it
+/// nothing is sent there, whatever happens to us in between.
+fn admission(id: &str, server: &Server, checked: bool) -> Vec<String> {
+    if !server.is_checked() {
+        return vec![format!("set server {id} state ready")];
+    }
+    // Enabling what is enabled corrupts a list in some releases since 3.2.
+    let enable = (!checked).then(|| format!("enable health {id}"));
+    let states = ["state drain", "health down", "state ready"];
+    let states = states.map(|state| format!("set server {id} {state}"));
+    enable.into_iter().chain(states).collect()
+}
+
+#[cfg(test)]
+#[path = "plan/tests.rs"]
+mod tests;

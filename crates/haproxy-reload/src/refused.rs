@@ -1,0 +1,160 @@
+//! A file that HAProxy refused is not tried at every turn: each failed reload
+//! forks a master, and a busy port costs an outage of 2 s.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::bail;
+
+const FIRST: u64 = 1;
+const LAST: u64 = 60;
+
+/// `DIGEST TIME PAUSE`, both in seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    digest: String,
+    at: u64,
+    pause: u64,
+}
+
+impl Entry {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let digest = words.next()?.to_owned();
+        let at = words.next()?.parse().ok()?;
+        let pause = words.next()?.parse().ok()?;
+        Some(Self { digest, at, pause })
+    }
+
+    /// For how long `digest` has to wait yet. A clock that was set back does
+    /// not make it longer.
+    fn left(&self, digest: &str, now: u64) -> u64 {
+        if self.digest != digest || now < self.at {
+            return 0;
+        }
+        (self.at + self.pause.min(LAST)).saturating_sub(now)
+    }
+
+    fn next(before: Option<&Self>, digest: &str, now: u64) -> Self {
+        let same = before.filter(|entry| entry.digest == digest);
+        let pause = same.map_or(FIRST, |entry| {
+            (entry.pause.saturating_mul(2)).clamp(FIRST, LAST)
+        });
+        Self {
+            digest: digest.to_owned(),
+            at: now,
+            pause,
+        }
+    }
+}
+
+/// The file that remembers it.
+pub(crate) struct Refused {
+    path: PathBuf,
+}
+
+impl Refused {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Nonsense in the file counts as nothing.
+    fn entry(&self) -> Option<Entry> {
+        let bytes = chain::read(&self.path, 4096).ok()??;
+        Entry::parse(&String::from_utf8_lossy(&bytes))
+    }
+
+    pub(crate) fn left(&self, digest: &str) -> Duration {
+        Duration::from_secs(self.entry().map_or(0, |entry| entry.left(digest, now())))
+    }
+
+    pub(crate) fn check(&self, digest: &str) -> anyhow::Result<()> {
+        let left = self.left(digest).as_secs();
+        if left > 0 {
+            bail!("HAProxy refused this file before; it is tried again in {left} s");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remember(&self, digest: &str) -> anyhow::Result<()> {
+        let Entry { digest, at, pause } = Entry::next(self.entry().as_ref(), digest, now());
+        let line = format!("{digest} {at} {pause}\n");
+        chain::replace(&self.path, line.as_bytes(), chain::Sync::None)
+    }
+
+    pub(crate) fn forget(&self) {
+        // If it cannot be removed, it speaks of another content than the next.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_from_a_second_to_a_minute() {
+        let mut entry = None;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            entry = Some(Entry::next(entry.as_ref(), "a", 100));
+            pauses.push(entry.as_ref().unwrap().pause);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn another_content_is_tried_at_once_and_begins_anew() {
+        let entry = Entry {
+            digest: "a".to_owned(),
+            at: 100,
+            pause: 32,
+        };
+        assert_eq!(
+            (
+                entry.left("a", 101),
+                entry.left("b", 101),
+                entry.left("a", 132)
+            ),
+            (31, 0, 0)
+        );
+        assert_eq!(Entry::next(Some(&entry), "b", 101).pause, 1);
+    }
+
+    #[test]
+    fn a_clock_set_back_or_nonsense_never_blocks() {
+        let entry = Entry {
+            digest: "a".to_owned(),
+            at: 100,
+            pause: u64::MAX,
+        };
+        assert_eq!((entry.left("a", 99), entry.left("a", 160)), (0, 0));
+        assert_eq!(Entry::next(Some(&entry), "a", 99).pause, 60);
+        assert_eq!(Entry::parse("a 1"), None);
+        assert_eq!(Entry::parse("a b c"), None);
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_until_it_is_forgotten() {
+        let scratch = harness::scratch();
+        let refused = Refused::new(scratch.path().join(".haproxy.cfg.refused"));
+        refused.check("a").unwrap();
+        for _ in 0..3 {
+            refused.remember("a").unwrap();
+        }
+        let error = refused.check("a").unwrap_err().to_string();
+        assert!(
+            error.starts_with("HAProxy refused this file before; it is tried"),
+            "{error}"
+        );
+        refused.check("b").unwrap();
+        refused.forget();
+        refused.check("a").unwrap();
+    }
+}

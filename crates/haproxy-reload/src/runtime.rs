@@ -1,0 +1,261 @@
+//! HAProxy's command sockets: one line out, an answer to its end in, and
+//! everything bounded in time and size.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeVal;
+
+use crate::plan::Step;
+use crate::running::{self, Running};
+
+/// A socket on which nobody says a word for so long is given up.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+/// `show stat` of 50,000 servers; an answer without end stops here.
+const LONGEST: usize = 64 << 20;
+/// HAProxy reads a line piece by piece, but a single command has to fit into
+/// its buffer of 16 kB, and 54 kB on one line are known to work.
+const LONGEST_LINE: usize = 32 << 10;
+/// How long one run waits for servers that left, to delete them.
+const REMOVABLE: Duration = Duration::from_millis(200);
+
+/// A command socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Socket {
+    pub(crate) path: PathBuf,
+    /// When whatever is going on must have ended.
+    pub(crate) deadline: Instant,
+    /// For how long a refused connection is tried again.
+    pub(crate) refusals: Duration,
+    /// The master answers when our half is closed; a worker at the line's end.
+    pub(crate) half_close: bool,
+}
+
+impl Socket {
+    pub(crate) fn ask(&self, line: &str) -> anyhow::Result<String> {
+        self.ask_patiently(line, SILENCE)
+    }
+
+    pub(crate) fn ask_patiently(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
+        let asked = self.exchange(line, silence);
+        asked.with_context(|| format!("ask {}", self.path.display()))
+    }
+
+    fn exchange(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
+        let mut stream = self.connect()?;
+        stream.set_write_timeout(Some(SILENCE))?;
+        stream
+            .write_all(line.as_bytes())
+            .and_then(|()| stream.write_all(b"\n"))
+            .map_err(silent)?;
+        if self.half_close {
+            stream.shutdown(Shutdown::Write)?;
+        }
+        // Who asks at the last moment gets an answer yet, and can tell it.
+        let until = self.deadline.max(Instant::now() + SILENCE);
+        let mut answer = Vec::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero(), "the time for it is over");
+            stream.set_read_timeout(Some(left.min(silence)))?;
+            if read_once(&stream, &mut answer).map_err(silent)? == 0 {
+                break;
+            }
+            ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    fn connect(&self) -> anyhow::Result<UnixStream> {
+        let until = Instant::now() + self.refusals;
+        loop {
+            match connect_once(&self.path) {
+                Ok(stream) => return Ok(stream),
+                Err(Errno::ECONNREFUSED) if Instant::now() < until => {
+                    pause(Duration::from_millis(5));
+                }
+                Err(Errno::ECONNREFUSED) => bail!("nobody listens there: is HAProxy running?"),
+                Err(Errno::ENOENT) => bail!("there is no such socket: is HAProxy running?"),
+                Err(Errno::EAGAIN) => bail!("nobody answers for 2 s"),
+                Err(error) => return Err(error).context("connect"),
+            }
+        }
+    }
+}
+
+fn read_once(mut stream: &UnixStream, into: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut buffer = [0; 1 << 14];
+    loop {
+        match stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(length) => {
+                into.extend_from_slice(&buffer[..length]);
+                return Ok(length);
+            }
+        }
+    }
+}
+
+/// A blocking connect waits for ever where the other side has stopped
+/// accepting; Linux applies the time limit of sending to it.
+fn connect_once(path: &Path) -> Result<UnixStream, Errno> {
+    let socket = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    let silence = TimeVal::new(SILENCE.as_secs().cast_signed(), 0);
+    setsockopt(&socket, sockopt::SendTimeout, &silence)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
+
+fn silent(error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => anyhow::anyhow!("nobody answers for 2 s"),
+        _ => error.into(),
+    }
+}
+
+/// For what can only be asked again and again.
+pub(crate) fn pause(length: Duration) {
+    std::thread::park_timeout(length);
+}
+
+/// What the worker behind `socket` says about itself.
+pub(crate) fn look(socket: &Socket) -> anyhow::Result<Running> {
+    let answer = socket.ask(&running::question())?;
+    Running::parse(&answer).with_context(|| format!("ask {}", socket.path.display()))
+}
+
+/// Does what the plan says; what HAProxy objects to is the error.
+pub(crate) fn apply(socket: &Socket, steps: &[Step]) -> anyhow::Result<()> {
+    for line in lines(steps) {
+        accepted(&socket.ask(&line)?)?;
+    }
+    Ok(())
+}
+
+/// The commands of each step stay on one line, so that the state between two
+/// of them, if we are killed there, is as short as can be.
+fn lines(steps: &[Step]) -> Vec<String> {
+    const NUMBERS: &str = "set severity-output number";
+    let mut lines: Vec<String> = Vec::new();
+    for step in steps {
+        let commands = step.commands.join(";");
+        match lines.last_mut() {
+            Some(line) if line.len() + commands.len() < LONGEST_LINE => {
+                line.push(';');
+                line.push_str(&commands);
+            }
+            _ => lines.push(format!("{NUMBERS};{commands}")),
+        }
+    }
+    lines
+}
+
+fn accepted(answer: &str) -> anyhow::Result<()> {
+    let told = answer
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    for line in told {
+        let message = line.split_once("]: ").map_or(line, |(_, message)| message);
+        let expected = message == "New server registered."
+            || message.ends_with("by 'stats socket command'") && !message.starts_with("Invalid");
+        ensure!(
+            expected,
+            "HAProxy answers `{}`",
+            chain::escape(message.as_bytes())
+        );
+    }
+    Ok(())
+}
+
+/// Writes into the worker which file it has taken.
+pub(crate) fn mark(socket: &Socket, digest: &str) -> anyhow::Result<()> {
+    let answer = socket.ask(&format!(
+        "experimental-mode on;set var {} str({digest})",
+        running::MARK
+    ))?;
+    ensure!(
+        answer.trim().is_empty(),
+        "HAProxy answers `{}`",
+        answer.trim()
+    );
+    Ok(())
+}
+
+/// Deletes those of `servers` that have no connection any more, and says how
+/// many; the others wait in maintenance for a later run.
+pub(crate) fn purge(socket: &Socket, servers: &[String]) -> anyhow::Result<usize> {
+    let until = Instant::now() + REMOVABLE;
+    let mut deleted = 0;
+    for server in servers {
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .as_millis()
+            .max(1);
+        let line = format!("wait {left}ms srv-removable {server};del server {server}");
+        deleted += usize::from(socket.ask(&line)?.contains("Server deleted."));
+    }
+    Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(command: &str, times: usize) -> Step {
+        Step {
+            text: String::new(),
+            commands: vec![command.to_owned(); times],
+        }
+    }
+
+    #[test]
+    fn commands_share_a_line_and_a_step_is_never_torn() {
+        let steps = [step("a", 2), step("b", 1)];
+        assert_eq!(lines(&steps), ["set severity-output number;a;a;b"]);
+        let long = "x".repeat(1000);
+        let lines = lines(&[step(&long, 20), step(&long, 20), step(&long, 3)]);
+        let counts: Vec<usize> = lines
+            .iter()
+            .map(|line| line.matches(&long).count())
+            .collect();
+        assert_eq!(counts, [20, 23]);
+    }
+
+    #[test]
+    fn what_is_done_is_accepted() {
+        let answer = "\n\n[6]: New server registered.\n\n[4]: IP changed from '127.0.0.1' to \
+                      '127.0.0.2', no need to change the port by 'stats socket command'\n\n";
+        accepted(answer).unwrap();
+        accepted("").unwrap();
+    }
+
+    #[test]
+    fn every_objection_is_told_wherever_it_stands() {
+        for objection in [
+            "[3]: No such backend.",
+            "[3]: Invalid addr 'x' by 'stats socket command'",
+            "[6]: Unknown command, but maybe one of the following ones is a better match:",
+            "garbage \u{7}",
+        ] {
+            let answer = format!("[6]: New server registered.\n\n{objection}\n\n\n");
+            let error = accepted(&answer).unwrap_err().to_string();
+            assert!(error.starts_with("HAProxy answers `"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! `--status`: what a person on call wants to see first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chain::exit::{Exit, print};
+use serde::Serialize;
+
+use crate::converge::situation;
+use crate::files::Files;
+use crate::plan::Plan;
+use crate::refused::Refused;
+use crate::reload::Haproxy;
+use crate::running::{Running, State};
+use crate::runtime::look;
+use crate::stat::{self, Stat};
+use crate::wanted::{Server, Wanted, parse, read_bytes};
+
+const HEADINGS: [&str; 10] = [
+    "SERVER", "ADDRESS", "WEIGHT", "STATE", "SINCE", "CHECK", "SESSIONS", "REQUESTS", "ERRORS",
+    "FILE",
+];
+
+#[derive(Serialize)]
+struct Report {
+    haproxy: String,
+    pid: u32,
+    uptime: u64,
+    file: String,
+    /// Whether a run would do nothing.
+    agrees: bool,
+    /// What a run would do, or why the file cannot be used.
+    next: Vec<String>,
+    /// Seconds until a refused file is tried again.
+    retry_in: u64,
+    servers: Vec<Row>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Row {
+    server: String,
+    address: Option<String>,
+    weight: Option<u32>,
+    state: String,
+    since: u64,
+    check: String,
+    sessions: u64,
+    requests: u64,
+    errors: u64,
+    wanted_address: Option<String>,
+    wanted_weight: Option<u16>,
+    /// `same`, `new`, `left`, `differs`.
+    file: &'static str,
+}
+
+/// Prints the table, or the same as JSON.
+pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Result<Exit> {
+    let report = report(files, haproxy)?;
+    let text = if json {
+        serde_json::to_string(&report)? + "\n"
+    } else {
+        table(&report)
+    };
+    print(&text)?;
+    Ok(Exit::Changed)
+}
+
+fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
+    // A file that cannot be used must not hide what runs.
+    let (wanted, running, next) = match situation(files, haproxy) {
+        Ok(now) => (now.file.wanted, now.running, lines(&now.plan)),
+        Err(error) => {
+            let bytes = read_bytes(&files.config);
+            let wanted = bytes.and_then(|bytes| parse(&files.config, &bytes));
+            let wanted = wanted.unwrap_or_default();
+            (wanted, look(&haproxy.worker)?, vec![format!("{error:#}")])
+        }
+    };
+    let stats = stat::parse(&haproxy.worker.ask("show stat")?)?;
+    let refused = Refused::new(files.refused());
+    Ok(Report {
+        pid: running.pid,
+        uptime: running.uptime,
+        file: files.config.display().to_string(),
+        agrees: next.is_empty(),
+        next,
+        retry_in: refused.left(&wanted.digest).as_secs(),
+        servers: rows(&wanted, &running, &stats),
+        haproxy: running.version,
+    })
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.to_string().lines().map(str::to_owned).collect()
+}
+
+fn rows(wanted: &Wanted, running: &Running, counters: &BTreeMap<String, Stat>) -> Vec<Row> {
+    let known: BTreeSet<&String> = wanted
+        .backends
+        .keys()
+        .chain(running.backends.keys())
+        .collect();
+    let mut rows = Vec::new();
+    for backend in known {
+        let config = wanted.backends.get(backend);
+        let runs = running.backends.get(backend);
+        let in_file = config.into_iter().flat_map(|config| config.servers.keys());
+        let running = runs.into_iter().flat_map(BTreeMap::keys);
+        for name in in_file.chain(running).collect::<BTreeSet<_>>() {
+            let id = format!("{backend}/{name}");
+            let stat = counters.get(&id).cloned().unwrap_or_default();
+            let server = config.and_then(|config| config.servers.get(name));
+            let fixed = config.is_some_and(|config| config.is_fixed(name));
+            rows.push(row(
+                id,
+                server,
+                fixed,
+                runs.and_then(|runs| runs.get(name)),
+                stat,
+            ));
+        }
+    }
+    rows
+}
+
+fn row(id: String, server: Option<&Server>, fixed: bool, state: Option<&State>, stat: Stat) -> Row {
+    let address = state.and_then(|state| state.address);
+    Row {
+        server: id,
+        address: address.map(|address| address.to_string()),
+        weight: state.map(|state| state.weight),
+        state: stat.status,
+        since: stat.since,
+        check: stat.check,
+        sessions: stat.sessions,
+        requests: stat.requests,
+        errors: stat.errors,
+        wanted_address: server.map(|server| server.address.to_string()),
+        wanted_weight: server.map(|server| server.weight),
+        file: match (server, state) {
+            _ if fixed => "same",
+            (Some(_), None) => "new",
+            (None, _) => "left",
+            (Some(server), Some(state)) if agrees(server, state) => "same",
+            (Some(_), Some(_)) => "differs",
+        },
+    }
+}
+
+fn agrees(server: &Server, state: &State) -> bool {
+    state.address == Some(server.address)
+        && state.weight == u32::from(server.weight)
+        && !state.maintenance
+        && !state.drain
+}
+
+fn table(report: &Report) -> String {
+    let cells: Vec<[String; 10]> = report.servers.iter().map(cells).collect();
+    let mut widths = HEADINGS.map(str::len);
+    for row in &cells {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = summary(report);
+    text.push_str(&line(&HEADINGS.map(str::to_owned), &widths));
+    for row in &cells {
+        text.push_str(&line(row, &widths));
+    }
+    text
+}
+
+fn summary(report: &Report) -> String {
+    let Report {
+        haproxy,
+        pid,
+        uptime,
+        file,
+        agrees,
+        next,
+        retry_in,
+        ..
+    } = report;
+    let uptime = span(*uptime);
+    let verdict = if *agrees {
+        "agrees with"
+    } else {
+        "differs from"
+    };
+    let mut text = format!("HAProxy {haproxy}, worker {pid}, up {uptime}: {verdict} {file}\n");
+    text.extend(next.iter().map(|line| format!("  next: {line}\n")));
+    if *retry_in > 0 {
+        let line = format!("  HAProxy refused this file; tried again in {retry_in} s\n");
+        text.push_str(&line);
+    }
+    text
+}
+
+fn span(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+fn cells(row: &Row) -> [String; 10] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let address = row.address.clone().or_else(|| row.wanted_address.clone());
+    let weight = row.weight.or(row.wanted_weight.map(u32::from));
+    let text = |text: &str| or_dash((!text.is_empty()).then(|| text.to_owned()));
+    let file = match (row.file, &row.wanted_address, row.wanted_weight) {
+        ("differs", Some(address), Some(weight)) => format!("{address} weight {weight}"),
+        (file, ..) => file.to_owned(),
+    };
+    [
+        row.server.clone(),
+        or_dash(address),
+        or_dash(weight.map(|weight| weight.to_string())),
+        text(&row.state),
+        span(row.since),
+        text(&row.check),
+        row.sessions.to_string(),
+        row.requests.to_string(),
+        row.errors.to_string(),
+        file,
+    ]
+}
+
+/// Numbers to the right, words to the left.
+fn line(cells: &[String; 10], widths: &[usize; 10]) -> String {
+    let padded = cells.iter().zip(widths).enumerate();
+    let text: String = padded
+        .map(|(at, (cell, &width))| match at {
+            2 | 6..=8 => format!("{cell:>width$}  "),
+            _ => format!("{cell:<width$}  "),
+        })
+        .collect();
+    format!("{}\n", text.trim_end())
+}
+
+#[cfg(test)]
+#[path = "status/tests.rs"]
+mod tests;

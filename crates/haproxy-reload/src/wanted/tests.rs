@@ -1,0 +1,129 @@
+use super::*;
+
+const FILE: &str = "\
+global
+    setenv CONFIG_FINGERPRINT abc123
+    stats socket \"${HAPROXY_CLI-*:9999}\" level user
+defaults
+    balance leastconn
+frontend web
+    bind \"${HAPROXY_HTTP-*:80}\"
+    server not a server here
+backend nodes
+    option httpchk HEAD /
+    server s1 127.0.0.1:3000 check inter 1s weight 50 id 7 # by hand
+    server s2 [::1]:3000 check
+    server unix unix@/run/x check
+    server named example.org:80
+    server quoted \"127.0.0.1:3000\"
+    server off 127.0.0.1:3000 disabled
+    server heavy 127.0.0.1:3000 weight 257
+    server odd 127.0.0.1:3000 check;shutdown
+    server-template slot 1-5 127.0.0.1:1
+listen both
+    bind 127.0.0.1:81,127.0.0.1:82
+    balance source
+peers others
+    server s9 127.0.0.1:10000
+";
+
+fn wanted() -> Wanted {
+    Wanted::parse(FILE.as_bytes())
+}
+
+fn unfit(text: &[u8]) -> Option<&'static str> {
+    Wanted::parse(text).unfit(text)
+}
+
+#[test]
+fn the_fingerprint_and_the_addresses_are_found() {
+    let wanted = wanted();
+    assert_eq!(wanted.fingerprint.as_deref(), Some("abc123"));
+    assert_eq!(wanted.binds.len(), 3);
+    assert!(wanted.listens);
+}
+
+#[test]
+fn servers_of_the_usual_form_are_read_with_their_options() {
+    let wanted = wanted();
+    let nodes = &wanted.backends["nodes"];
+    let names: Vec<&str> = nodes.servers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["s1", "s2"]);
+    let expected = Server {
+        address: "127.0.0.1:3000".parse().unwrap(),
+        weight: 50,
+        options: "check inter 1s".to_owned(),
+    };
+    assert_eq!(nodes.servers["s1"], expected);
+    // HAProxy's own default.
+    assert_eq!(nodes.servers["s2"].weight, 1);
+}
+
+#[test]
+fn what_a_command_cannot_say_is_never_touched() {
+    let wanted = wanted();
+    let nodes = &wanted.backends["nodes"];
+    for name in [
+        "unix", "named", "quoted", "off", "heavy", "odd", "slot1", "slot12",
+    ] {
+        assert!(nodes.is_fixed(name), "{name}");
+    }
+    for name in ["s1", "slot", "slotx"] {
+        assert!(!nodes.is_fixed(name), "{name}");
+    }
+}
+
+#[test]
+fn a_server_elsewhere_is_none_of_a_backend() {
+    let wanted = wanted();
+    let names: Vec<&str> = wanted.backends.keys().map(String::as_str).collect();
+    assert_eq!(names, ["both", "nodes"]);
+    assert!(wanted.backends["both"].servers.is_empty());
+}
+
+#[test]
+fn defaults_are_inherited_from_the_last_or_the_named_section() {
+    let file = "defaults one\n balance source\ndefaults two from one\n default-server check\n\
+                backend a\nbackend b from one\n balance first\n";
+    let wanted = Wanted::parse(file.as_bytes());
+    let (a, b) = (&wanted.backends["a"], &wanted.backends["b"]);
+    assert_eq!(
+        (a.balance.as_deref(), a.default_server),
+        (Some("source"), true)
+    );
+    assert_eq!(
+        (b.balance.as_deref(), b.default_server),
+        (Some("first"), false)
+    );
+}
+
+#[test]
+fn a_file_that_would_end_all_service_is_refused() {
+    assert_eq!(unfit(FILE.as_bytes()), None);
+    let text = |bytes: &[u8]| unfit(bytes).unwrap();
+    assert!(text(b"").contains("empty"));
+    assert!(text(b"global\n\0\n").contains("no text"));
+    assert!(text(&FILE.as_bytes()[..FILE.len() - 5]).contains("a part of it is missing"));
+    assert!(text(b"global\n    daemon\n").contains("no `bind`"));
+}
+
+#[test]
+fn the_digest_tells_one_file_from_the_next() {
+    assert_ne!(Wanted::parse(b"a\n").digest, Wanted::parse(b"b\n").digest);
+    assert_eq!(Wanted::parse(b"").digest, "cbf29ce484222325");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..500)) {
+        unfit(&bytes);
+    }
+
+    #[test]
+    fn no_mixture_of_its_words_makes_it_panic(
+        words in proptest::collection::vec(
+            "(backend|server|defaults|from|bind|a|1.2.3.4:5|weight|id|[\n\"' ;${}\\\\#-])", 0..60)
+    ) {
+        unfit(words.join(" ").as_bytes());
+    }
+}

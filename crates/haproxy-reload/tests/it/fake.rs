@@ -1,0 +1,125 @@
+//! A HAProxy that answers what it is told to: on Unix sockets `s` and `m`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+use crate::haproxy::{Run, command};
+
+/// What a true one says about a worker with the fingerprint 1 and no server.
+pub(crate) const STATE: &str = "CONFIG_FINGERPRINT=1\n\nVariable not found.\n\n1\n\
+    # be_id be_name srv_id\n\nName: HAProxy\nVersion: 2.6.12\nPid: 7\nUptime_sec: 1\n\
+    Stopping: 0\n\n";
+/// Of a master whose worker is the one above.
+pub(crate) const PROCESSES: &str = "#<PID> <type> <reloads> <uptime> <version>\n\
+    6 master 0 [failed: 0] 0d 2.6.12\n# workers\n7 worker 0 0d 2.6.12\n\n";
+
+/// What happens to a connection after its line was read.
+#[derive(Clone, Copy)]
+pub(crate) enum Answer {
+    Text(&'static str),
+    /// Nothing, and the connection stays open.
+    Silence,
+    /// The same without an end.
+    Endless(&'static str),
+}
+
+pub(crate) struct Fake {
+    dir: TempDir,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    /// The file wants one server, so there is something to do.
+    pub(crate) fn new() -> Self {
+        let file = "global\n setenv CONFIG_FINGERPRINT 1\nfrontend web\n bind 127.0.59.1:8080\n\
+                    backend nodes\n server s1 127.0.59.2:3000 check\n";
+        let dir = harness::scratch();
+        let written = std::fs::File::create(dir.path().join("haproxy.cfg"));
+        written
+            .and_then(|mut file_| file_.write_all(file.as_bytes()))
+            .unwrap();
+        Self {
+            dir,
+            asked: Arc::default(),
+        }
+    }
+
+    /// Answers on `socket`: the last answer stands for all that follow.
+    pub(crate) fn answer(self, socket: &str, answers: &'static [(&'static str, Answer)]) -> Self {
+        let listener = UnixListener::bind(self.dir.path().join(socket)).unwrap();
+        let asked = Arc::clone(&self.asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let asked = Arc::clone(&asked);
+                std::thread::spawn(move || serve(stream, answers, &asked));
+            }
+        });
+        self
+    }
+
+    /// A socket with a full queue, on which nobody ever accepts.
+    pub(crate) fn deaf(self, socket: &str) -> Self {
+        let path = self.dir.path().join(socket);
+        let listener = UnixListener::bind(&path).unwrap();
+        fill(&path);
+        std::mem::forget(listener);
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        Run(command(self.dir.path(), arguments)
+            .output()
+            .expect("run haproxy-reload"))
+    }
+
+    /// It fails in time, and says this.
+    pub(crate) fn assert_fails(&self, arguments: &[&str], told: &str) {
+        let run = self.run(arguments);
+        let stderr = run.stderr();
+        assert_eq!(run.code(), 111, "{stderr}");
+        assert!(stderr.contains(told), "{stderr}");
+        assert!(stderr.starts_with("haproxy-reload: "), "{stderr}");
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Non-blocking connections, held open until the queue takes no more.
+fn fill(path: &Path) {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+    use std::os::fd::AsRawFd;
+    let address = UnixAddr::new(path).unwrap();
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    loop {
+        let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+        if connect(stream.as_raw_fd(), &address).is_err() {
+            return;
+        }
+        std::mem::forget(stream);
+    }
+}
+
+fn serve(mut stream: UnixStream, answers: &[(&str, Answer)], asked: &Mutex<Vec<String>>) {
+    let mut line = String::new();
+    let _ = BufReader::new(&stream).read_line(&mut line);
+    asked.lock().unwrap().push(line.trim_end().to_owned());
+    let fitting = answers
+        .iter()
+        .find(|(beginning, _)| line.starts_with(beginning));
+    match fitting.map(|(_, answer)| *answer) {
+        Some(Answer::Text(text)) => _ = stream.write_all(text.as_bytes()),
+        Some(Answer::Silence) => std::mem::forget(stream),
+        Some(Answer::Endless(text)) => while stream.write_all(text.as_bytes()).is_ok() {},
+        None => {}
+    }
+}

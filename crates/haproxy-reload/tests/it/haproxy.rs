@@ -1,0 +1,325 @@
+//! The real HAProxy with its configuration and sockets in a directory of its
+//! own. `HAPROXY` names another program than the one in the path.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use harness::wait_for;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A haproxy.cfg; its servers are numbers, and `s1` has an address of its own.
+#[derive(Clone)]
+pub(crate) struct Config {
+    test: u8,
+    dir: PathBuf,
+    pub(crate) fingerprint: Option<String>,
+    /// Lines for the backend.
+    pub(crate) backend: String,
+    /// Sections at the end.
+    pub(crate) more: String,
+    pub(crate) servers: Vec<Line>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) weight: u16,
+}
+
+/// Where node `number` of test `test` listens.
+pub(crate) fn address(test: u8, number: u8) -> SocketAddr {
+    (Ipv4Addr::new(127, 0, 52 + number, test), 3000).into()
+}
+
+impl Config {
+    pub(crate) fn with(mut self, numbers: &[u8]) -> Self {
+        self.servers = numbers.iter().map(|&number| self.line(number)).collect();
+        self
+    }
+
+    pub(crate) fn line(&self, number: u8) -> Line {
+        Line {
+            name: format!("s{number}"),
+            address: address(self.test, number),
+            weight: 100,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let (dir, front) = (self.dir.display(), front(self.test));
+        let line = |name: &String| format!("    setenv CONFIG_FINGERPRINT {name}\n");
+        let fingerprint = self.fingerprint.as_ref().map(line).unwrap_or_default();
+        let servers: String = self.servers.iter().map(Line::text).collect();
+        let Self { backend, more, .. } = self;
+        format!(
+            "global\n    stats socket {dir}/s mode 600 level admin\n    hard-stop-after 30s\n    \
+             mworker-max-reloads 50\n{fingerprint}defaults\n    mode http\n    \
+             timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n    timeout check 10s\n    \
+             option redispatch 1\n    retries 3\n    option idle-close-on-response\n\
+             frontend web\n    bind {front}\n    default_backend nodes\n\
+             backend nodes\n    option httpchk HEAD /\n{backend}{servers}{more}"
+        )
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let Self {
+            name,
+            address,
+            weight,
+        } = self;
+        format!(
+            "    server {name} {address} check inter 1s fastinter 100ms downinter 50ms fall 2 \
+             rise 1 weight {weight}\n"
+        )
+    }
+}
+
+/// Where HAProxy of test `test` listens.
+pub(crate) fn front(test: u8) -> SocketAddr {
+    (Ipv4Addr::new(127, 0, 52, test), 8080).into()
+}
+
+pub(crate) struct Haproxy {
+    dir: TempDir,
+    pub(crate) test: u8,
+    child: Option<Child>,
+}
+
+impl Haproxy {
+    /// Each test takes a number of its own, so that none meets another.
+    pub(crate) fn start(test: u8, numbers: &[u8]) -> Self {
+        let mut haproxy = Self {
+            dir: harness::scratch(),
+            test,
+            child: None,
+        };
+        haproxy.write(&haproxy.config(numbers));
+        haproxy.start_again();
+        haproxy
+    }
+
+    pub(crate) fn config(&self, numbers: &[u8]) -> Config {
+        let config = Config {
+            test: self.test,
+            dir: self.dir.path().to_owned(),
+            fingerprint: Some("1".to_owned()),
+            backend: String::new(),
+            more: String::new(),
+            servers: Vec::new(),
+        };
+        config.with(numbers)
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        let program =
+            std::env::var_os("HAPROXY").map_or_else(|| harness::require("haproxy"), PathBuf::from);
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.path("log"))
+            .unwrap();
+        let child = Command::new(program)
+            .arg("-W")
+            .arg("-S")
+            .arg(format!("{},mode,600", self.path("m").display()))
+            .arg("-f")
+            .arg(self.path("haproxy.cfg"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("start haproxy");
+        self.child = Some(child);
+        wait_for("HAProxy's worker to answer", PATIENCE, || {
+            self.try_ask("s", "show info")
+                .filter(|answer| answer.contains("Pid: "))
+        });
+        wait_for("HAProxy's master to answer", PATIENCE, || {
+            self.try_ask("m", "show proc")
+                .filter(|answer| answer.contains("worker"))
+        });
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn write(&self, config: &Config) {
+        self.write_bytes(config.text().as_bytes());
+    }
+
+    pub(crate) fn write_bytes(&self, bytes: &[u8]) {
+        let new = self.path("new");
+        File::create(&new)
+            .and_then(|mut file| file.write_all(bytes))
+            .unwrap();
+        std::fs::rename(new, self.path("haproxy.cfg")).unwrap();
+    }
+
+    /// haproxy-reload for this HAProxy.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        command(self.dir.path(), arguments)
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        Run(self
+            .command(arguments)
+            .output()
+            .expect("run haproxy-reload"))
+    }
+
+    /// Writes and runs, and it must have been done.
+    pub(crate) fn change(&self, config: &Config) -> String {
+        self.write(config);
+        let run = self.run(&[]);
+        assert_eq!(run.code(), 0, "{}\n{}", run.stderr(), self.read("log"));
+        run.stderr()
+    }
+
+    /// A run finds nothing to do.
+    pub(crate) fn assert_agrees(&self) {
+        let run = self.run(&[]);
+        assert_eq!(
+            (run.code(), run.stderr().as_str()),
+            (1, ""),
+            "{}",
+            self.read("log")
+        );
+    }
+
+    pub(crate) fn try_ask(&self, socket: &str, line: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.path(socket)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
+        stream.shutdown(Shutdown::Write).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    pub(crate) fn ask(&self, line: &str) -> String {
+        self.try_ask("s", line).expect("ask HAProxy")
+    }
+
+    pub(crate) fn worker(&self) -> u32 {
+        let info = self.ask("show info");
+        let pid = info.lines().find_map(|line| line.strip_prefix("Pid: "));
+        pid.expect("HAProxy tells its process id").parse().unwrap()
+    }
+
+    /// A column of `show stat` for a server of the backend.
+    pub(crate) fn stat(&self, server: &str, column: &str) -> Option<String> {
+        let answer = self.ask("show stat");
+        let at = answer
+            .lines()
+            .next()?
+            .split(',')
+            .position(|name| name == column)?;
+        let row = answer
+            .lines()
+            .find(|line| line.starts_with(&format!("nodes,{server},")))?;
+        row.split(',').nth(at).map(str::to_owned)
+    }
+
+    pub(crate) fn wait_for_status(&self, server: &str, status: &str) {
+        wait_for(&format!("{server} to be {status}"), PATIENCE, || {
+            (self.stat(server, "status")? == status).then_some(())
+        });
+    }
+
+    pub(crate) fn release(&self) -> (u32, u32) {
+        let info = self.ask("show info");
+        let version = info
+            .lines()
+            .find_map(|line| line.strip_prefix("Version: "))
+            .unwrap();
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
+    pub(crate) fn master(&self) -> u32 {
+        self.child.as_ref().expect("HAProxy was started").id()
+    }
+
+    /// Waits for the master's end, whoever brought it about.
+    pub(crate) fn wait_for_end(&mut self) {
+        let mut child = self.child.take().expect("HAProxy was started");
+        wait_for("HAProxy to end", PATIENCE, || child.try_wait().unwrap());
+    }
+}
+
+impl Drop for Haproxy {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // The master passes TERM on to every worker, old ones too.
+        let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+        for _ in 0..500 {
+            if matches!(child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+}
+
+/// haproxy-reload with the sockets `s` and `m` in `dir`.
+pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("haproxy-reload"));
+    command
+        .env("HAPROXY_CFG", dir.join("haproxy.cfg"))
+        .arg("--socket")
+        .arg(dir.join("s"))
+        .arg("--master")
+        .arg(dir.join("m"))
+        .args(arguments)
+        // A machine with other work may be slow; who tests the limit says so.
+        .args(
+            ["--timeout", "5m"]
+                .iter()
+                .filter(|_| !arguments.contains(&"--timeout")),
+        )
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a run of haproxy-reload gave.
+pub(crate) struct Run(pub(crate) Output);
+
+impl Run {
+    pub(crate) fn code(&self) -> i32 {
+        self.0.status.code().unwrap_or(-1)
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+}

@@ -1,0 +1,327 @@
+//! More than servers changes: a reload, confirmed, or refused in words.
+
+use std::net::TcpListener;
+
+use harness::wait_for;
+
+use crate::haproxy::{Config, Haproxy, PATIENCE, Run, address, front};
+use crate::node::{Client, Node};
+
+fn other(haproxy: &Haproxy) -> Config {
+    let mut config = haproxy.config(&[1]);
+    config.fingerprint = Some("2".to_owned());
+    config.backend.push_str("    balance leastconn\n");
+    config
+}
+
+/// Something that only a reload can do, and that HAProxy refuses.
+fn broken(haproxy: &Haproxy) -> Config {
+    let mut config = other(haproxy);
+    config.fingerprint = Some("3".to_owned());
+    config.backend.push_str("    balance sideways\n");
+    config
+}
+
+#[test]
+fn another_template_is_a_reload_that_is_over_when_the_run_is() {
+    let haproxy = Haproxy::start(30, &[1]);
+    let worker = haproxy.worker();
+    let told = haproxy.change(&other(&haproxy));
+    let expected = "haproxy-reload: reload, since the file differs in more than its servers (";
+    assert!(told.starts_with(expected), "{told}");
+    assert_ne!(haproxy.worker(), worker);
+    assert_eq!(
+        haproxy.ask("show env CONFIG_FINGERPRINT").trim(),
+        "CONFIG_FINGERPRINT=2"
+    );
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_file_without_a_fingerprint_is_reloaded_once_for_each_content() {
+    let haproxy = Haproxy::start(31, &[1]);
+    let mut config = haproxy.config(&[1, 2]);
+    config.fingerprint = None;
+    let told = haproxy.change(&config);
+    assert!(told.contains("no fingerprint"), "{told}");
+    haproxy.assert_agrees();
+    let worker = haproxy.worker();
+    haproxy.ask("set server nodes/s1 weight 3");
+    assert_eq!(haproxy.run(&[]).code(), 0);
+    assert_eq!(
+        haproxy.worker(),
+        worker,
+        "a weight set by hand is no reload"
+    );
+    haproxy.change(&config.with(&[1]));
+    assert_ne!(haproxy.worker(), worker);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn the_last_file_that_was_taken_is_kept() {
+    let haproxy = Haproxy::start(32, &[1]);
+    haproxy.assert_agrees();
+    let first = haproxy.config(&[1]).text();
+    assert_eq!(haproxy.read("haproxy.cfg.good"), first);
+    let joined = haproxy.config(&[1, 2]);
+    haproxy.change(&joined);
+    assert_eq!(haproxy.read("haproxy.cfg.good"), joined.text());
+    haproxy.write(&broken(&haproxy));
+    assert_eq!(haproxy.run(&[]).code(), 111);
+    assert_eq!(haproxy.read("haproxy.cfg.good"), joined.text());
+}
+
+#[test]
+fn a_refused_file_leaves_the_old_worker_and_shows_haproxys_words() {
+    let _node = Node::start("s1", address(33, 1));
+    let haproxy = Haproxy::start(33, &[1]);
+    haproxy.wait_for_status("s1", "UP");
+    let worker = haproxy.worker();
+    haproxy.write(&broken(&haproxy));
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    let told = run.stderr();
+    assert!(
+        told.contains("HAProxy refused the file, and the old worker goes on"),
+        "{told}"
+    );
+    assert!(
+        told.contains("haproxy.cfg:"),
+        "the place of the mistake: {told}"
+    );
+    assert_eq!(haproxy.worker(), worker);
+    assert_eq!(Client::new(front(33), false).get("/").unwrap(), "s1");
+}
+
+#[test]
+fn a_refused_file_is_tried_again_later_and_another_one_at_once() {
+    let haproxy = Haproxy::start(34, &[1]);
+    haproxy.write(&broken(&haproxy));
+    assert_eq!(haproxy.run(&[]).code(), 111);
+    // The pause after the first refusal is 1 s; a longer one shows it surely.
+    let state = haproxy.read(".haproxy.cfg.refused");
+    let longer = state.replace(" 1\n", " 60\n");
+    assert_ne!(longer, state);
+    std::fs::File::create(haproxy.path(".haproxy.cfg.refused"))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, longer.as_bytes()))
+        .unwrap();
+    let before = haproxy.try_ask("m", "show proc").unwrap();
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    assert!(
+        run.stderr().contains("it is tried again in "),
+        "{}",
+        run.stderr()
+    );
+    let line = |text: &str| {
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .split("0d")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        line(&haproxy.try_ask("m", "show proc").unwrap()),
+        line(&before)
+    );
+    haproxy.change(&other(&haproxy));
+    assert_eq!(haproxy.read(".haproxy.cfg.refused"), "");
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn after_the_pause_the_same_file_is_tried_again_and_the_pause_doubles() {
+    let haproxy = Haproxy::start(35, &[1]);
+    haproxy.write(&broken(&haproxy));
+    let pause = |expected: &str| {
+        wait_for("the next try", PATIENCE, || {
+            assert_eq!(haproxy.run(&[]).code(), 111);
+            haproxy
+                .read(".haproxy.cfg.refused")
+                .ends_with(expected)
+                .then_some(())
+        });
+    };
+    pause(" 1\n");
+    pause(" 2\n");
+}
+
+#[test]
+fn a_busy_port_is_found_before_haproxy_loses_its_own() {
+    let _node = Node::start("s1", address(36, 1));
+    let haproxy = Haproxy::start(36, &[1]);
+    haproxy.wait_for_status("s1", "UP");
+    let stranger = TcpListener::bind("127.0.52.36:8081").unwrap();
+    let mut config = other(&haproxy);
+    config
+        .more
+        .push_str("frontend more\n    bind 127.0.52.36:8081\n    default_backend nodes\n");
+    haproxy.write(&config);
+    let worker = haproxy.worker();
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    let told = run.stderr();
+    assert!(
+        told.contains("bind 127.0.52.36:8081: another program listens there"),
+        "{told}"
+    );
+    assert_eq!(haproxy.worker(), worker);
+    assert_eq!(Client::new(front(36), false).get("/").unwrap(), "s1");
+    drop(stranger);
+    assert_eq!(
+        haproxy.run(&[]).code(),
+        0,
+        "it is tried again without a pause"
+    );
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn an_address_that_haproxy_has_already_is_not_busy() {
+    let haproxy = Haproxy::start(37, &[1]);
+    haproxy.change(&other(&haproxy));
+    let mut config = other(&haproxy);
+    config.fingerprint = Some("4".to_owned());
+    config
+        .more
+        .push_str("frontend more\n    bind 127.0.52.37:8081\n    default_backend nodes\n");
+    haproxy.change(&config);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_file_that_is_none_never_reaches_haproxy() {
+    let haproxy = Haproxy::start(38, &[1]);
+    let worker = haproxy.worker();
+    let whole = haproxy.config(&[1]).text();
+    let half = &whole.as_bytes()[..whole.len() - 20];
+    for bytes in [
+        &b""[..],
+        b"\n",
+        b"\x7fELF\0\x01\n",
+        half,
+        b"global\n    daemon\n",
+    ] {
+        haproxy.write_bytes(bytes);
+        let run = haproxy.run(&[]);
+        assert_eq!(run.code(), 111, "{}", run.stderr());
+        assert!(
+            run.stderr().contains("the running HAProxy stays as it is"),
+            "{}",
+            run.stderr()
+        );
+    }
+    assert_eq!(haproxy.worker(), worker);
+    haproxy.write(&haproxy.config(&[1]));
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_file_that_lost_its_end_is_refused_and_the_servers_stay() {
+    let haproxy = Haproxy::start(39, &[1]);
+    let worker = haproxy.worker();
+    let whole = haproxy.config(&[1]).text();
+    let front = &whole[..=whole.find("\nbackend nodes").unwrap()];
+    haproxy.write_bytes(front.as_bytes());
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    assert!(
+        run.stderr()
+            .contains("backend nodes runs and is not in the file"),
+        "{}",
+        run.stderr()
+    );
+    assert_eq!(haproxy.worker(), worker);
+    haproxy.write(&haproxy.config(&[1]));
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn what_commands_cannot_do_is_a_reload() {
+    let haproxy = Haproxy::start(40, &[1]);
+    let mut config = haproxy.config(&[1]);
+    config.fingerprint = Some("5".to_owned());
+    config.backend.push_str("    balance source\n");
+    haproxy.change(&config);
+    let told = haproxy.change(&config.clone().with(&[1, 2]));
+    let expected = "nodes/s2 cannot be added at run time: balance source has fixed servers";
+    assert!(told.contains(expected), "{told}");
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn what_haproxy_objects_to_is_a_reload() {
+    let haproxy = Haproxy::start(41, &[1]);
+    // No release takes this one for a server that is added.
+    let mut text = haproxy.config(&[1]).text();
+    text += "    server s2 127.0.54.41:3000 check init-state fully-up weight 1\n";
+    let text = text.replace("check init-state fully-up", "usesrc 127.0.0.1");
+    haproxy.write_bytes(text.as_bytes());
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    assert!(
+        run.stderr().contains("since HAProxy answers `"),
+        "{}",
+        run.stderr()
+    );
+}
+
+#[test]
+fn full_reloads_even_where_nothing_differs() {
+    let haproxy = Haproxy::start(42, &[1]);
+    let worker = haproxy.worker();
+    let run = haproxy.run(&["--full"]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    assert!(
+        run.stderr().contains("reload, since asked for"),
+        "{}",
+        run.stderr()
+    );
+    assert_ne!(haproxy.worker(), worker);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_dry_run_says_why_it_would_reload() {
+    let haproxy = Haproxy::start(43, &[1]);
+    let worker = haproxy.worker();
+    haproxy.write(&other(&haproxy));
+    let run = haproxy.run(&["--dry-run"]);
+    assert_eq!(run.code(), 0);
+    assert_eq!(
+        run.stdout(),
+        "reload, since the file differs in more than its servers\n"
+    );
+    assert_eq!(haproxy.worker(), worker);
+}
+
+#[test]
+fn a_haproxy_that_reads_another_file_is_not_reloaded_for_ever() {
+    let haproxy = Haproxy::start(44, &[1]);
+    haproxy.change(&other(&haproxy));
+    let text = haproxy
+        .read("haproxy.cfg")
+        .replace("FINGERPRINT 2", "FINGERPRINT 3");
+    std::fs::create_dir(haproxy.path("elsewhere")).unwrap();
+    let elsewhere = haproxy.path("elsewhere").join("haproxy.cfg");
+    std::fs::File::create(&elsewhere)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .unwrap();
+    let arguments = ["--config", elsewhere.to_str().unwrap()];
+    let run = || Run(haproxy.command(&arguments).output().unwrap());
+    let first = run();
+    assert_eq!(first.code(), 111);
+    assert!(
+        first.stderr().contains("does it read /tmp/"),
+        "{}",
+        first.stderr()
+    );
+    wait_for("a run within the pause", PATIENCE, || {
+        let run = run();
+        assert_eq!(run.code(), 111);
+        run.stderr().contains("it is tried again in ").then_some(())
+    });
+}
