@@ -1,0 +1,236 @@
+//! Why a program does not start, in words.
+//!
+//! The kernel says "No such file or directory" of a script that is there, when
+//! the interpreter in its first line is not; an editor's carriage return makes
+//! such an interpreter.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use nix::libc;
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+/// The kernel reads this much of a first line.
+const SHEBANG: u64 = 256;
+/// `e_machine` in an ELF header, of the machine we were built for.
+const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
+    62
+} else if cfg!(target_arch = "aarch64") {
+    183
+} else {
+    0
+};
+
+/// What is wrong with the file although the kernel, or a shell that is called
+/// instead, would try; it cannot start.
+pub(crate) fn before(path: &Path) -> Option<String> {
+    let start = first_bytes(path).ok()?;
+    if let Some(line) = shebang(&start) {
+        return line.ends_with(b"\r").then(|| carriage_return(line));
+    }
+    if start.starts_with(b"\x7fELF") {
+        return foreign(&start);
+    }
+    if start.starts_with(b"\xef\xbb\xbf#!") {
+        return Some("a byte order mark stands before its #!: save it without".into());
+    }
+    if start.is_empty() {
+        return Some("it is empty".into());
+    }
+    Some("it is neither a script that begins with #! nor a program".into())
+}
+
+/// What `error` means for that file.
+pub(crate) fn after(path: &Path, error: &io::Error) -> String {
+    let why = match error.raw_os_error() {
+        Some(libc::ENOENT) => missing(path),
+        Some(libc::EACCES) => forbidden(path),
+        Some(libc::ENOEXEC) => before(path),
+        _ => None,
+    };
+    why.unwrap_or_else(|| plain(error))
+}
+
+/// std adds the number in brackets, which says nothing more.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_string()
+}
+
+fn missing(path: &Path) -> Option<String> {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Some("there is no such file".into());
+    };
+    if metadata.is_symlink() && !path.exists() {
+        let target = path.read_link().unwrap_or_default();
+        return Some(format!(
+            "it links to {}, which is missing",
+            target.display()
+        ));
+    }
+    let start = first_bytes(path).ok()?;
+    let Some(line) = shebang(&start) else {
+        return Some("the loader or a library that it needs is missing".into());
+    };
+    if line.ends_with(b"\r") {
+        return Some(carriage_return(line));
+    }
+    let interpreter = interpreter(line)?;
+    let name = String::from_utf8_lossy(interpreter.as_os_str().as_bytes()).into_owned();
+    if interpreter.exists() {
+        return Some(format!(
+            "its interpreter {name} needs something that is missing"
+        ));
+    }
+    Some(format!("its interpreter {name} is missing"))
+}
+
+fn forbidden(path: &Path) -> Option<String> {
+    let metadata = path.metadata().ok()?;
+    if metadata.is_dir() {
+        return Some("it is a directory".into());
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o111 == 0 {
+        return Some(format!("it is not executable (mode {mode:04o}): chmod +x"));
+    }
+    let flags = statvfs(path).ok()?.flags();
+    if flags.contains(FsFlags::ST_NOEXEC) {
+        let hint = "mount it with exec (docker: --tmpfs /run:exec)";
+        return Some(format!("it is on a file system mounted noexec: {hint}"));
+    }
+    let start = first_bytes(path).ok()?;
+    let interpreter = interpreter(shebang(&start)?)?;
+    let shown = interpreter.display();
+    Some(format!(
+        "it, or its interpreter {shown}, may not be executed by us"
+    ))
+}
+
+fn carriage_return(line: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(line.trim_ascii_end());
+    format!("its first line #!{shown} ends with a carriage return: save it with line feeds alone")
+}
+
+fn foreign(start: &[u8]) -> Option<String> {
+    let machine = u16::from_le_bytes([*start.get(18)?, *start.get(19)?]);
+    if MACHINE == 0 || machine == MACHINE {
+        return None;
+    }
+    let name = match machine {
+        3 => "32-bit x86",
+        40 => "32-bit ARM",
+        62 => "x86-64",
+        183 => "64-bit ARM",
+        243 => "RISC-V",
+        _ => "another architecture",
+    };
+    // An old 32-bit program may well run here; the kernel is asked.
+    (machine != 3 && machine != 40).then(|| format!("it is a program for {name}"))
+}
+
+fn shebang(start: &[u8]) -> Option<&[u8]> {
+    let rest = start.strip_prefix(b"#!")?;
+    rest.split(|byte| *byte == b'\n').next()
+}
+
+fn interpreter(line: &[u8]) -> Option<&Path> {
+    let line = line.trim_ascii();
+    let name = line.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    Some(Path::new(std::ffi::OsStr::from_bytes(name)))
+}
+
+fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SHEBANG).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "fixtures")]
+
+    use super::*;
+    use std::fs;
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("run");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (scratch, path)
+    }
+
+    fn told(content: &[u8], mode: u32, errno: i32) -> String {
+        let (_scratch, path) = file(content, mode);
+        after(&path, &io::Error::from_raw_os_error(errno))
+    }
+
+    #[test]
+    fn a_carriage_return_is_called_by_its_name() {
+        let (_scratch, path) = file(b"#!/usr/bin/env bash\r\nexit\r\n", 0o755);
+        let why = before(&path).unwrap();
+        assert!(why.contains("#!/usr/bin/env bash ends with a carriage return"));
+        let why = told(b"#!/bin/sh\r\n", 0o755, libc::ENOENT);
+        assert!(why.contains("carriage return"), "{why}");
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_named() {
+        let why = told(b"#! /no/such/shell -e\n", 0o755, libc::ENOENT);
+        assert_eq!(why, "its interpreter /no/such/shell is missing");
+    }
+
+    #[test]
+    fn a_mode_without_execution_is_shown() {
+        let why = told(b"#!/bin/sh\n", 0o644, libc::EACCES);
+        assert_eq!(why, "it is not executable (mode 0644): chmod +x");
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_told() {
+        let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+        elf.resize(18, 0);
+        elf.extend([243, 0]);
+        let (_scratch, path) = file(&elf, 0o755);
+        assert_eq!(before(&path).unwrap(), "it is a program for RISC-V");
+    }
+
+    #[test]
+    fn a_script_without_first_line_is_told() {
+        for content in [&b"echo hello\n"[..], b"", b"\xef\xbb\xbf#!/bin/sh\n"] {
+            let (_scratch, path) = file(content, 0o755);
+            assert!(before(&path).is_some());
+        }
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_a_script_and_with_ourselves() {
+        let (_scratch, path) = file(b"#!/bin/sh\nexit\n", 0o755);
+        assert_eq!(before(&path), None);
+        assert_eq!(before(&std::env::current_exe().unwrap()), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_links_to_nowhere_is_told() {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("run");
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        assert_eq!(after(&path, &error), "there is no such file");
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        assert_eq!(
+            after(&path, &error),
+            "it links to nowhere, which is missing"
+        );
+    }
+
+    #[test]
+    fn other_errors_stay_as_they_are() {
+        let why = told(b"#!/bin/sh\n", 0o755, libc::EAGAIN);
+        assert_eq!(why, "Resource temporarily unavailable");
+    }
+}

@@ -1,0 +1,88 @@
+//! `init`: see [`Arguments`], which is its page.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chain::exit::Exit;
+use clap::Parser;
+
+/// init - starts services, keeps them running, and stops them in order.
+///
+/// A drop-in for s6-overlay's /init: as the first process of a container or
+/// anywhere else. The programs of s6 (s6-svc, s6-svstat, s6-svwait, ...) work on
+/// its service directories.
+///
+/// Interface
+///   init [OPTIONS] [COMMAND...]
+///   Copies the services from --services to --scandir, runs the scripts of
+///   cont-init.d, supervises the services, starts COMMAND. When COMMAND ends, or
+///   on SIGTERM, it stops COMMAND, then the services (those first that nobody
+///   needs), runs the scripts of cont-finish.d, and ends whatever is left.
+///   Without services and scripts it is a plain init for COMMAND.
+///   init --scan DIR supervises DIR in place, as s6-svscan DIR does.
+///
+/// Files
+///   In a service directory, besides those of s6:
+///   essential            its death ends everything, with its code
+///   dependencies.d/NAME  NAME has to be up (ready, if it announces that) first
+///   restart-delay        ms before it is started again (1000)
+///   restart-delay-max    the delay doubles up to this
+///   restart-limit        so many restarts within restart-window (60000 ms) are
+///                        given up
+///   kill-mode            pid (signals reach run alone) or group
+///   output-prefix        each line of its output begins with [its name], or
+///                        with what the file says
+///   cont-init.d, cont-finish.d   beside the --services directory
+///   container_environment        beside the --scandir directory: what
+///                                with-contenv gives to its program
+///
+/// Environment
+///   INIT_PREFIX=1 labels the output of all services. S6_KEEP_ENV=1 lets them
+///   see init's environment; else they start with a clean one.
+///   S6_SERVICES_GRACETIME, S6_KILL_GRACETIME, S6_KILL_FINISH_MAXTIME (ms),
+///   S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES mean what they mean
+///   in s6-overlay; the times are upper bounds.
+///
+/// Signals
+///   TERM, INT, QUIT  stop everything in order (QUIT: loggers are signalled too)
+///   HUP              look for new services, stop those that have vanished
+///   ALRM             look for new services
+///   ABRT             end at once
+///   With a command all but TERM, INT and QUIT go to it; a plain init forwards
+///   these as well. A script .s6-svscan/SIGHUP (INT, TERM, QUIT, USR1, USR2, PWR,
+///   WINCH) stands in for the signal's meaning when there is no command.
+///
+/// Exit codes
+///   that of COMMAND or of the essential service that ended (128 and the number
+///   for a signal; 126, 127: COMMAND cannot be started), else 0; 100 used
+///   wrongly, 111 the system failed.
+#[expect(clippy::doc_markdown, reason = "the page is shown as it is written")]
+#[derive(Debug, Parser)]
+#[command(name = "init", version, verbatim_doc_comment)]
+struct Arguments {
+    /// The service directories, which are copied to where they live
+    #[arg(long, value_name = "DIR", default_value = "/etc/services.d")]
+    services: PathBuf,
+    /// Where the services live
+    #[arg(long, value_name = "DIR", default_value = "/var/run/s6/services")]
+    scandir: PathBuf,
+    /// Supervise this directory in place, as s6-svscan does
+    #[arg(long, value_name = "DIR")]
+    scan: Option<PathBuf>,
+    /// What to run beside the services; its exit code is ours
+    #[arg(trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    chain::exit::main("init", |arguments: Arguments| {
+        let options = init::Options {
+            services: arguments.services,
+            scandir: arguments.scandir,
+            scan: arguments.scan,
+            command: arguments.command,
+        };
+        init::run(&options).map(Exit::Code)
+    })
+}

@@ -1,0 +1,108 @@
+//! Who starts after whom, and who stops before whom. No I/O.
+
+/// A service as far as order goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) needs: Vec<String>,
+}
+
+/// The dependencies between services, by their indices.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Order {
+    needs: Vec<Vec<usize>>,
+}
+
+impl Order {
+    /// The order of `nodes`, and what in their wishes cannot be followed, in
+    /// words: what is not there, and what closes a circle.
+    pub(crate) fn new(nodes: &[Node]) -> (Self, Vec<String>) {
+        let mut order = Self {
+            needs: vec![Vec::new(); nodes.len()],
+        };
+        let mut complaints = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            for need in &node.needs {
+                match order.add(nodes, index, need) {
+                    Ok(()) => {}
+                    Err(why) => complaints.push(format!("{}: needs {need}, {why}", node.name)),
+                }
+            }
+        }
+        (order, complaints)
+    }
+
+    fn add(&mut self, nodes: &[Node], index: usize, need: &str) -> Result<(), &'static str> {
+        let found = nodes.iter().position(|node| node.name == need);
+        let needed = found.ok_or("which is not there: not waited for")?;
+        if self.reaches(needed, index) {
+            return Err("which needs it in turn: not waited for");
+        }
+        self.needs[index].push(needed);
+        Ok(())
+    }
+
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        from == to || self.needs[from].iter().any(|next| self.reaches(*next, to))
+    }
+
+    /// What `index` needs.
+    pub(crate) fn needs(&self, index: usize) -> &[usize] {
+        self.needs.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who needs `index`.
+    pub(crate) fn needed_by(&self, index: usize) -> impl Iterator<Item = usize> {
+        let all = self.needs.iter().enumerate();
+        all.filter(move |(_, needs)| needs.contains(&index))
+            .map(|(dependent, _)| dependent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, needs: &[&str]) -> Node {
+        Node {
+            name: name.into(),
+            needs: needs.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn each_knows_what_it_needs_and_who_needs_it() {
+        let nodes = [
+            node("serf", &["web"]),
+            node("web", &[]),
+            node("watch", &["serf", "web"]),
+        ];
+        let (order, complaints) = Order::new(&nodes);
+        assert!(complaints.is_empty());
+        assert_eq!(order.needs(0), [1]);
+        assert_eq!(order.needs(2), [0, 1]);
+        assert_eq!(order.needed_by(1).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(order.needs(9), []);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_and_not_waited_for() {
+        let (order, complaints) = Order::new(&[node("web", &["db"])]);
+        assert_eq!(
+            complaints,
+            ["web: needs db, which is not there: not waited for"]
+        );
+        assert_eq!(order.needs(0), []);
+    }
+
+    #[test]
+    fn a_circle_is_told_and_broken() {
+        let nodes = [node("a", &["b"]), node("b", &["c"]), node("c", &["a"])];
+        let (order, complaints) = Order::new(&nodes);
+        assert_eq!(complaints.len(), 1);
+        assert!(complaints[0].starts_with("c: needs a, which needs it in turn"));
+        assert_eq!(order.needs(2), []);
+        let (_, complaints) = Order::new(&[node("a", &["a"])]);
+        assert_eq!(complaints.len(), 1);
+    }
+}

@@ -1,0 +1,130 @@
+//! A service's output, line by line with a label.
+
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use super::{Stream, pass_on};
+
+/// A line is cut here, in bytes, so that a service cannot fill our memory.
+const MAX_LINE: usize = 8192;
+/// What is read of one service at a time, so that none starves the others.
+const READ: usize = 16 * 1024;
+
+/// One stream of a service. Both ends are ours: it outlives the service.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    reader: PipeReader,
+    writer: PipeWriter,
+    label: Vec<u8>,
+    partial: Vec<u8>,
+    stream: Stream,
+}
+
+impl Lines {
+    pub(crate) fn new(label: &str, stream: Stream) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self {
+            reader,
+            writer,
+            label: format!("[{label}] ").into_bytes(),
+            partial: Vec::new(),
+            stream,
+        })
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    pub(crate) fn reader(&self) -> &PipeReader {
+        &self.reader
+    }
+
+    /// What the service writes to.
+    pub(crate) fn writer(&self) -> io::Result<PipeWriter> {
+        self.writer
+            .as_fd()
+            .try_clone_to_owned()
+            .map(PipeWriter::from)
+    }
+
+    /// Passes on what is there; false when nothing was.
+    pub(crate) fn read(&mut self) -> bool {
+        let mut buffer = [0; READ];
+        match self.reader.read(&mut buffer) {
+            Ok(length) if length > 0 => {
+                let labelled = self.label_all(&buffer[..length]);
+                pass_on(self.stream, &labelled);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The service has ended: what it wrote last is a line, though unfinished.
+    pub(crate) fn end(&mut self) {
+        while super::has_room(self.stream) && self.read() {}
+        if !self.partial.is_empty() {
+            let labelled = self.label_all(b"\n");
+            pass_on(self.stream, &labelled);
+        }
+    }
+
+    fn label_all(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut labelled = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            let is_whole = piece.ends_with(b"\n");
+            if is_whole || self.partial.len() >= MAX_LINE {
+                labelled.extend_from_slice(&self.label);
+                labelled.append(&mut self.partial);
+                if !is_whole {
+                    labelled.push(b'\n');
+                }
+            }
+        }
+        labelled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines() -> Lines {
+        Lines::new("web", Stream::Out).unwrap()
+    }
+
+    #[test]
+    fn each_line_has_its_label() {
+        let mut lines = lines();
+        assert_eq!(lines.label_all(b"one\ntwo\n"), b"[web] one\n[web] two\n");
+        assert_eq!(lines.label_all(b"\n"), b"[web] \n");
+    }
+
+    #[test]
+    fn a_line_in_pieces_is_one_line() {
+        let mut lines = lines();
+        assert_eq!(lines.label_all(b"on"), b"");
+        assert_eq!(lines.label_all(b"e\ntw"), b"[web] one\n");
+        assert_eq!(lines.label_all(b"\n"), b"[web] tw\n");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let mut lines = lines();
+        let labelled = lines.label_all(&[b'x'; MAX_LINE]);
+        assert_eq!(labelled.len(), 6 + MAX_LINE + 1);
+        assert!(lines.partial.is_empty());
+    }
+
+    #[test]
+    fn a_service_that_writes_nothing_keeps_nobody_waiting() {
+        let mut lines = lines();
+        assert!(!lines.read());
+        lines.end();
+    }
+}

@@ -1,0 +1,212 @@
+//! What the table says is to be done, done.
+
+use std::collections::VecDeque;
+use std::io::{self, PipeReader};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use servicedir::{Death, KillMode, Letter, Settings, Signal};
+
+use super::Service;
+use crate::output::{self, Stream};
+use crate::spawn::{self, NotStarted, Nursery, Program};
+use crate::state::{Action, Event, Moment};
+use crate::sys;
+
+/// A status that cannot be written (a full disk) is tried again after this.
+const STATUS_AGAIN: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Somebody asks for something: by the control FIFO, or we for the stop.
+    pub(crate) fn ask_for(&mut self, letter: Letter, nursery: &Nursery) {
+        if self.is_gone() {
+            return;
+        }
+        match letter {
+            Letter::Restart => self.is_expected = true,
+            Letter::Up | Letter::UpForGood | Letter::Once => self.restarts.forget(),
+            _ => {}
+        }
+        self.feed(Event::Letter(letter), nursery);
+        if self.is_gone() {
+            self.leave();
+        }
+    }
+
+    /// Lets something happen, with all that follows from it.
+    pub(crate) fn feed(&mut self, event: Event, nursery: &Nursery) {
+        if let Err(error) = self.enter() {
+            output::say(format_args!("{}: enter its directory: {error}", self.name));
+        }
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.machine.on(event, Moment::now()) {
+                events.extend(self.act(action, nursery));
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, nursery: &Nursery) -> Option<Event> {
+        match action {
+            Action::Start => return Some(self.start(nursery)),
+            Action::StartFinish => return Some(self.start_finish(nursery)),
+            Action::Signal(signal) => self.signal(signal),
+            Action::GroupSignal(signal) => self.signal_group(signal),
+            Action::DownSignal => self.signal(self.ask(Settings::down_signal)),
+            Action::ArmKill => {
+                let time = self.ask(Settings::timeout_kill);
+                self.kill_at = time.map(|time| Instant::now() + time);
+            }
+            Action::SetNormallyUp(up) => {
+                if let Err(error) = Self::files().set_normally_up(up) {
+                    output::say(format_args!("{}: change its file down: {error}", self.name));
+                }
+            }
+            Action::WriteStatus => self.write_status(),
+            Action::Notify(event) => self.tell(event),
+            Action::Tally => self.tally(),
+        }
+        None
+    }
+
+    fn signal(&self, signal: Signal) {
+        match self.ask(Settings::kill_mode) {
+            KillMode::Pid => drop(sys::kill(self.pid(), signal as i32)),
+            KillMode::Group => self.signal_group(signal),
+        }
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        let _ = sys::kill(-self.pid(), signal as i32);
+    }
+
+    pub(super) fn write_status(&mut self) {
+        let result = Self::files().write_status(self.machine.status());
+        match result {
+            Ok(()) => self.status_at = None,
+            Err(error) => {
+                if self.status_at.is_none() {
+                    output::say(format_args!("{}: write its status: {error}", self.name));
+                }
+                self.status_at = Some(Instant::now() + STATUS_AGAIN);
+            }
+        }
+    }
+
+    pub(super) fn tell(&self, event: &[u8]) {
+        if let Err(error) = Self::files().notify(event) {
+            output::say(format_args!("{}: tell listeners: {error}", self.name));
+        }
+    }
+
+    fn tally(&self) {
+        let status = self.machine.status();
+        let signal = status.signal().unwrap_or(0);
+        let death = Death {
+            stamp: status.stamp,
+            code: status.exit_code().unwrap_or(128 + signal),
+            signal,
+        };
+        let max = self.ask(Settings::max_death_tally);
+        if let Err(error) = Self::files().add_death(&death, max) {
+            output::say(format_args!("{}: write its death: {error}", self.name));
+        }
+    }
+
+    fn start(&mut self, nursery: &Nursery) -> Event {
+        match self.start_run(nursery) {
+            Ok(pid) => {
+                self.started_at = Instant::now();
+                self.is_expected = false;
+                Event::Started {
+                    pid: u64::from(pid.unsigned_abs()),
+                }
+            }
+            Err(failed) => {
+                let NotStarted { why, wait, .. } = failed;
+                let name = &self.name;
+                output::say(format_args!(
+                    "{name}: start ./run: {why}; trying again in {wait:?}"
+                ));
+                Event::NotStarted { wait }
+            }
+        }
+    }
+
+    fn start_run(&mut self, nursery: &Nursery) -> Result<i32, NotStarted> {
+        self.notification = None;
+        self.open_lines(nursery);
+        let name = self.name.clone();
+        let mut program = Program::new("./run", &[&name], nursery);
+        self.connect(&mut program);
+        let lock = self.ask(Settings::lock_fd);
+        let notification = self.ask(Settings::notification_fd);
+        let system = |error: io::Error| NotStarted::system(&error);
+        if let Some(number) = lock {
+            let path = Self::files().join("supervise/service-lock");
+            program.pass(spawn::service_lock(&path).map_err(system)?, number);
+        }
+        let mut readiness = None;
+        if let Some(number) = notification {
+            let (reader, writer) = readiness_pipe().map_err(system)?;
+            program.pass(writer, number);
+            readiness = Some(reader);
+        }
+        let pid = program.start(nursery)?;
+        self.notification = readiness;
+        Ok(pid)
+    }
+
+    fn connect(&self, program: &mut Program<'_>) {
+        if let Some(stdin) = self.stdin() {
+            program.stdin(stdin);
+        }
+        if let Some(stdout) = self.stdout() {
+            program.stdout(stdout);
+        }
+        for lines in &self.lines {
+            match (lines.stream(), lines.writer()) {
+                (Stream::Out, Ok(writer)) => program.stdout(writer),
+                (Stream::Err, Ok(writer)) => program.stderr(writer),
+                (_, Err(_)) => {}
+            }
+        }
+    }
+
+    /// Without a file `finish` there is nothing to wait for; the events are told
+    /// as if it had run.
+    fn start_finish(&mut self, nursery: &Nursery) -> Event {
+        if !Self::files().join("finish").exists() {
+            return Event::FinishStarted { pid: 0 };
+        }
+        let status = *self.machine.status();
+        let code = status.exit_code().map_or(256, u16::from).to_string();
+        let signal = status.signal().unwrap_or(0).to_string();
+        let name = self.name.clone();
+        let mut program = Program::new("./finish", &[&code, &signal, &name], nursery);
+        self.connect(&mut program);
+        match program.start(nursery) {
+            Ok(pid) => {
+                let time = self.ask(Settings::timeout_finish);
+                self.finish_kill_at = time.map(|time| Instant::now() + time);
+                Event::FinishStarted {
+                    pid: u64::from(pid.unsigned_abs()),
+                }
+            }
+            Err(NotStarted { why, errno, .. }) => {
+                output::say(format_args!("{name}: start ./finish: {why}"));
+                if errno == libc::EAGAIN || errno == libc::ENOMEM {
+                    return Event::FinishNotStarted;
+                }
+                Event::FinishStarted { pid: 0 }
+            }
+        }
+    }
+}
+
+fn readiness_pipe() -> io::Result<(PipeReader, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((reader, writer))
+}

@@ -1,0 +1,162 @@
+//! The end: the command, then the services in their order, the scripts of
+//! `cont-finish.d`, and whoever is left. Each step ends as soon as nothing is
+//! left to wait for; times are upper bounds.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use servicedir::Letter;
+
+use crate::output;
+use crate::reap;
+use crate::service::{Service, Standing};
+use crate::supervisor::{Phase, Supervisor};
+
+/// After SIGKILL nothing that we could wait for takes longer than this.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+
+/// How far the services' stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopping {
+    pub(crate) deadline: Instant,
+    /// The time was up, everybody was killed.
+    is_forced: bool,
+    /// Loggers get the signal too, instead of the end of their input.
+    loggers: bool,
+}
+
+/// How far the stop of what is left is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Draining {
+    pub(crate) deadline: Instant,
+    is_killed: bool,
+}
+
+impl Supervisor {
+    /// Begins the end, once. The first code given is that of the container.
+    pub(crate) fn stop(&mut self, code: Option<u8>, loggers: bool) {
+        self.code = self.code.or(code);
+        if !matches!(self.phase, Phase::Setup(_) | Phase::Running) {
+            return;
+        }
+        if let Phase::Setup(scripts) = &mut self.phase {
+            scripts.cancel();
+        }
+        self.command.stop();
+        for service in &mut self.services {
+            service.stay_away();
+        }
+        self.phase = Phase::Stopping(Stopping {
+            deadline: Instant::now() + self.variables.services_grace,
+            is_forced: false,
+            loggers,
+        });
+    }
+
+    /// Tells those to stop whom nobody needs any more; true when all have.
+    pub(crate) fn proceed_stopping(&mut self, now: Instant, mut stopping: Stopping) -> bool {
+        if self.is_all_gone() {
+            return true;
+        }
+        if now >= stopping.deadline {
+            if stopping.is_forced {
+                return true;
+            }
+            self.force();
+            stopping.is_forced = true;
+            stopping.deadline = now + AFTER_KILL;
+        } else if !self.command.runs() && !stopping.is_forced {
+            self.stop_in_order(stopping.loggers);
+        }
+        self.phase = Phase::Stopping(stopping);
+        self.is_all_gone()
+    }
+
+    fn is_all_gone(&self) -> bool {
+        !self.command.runs() && self.services.iter().all(Service::is_gone)
+    }
+
+    fn stop_in_order(&mut self, loggers: bool) {
+        // Who is down is gone at once, and those whom it needed may follow.
+        loop {
+            let next = (0..self.services.len()).find(|index| {
+                let is_told = self.services[*index].standing == Standing::Told;
+                !is_told && self.may_stop(*index)
+            });
+            let Some(next) = next else {
+                return;
+            };
+            self.services[next].tell_to_stop(loggers, &self.nursery);
+        }
+    }
+
+    /// Whoever needs it has gone, and a logger's service as well.
+    fn may_stop(&self, index: usize) -> bool {
+        let service = &self.services[index];
+        let mut dependents = self.order.needed_by(index);
+        let is_needed = dependents.any(|other| !self.services[other].is_gone());
+        let logged = service
+            .name
+            .strip_suffix("/log")
+            .filter(|_| service.is_logger);
+        let writes = |other: &Service| Some(other.name.as_str()) == logged && !other.is_gone();
+        !is_needed && !self.services.iter().any(writes)
+    }
+
+    fn force(&mut self) {
+        if self.command.runs() {
+            output::say("the command does not end: killed");
+            self.command.signal(nix::libc::SIGKILL);
+        }
+        for service in &mut self.services {
+            if service.is_gone() {
+                continue;
+            }
+            output::say(format_args!("{} does not end: killed", service.name));
+            service.tell_to_stop(true, &self.nursery);
+            service.kill();
+        }
+    }
+
+    pub(crate) fn begin_draining(&mut self, now: Instant) {
+        if !self.is_childless {
+            reap::signal_all(Signal::SIGTERM);
+        }
+        self.phase = Phase::Draining(Draining {
+            deadline: now + self.variables.kill_grace,
+            is_killed: false,
+        });
+    }
+
+    /// True when there is nobody left, or nobody who could be waited for.
+    pub(crate) fn proceed_draining(&mut self, now: Instant, draining: Draining) -> bool {
+        if self.is_childless || (draining.is_killed && now >= draining.deadline) {
+            return true;
+        }
+        if now >= draining.deadline {
+            reap::signal_all(Signal::SIGKILL);
+            self.phase = Phase::Draining(Draining {
+                deadline: now + AFTER_KILL,
+                is_killed: true,
+            });
+        }
+        false
+    }
+}
+
+impl Service {
+    /// As SIGTERM to `s6-supervise` does; a logger is to read to the end first.
+    pub(crate) fn tell_to_stop(&mut self, loggers: bool, nursery: &crate::spawn::Nursery) {
+        self.standing = Standing::Told;
+        self.unplug();
+        self.stay_away();
+        if self.is_gone() {
+            return;
+        }
+        if !self.is_logger || loggers {
+            self.ask_for(Letter::Down, nursery);
+        }
+        self.ask_for(Letter::Exit, nursery);
+        self.stay_away();
+    }
+}

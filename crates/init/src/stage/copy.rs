@@ -1,0 +1,169 @@
+//! Service directories, from where the image has them to where they live.
+
+use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// What the supervisor keeps in a service directory: an earlier life's is adopted, not removed.
+const KEPT: [&str; 2] = ["supervise", "event"];
+
+/// Programs that s6-overlay 1 and 2 made executable, so images exist that rely on it.
+const PROGRAMS: [&str; 2] = ["run", "finish"];
+
+/// Copies every service directory in `from` into `scandir`; gives back their names, in order.
+///
+/// A directory of that name from an earlier life is replaced, but for what the supervisor keeps in it. No `from` at
+/// all is no error: an image may put its services straight into `scandir`.
+pub fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> {
+    create_dirs(scandir)?;
+    let mut names = Vec::new();
+    for entry in entries(from)? {
+        let is_service = fs::metadata(from.join(&entry)).is_ok_and(|meta| meta.is_dir());
+        if is_service && !entry.starts_with('.') {
+            copy_service(&from.join(&entry), &scandir.join(&entry))?;
+            names.push(entry);
+        }
+    }
+    Ok(names)
+}
+
+/// Makes the scan directory reachable by a second path, when that path is free or already leads elsewhere by a link.
+pub fn alias(real: &Path, link: &Path) -> Result<()> {
+    if same(real, link) {
+        return Ok(());
+    }
+    match fs::symlink_metadata(link) {
+        Ok(meta) if meta.is_symlink() => {
+            fs::remove_file(link).with_context(|| format!("remove {}", link.display()))?;
+        }
+        Ok(_) => bail!(
+            "link {} to {}: something else is there",
+            link.display(),
+            real.display()
+        ),
+        Err(_) => create_dirs(link.parent().unwrap_or(Path::new("/")))?,
+    }
+    symlink(real, link).with_context(|| format!("link {} to {}", link.display(), real.display()))
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+fn copy_service(from: &Path, to: &Path) -> Result<()> {
+    remove_stale(to)?;
+    copy_dir(from, to)?;
+    for dir in [to.to_path_buf(), to.join("log")] {
+        for program in PROGRAMS {
+            make_executable(&dir.join(program))?;
+        }
+    }
+    Ok(())
+}
+
+/// A `down` or a `finish` of yesterday must not survive in today's service.
+fn remove_stale(service: &Path) -> Result<()> {
+    if !service.is_dir() {
+        return Ok(());
+    }
+    for entry in entries(service)? {
+        let path = service.join(&entry);
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(_) if KEPT.contains(&entry.as_str()) => Ok(()),
+            Ok(meta) if meta.is_dir() && entry == "log" => {
+                remove_stale(&path)?;
+                Ok(())
+            }
+            Ok(meta) if meta.is_dir() => fs::remove_dir_all(&path),
+            Ok(_) => fs::remove_file(&path),
+            Err(error) => Err(error),
+        };
+        removed.with_context(|| format!("remove the old {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    create_dirs(to)?;
+    for entry in entries(from)? {
+        if !KEPT.contains(&entry.as_str()) {
+            copy_entry(&from.join(&entry), &to.join(&entry))?;
+        }
+    }
+    let mode = fs::metadata(from)
+        .with_context(|| format!("read {}", from.display()))?
+        .permissions();
+    set_mode(to, mode.mode() & 0o7777)
+}
+
+/// FIFOs, sockets and devices are left out: they belong to whoever made them, and a copy would block or lie.
+fn copy_entry(from: &Path, to: &Path) -> Result<()> {
+    let meta = fs::symlink_metadata(from).with_context(|| format!("read {}", from.display()))?;
+    let copied = match kind(&meta) {
+        Kind::Directory => return copy_dir(from, to),
+        Kind::Link => fs::read_link(from).and_then(|target| symlink(target, to)),
+        Kind::File => fs::copy(from, to).map(drop),
+        Kind::Other => Ok(()),
+    };
+    copied.with_context(|| format!("copy {} to {}", from.display(), to.display()))
+}
+
+enum Kind {
+    Directory,
+    Link,
+    File,
+    Other,
+}
+
+fn kind(meta: &Metadata) -> Kind {
+    match meta.file_type() {
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_symlink() => Kind::Link,
+        kind if kind.is_file() => Kind::File,
+        _ => Kind::Other,
+    }
+}
+
+/// Not through a link: its target is the image's, and may be read-only.
+fn make_executable(program: &Path) -> Result<()> {
+    match fs::symlink_metadata(program) {
+        Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 == 0 => {
+            set_mode(program, meta.permissions().mode() & 0o7777 | 0o755)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("set the mode of {}", path.display()))
+}
+
+fn create_dirs(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .with_context(|| format!("create {}", path.display()))
+}
+
+/// The names in a directory, in order; those that are no text cannot be named in a message or a file, and are skipped.
+fn entries(dir: &Path) -> Result<Vec<String>> {
+    let listed = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
+    };
+    let listed = listed.with_context(|| format!("read {}", dir.display()))?;
+    let mut names: Vec<String> = listed
+        .iter()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests;

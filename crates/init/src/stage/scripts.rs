@@ -1,0 +1,191 @@
+//! The scripts of `cont-init.d` and `cont-finish.d`: which, in which order, and how each is started.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// What the kernel reads of a first line.
+const SHEBANG_MAX: u64 = 256;
+
+/// One script to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its file.
+    pub path: PathBuf,
+    /// Program and arguments that run it.
+    pub argv: Vec<OsString>,
+}
+
+impl Script {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    fn new(path: PathBuf) -> Script {
+        let mut argv = if is_executable(&path) {
+            Vec::new()
+        } else {
+            interpreter(&path)
+        };
+        argv.push(path.clone().into_os_string());
+        Script { path, argv }
+    }
+}
+
+/// The scripts in `dir` in the order of their names' bytes; none when there is no such directory.
+pub fn scripts(dir: &Path) -> Result<Vec<Script>> {
+    let listed = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
+    };
+    let listed = listed.with_context(|| format!("read {}", dir.display()))?;
+    let mut paths: Vec<PathBuf> = listed
+        .iter()
+        .filter(|entry| !is_hidden(&entry.file_name()))
+        .map(fs::DirEntry::path)
+        .collect();
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    Ok(paths.into_iter().map(Script::new).collect())
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
+/// By mode, not by access(2): root may "execute" nothing that has no execute bit at all either.
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
+}
+
+/// s6-overlay 1 and 2 made each script executable first. That fails where the root is read-only, so a script that
+/// is not is given to its interpreter instead; without a first line that names one it is the shell's, as execvp has it.
+fn interpreter(path: &Path) -> Vec<OsString> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(SHEBANG_MAX).read_to_end(&mut start));
+    read.ok()
+        .and_then(|_| shebang(&start))
+        .unwrap_or_else(|| vec!["/bin/sh".into()])
+}
+
+fn shebang(start: &[u8]) -> Option<Vec<OsString>> {
+    let line = start
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?
+        .trim_ascii();
+    let split = line
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(line.len());
+    let (program, argument) = line.split_at(split);
+    let words = [program, argument.trim_ascii()];
+    let argv: Vec<OsString> = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect();
+    (!argv.is_empty()).then_some(argv)
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "fixtures need no atomic replacement"
+)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn script(dir: &Path, name: &str, content: &str, mode: u32) {
+        fs::write(dir.join(name), content).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn words(argv: &[&str]) -> Vec<OsString> {
+        argv.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn scripts_come_in_the_order_of_their_names() {
+        let dir = harness::scratch();
+        for name in ["20-b", "10-a", "9-c", "B", "a"] {
+            script(dir.path(), name, "", 0o755);
+        }
+        let names: Vec<String> = scripts(dir.path())
+            .unwrap()
+            .iter()
+            .map(Script::name)
+            .collect();
+        assert_eq!(names, ["10-a", "20-b", "9-c", "B", "a"]);
+    }
+
+    #[test]
+    fn directories_and_hidden_files_are_no_scripts() {
+        let dir = harness::scratch();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        script(dir.path(), ".gitkeep", "", 0o644);
+        std::os::unix::fs::symlink("/nonexistent", dir.path().join("dangling")).unwrap();
+        assert_eq!(scripts(dir.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn no_directory_is_no_script() {
+        assert_eq!(scripts(Path::new("/nonexistent/cont-init.d")).unwrap(), []);
+    }
+
+    #[test]
+    fn an_executable_script_is_started_as_it_is() {
+        let dir = harness::scratch();
+        script(dir.path(), "x", "#!/bin/false\n", 0o755);
+        let found = scripts(dir.path()).unwrap();
+        assert_eq!(found[0].argv, [dir.path().join("x").into_os_string()]);
+    }
+
+    #[test]
+    fn one_that_is_not_is_given_to_its_interpreter() {
+        let dir = harness::scratch();
+        script(dir.path(), "x", "#! /bin/sh -e\necho \"$0\"\n", 0o644);
+        let found = scripts(dir.path()).unwrap();
+        assert_eq!(found[0].argv[..2], words(&["/bin/sh", "-e"]));
+        let output = Command::new(&found[0].argv[0])
+            .args(&found[0].argv[1..])
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap().trim(),
+            dir.path().join("x").to_str().unwrap()
+        );
+    }
+
+    #[test]
+    fn first_lines_are_split_as_the_kernel_does() {
+        assert_eq!(shebang(b"#!/bin/sh\n"), Some(words(&["/bin/sh"])));
+        assert_eq!(
+            shebang(b"#! /usr/bin/env  sh -e \nx"),
+            Some(words(&["/usr/bin/env", "sh -e"]))
+        );
+        assert_eq!(shebang(b"#!/bin/sh"), Some(words(&["/bin/sh"])));
+        assert_eq!(shebang(b"#!\n"), None);
+        assert_eq!(shebang(b"echo\n"), None);
+        assert_eq!(shebang(b""), None);
+    }
+
+    #[test]
+    fn without_a_first_line_it_is_the_shells() {
+        let dir = harness::scratch();
+        script(dir.path(), "x", "echo hello\n", 0o644);
+        assert_eq!(scripts(dir.path()).unwrap()[0].argv[0], "/bin/sh");
+    }
+}

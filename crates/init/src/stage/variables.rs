@@ -1,0 +1,188 @@
+//! The `S6_*` variables of s6-overlay that still mean something here.
+
+use std::time::Duration;
+
+/// Variables of s6-overlay that are read by nobody here, and what to do instead.
+const WITHOUT_MEANING: [(&str, &str); 4] = [
+    (
+        "S6_LOGGING",
+        "services and commands write where init writes; a log service beside a service keeps its output",
+    ),
+    (
+        "S6_LOGGING_SCRIPT",
+        "give the log service's run file its own arguments",
+    ),
+    ("S6_RUNTIME_PROFILE", "start init with --services"),
+    ("S6_STAGE2_HOOK", "put a script into /etc/cont-init.d"),
+];
+
+/// What happens when a script of `cont-init.d` fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfScriptFails {
+    /// 0: go on, and say so.
+    #[default]
+    GoOn,
+    /// 1: leave out the rest of the start, services and command included, and stay.
+    Stay,
+    /// 2: stop the container with the script's code.
+    Stop,
+}
+
+/// What the `S6_*` variables say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variables {
+    /// `S6_BEHAVIOUR_IF_STAGE2_FAILS`.
+    pub if_script_fails: IfScriptFails,
+    /// `S6_KEEP_ENV`: services start with the whole environment.
+    pub keep_env: bool,
+    /// `S6_SERVICES_GRACETIME`: the longest wait for services that were told to stop.
+    pub services_grace: Duration,
+    /// `S6_KILL_GRACETIME`: the longest wait for everything else, from TERM to KILL.
+    pub kill_grace: Duration,
+    /// `S6_KILL_FINISH_MAXTIME`: the longest run of one script of `cont-finish.d`.
+    pub finish_max: Duration,
+    /// `S6_CMD_WAIT_FOR_SERVICES`: the command starts when every service is up, or ready where it announces that.
+    pub command_waits: bool,
+    /// `S6_CMD_WAIT_FOR_SERVICES_MAXTIME`: the longest such wait; `None` for ever.
+    pub command_waits_max: Option<Duration>,
+    /// `S6_SYNC_DISKS`: sync at the end.
+    pub sync_disks: bool,
+    /// What was set and is not followed, each with a reason, ready to be said.
+    pub complaints: Vec<String>,
+}
+
+impl Variables {
+    /// Reads them through `get`, which knows the environment.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Variables {
+        let mut complaints = Vec::new();
+        let mut number = |name, default| number(get(name), name, default, &mut complaints);
+        let if_script_fails = match number("S6_BEHAVIOUR_IF_STAGE2_FAILS", 0) {
+            0 => IfScriptFails::GoOn,
+            1 => IfScriptFails::Stay,
+            _ => IfScriptFails::Stop,
+        };
+        let command_waits_max = number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 5000);
+        let variables = Variables {
+            if_script_fails,
+            keep_env: number("S6_KEEP_ENV", 0) != 0,
+            services_grace: Duration::from_millis(number("S6_SERVICES_GRACETIME", 3000)),
+            kill_grace: Duration::from_millis(number("S6_KILL_GRACETIME", 3000)),
+            finish_max: Duration::from_millis(number("S6_KILL_FINISH_MAXTIME", 5000)),
+            command_waits: number("S6_CMD_WAIT_FOR_SERVICES", 0) != 0,
+            command_waits_max: (command_waits_max != 0)
+                .then(|| Duration::from_millis(command_waits_max)),
+            sync_disks: number("S6_SYNC_DISKS", 0) != 0,
+            complaints: Vec::new(),
+        };
+        complaints.extend(without_meaning(&get));
+        Variables {
+            complaints,
+            ..variables
+        }
+    }
+}
+
+/// Empty counts as not set: that is how a compose file unsets a variable.
+fn number(value: Option<String>, name: &str, default: u64, complaints: &mut Vec<String>) -> u64 {
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return default;
+    };
+    value.trim().parse().unwrap_or_else(|_| {
+        complaints.push(format!(
+            "{name} is {:?}, which is no number: taken as {default}",
+            shorten(&value)
+        ));
+        default
+    })
+}
+
+fn shorten(value: &str) -> String {
+    value.chars().take(20).collect()
+}
+
+fn without_meaning(get: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    WITHOUT_MEANING
+        .iter()
+        .filter(|(name, _)| get(name).is_some_and(|value| !value.is_empty() && value != "0"))
+        .map(|(name, instead)| format!("{name} means nothing here: {instead}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Variables {
+        Variables::read(|name| {
+            set.iter()
+                .find(|(set, _)| *set == name)
+                .map(|(_, value)| (*value).into())
+        })
+    }
+
+    #[test]
+    fn the_defaults_are_s6_overlays() {
+        let variables = read(&[]);
+        assert_eq!(variables.if_script_fails, IfScriptFails::GoOn);
+        assert_eq!(variables.services_grace, Duration::from_secs(3));
+        assert_eq!(variables.kill_grace, Duration::from_secs(3));
+        assert_eq!(variables.finish_max, Duration::from_secs(5));
+        assert_eq!(variables.command_waits_max, Some(Duration::from_secs(5)));
+        assert!(!variables.keep_env && !variables.command_waits && !variables.sync_disks);
+        assert!(variables.complaints.is_empty());
+    }
+
+    #[test]
+    fn what_is_set_is_followed() {
+        let variables = read(&[
+            ("S6_KEEP_ENV", "1"),
+            ("S6_KILL_GRACETIME", "250"),
+            ("S6_CMD_WAIT_FOR_SERVICES", "1"),
+            ("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "0"),
+        ]);
+        assert!(variables.keep_env && variables.command_waits);
+        assert_eq!(variables.kill_grace, Duration::from_millis(250));
+        assert_eq!(variables.command_waits_max, None);
+    }
+
+    #[test]
+    fn a_failing_script_has_three_answers() {
+        let answer = |value| read(&[("S6_BEHAVIOUR_IF_STAGE2_FAILS", value)]).if_script_fails;
+        assert_eq!(
+            ["0", "1", "2"].map(answer),
+            [
+                IfScriptFails::GoOn,
+                IfScriptFails::Stay,
+                IfScriptFails::Stop
+            ]
+        );
+    }
+
+    #[test]
+    fn empty_is_not_set() {
+        assert_eq!(
+            read(&[("S6_KILL_GRACETIME", ""), ("S6_LOGGING", "")]),
+            read(&[])
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_and_left_at_its_default() {
+        let variables = read(&[("S6_KILL_GRACETIME", "soon")]);
+        assert_eq!(variables.kill_grace, Duration::from_secs(3));
+        assert_eq!(
+            variables.complaints,
+            ["S6_KILL_GRACETIME is \"soon\", which is no number: taken as 3000"]
+        );
+    }
+
+    #[test]
+    fn what_means_nothing_here_is_told() {
+        let complaints = read(&[("S6_LOGGING", "1"), ("S6_RUNTIME_PROFILE", "test")]).complaints;
+        assert_eq!(complaints.len(), 2);
+        assert!(
+            complaints[0].starts_with("S6_LOGGING means nothing here: "),
+            "{complaints:?}"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! From the arguments to the loop, and from the loop to the exit code.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use nix::poll::{PollTimeout, poll};
+
+use crate::command::MainCommand;
+use crate::contenv;
+use crate::output;
+use crate::scandir::Scandir;
+use crate::signals::Signals;
+use crate::spawn::Nursery;
+use crate::stage::{self, Variables};
+use crate::stages::Scripts;
+use crate::supervisor::{Phase, Supervisor};
+use crate::sys::Inherited;
+
+/// Where s6-overlay has its scan directory, and where it is also looked for.
+const DEFAULT_SCANDIR: &str = "/var/run/s6/services";
+const ALIAS: &str = "/run/s6/services";
+/// What waits to be written at the end is given this time.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// A bug that shows at every turn must not take the whole processor: a pause in ms.
+const AFTER_PANIC: u8 = 250;
+
+/// What is asked for on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the services are that are copied to `scandir`.
+    pub services: PathBuf,
+    /// Where they live.
+    pub scandir: PathBuf,
+    /// Supervise this directory in place instead.
+    pub scan: Option<PathBuf>,
+    /// The command whose exit code is ours.
+    pub command: Vec<OsString>,
+}
+
+/// Runs until everything has ended; gives the exit code.
+pub fn run(options: &Options) -> anyhow::Result<u8> {
+    let inherited = Inherited::look();
+    // Before anything else: no signal that arrives from now on is lost.
+    let signals = Signals::listen(!options.command.is_empty()).context("listen to signals")?;
+    inherited.change();
+    if std::process::id() != 1 {
+        nix::sys::prctl::set_child_subreaper(true).context("become a subreaper")?;
+    }
+    let variables = Variables::read(|name| std::env::var(name).ok());
+    let nursery = Nursery {
+        inherited: inherited.clone(),
+        keep_environment: variables.keep_env || options.scan.is_some(),
+        keep_stdin: options.scan.is_some(),
+        label_all: std::env::var_os("INIT_PREFIX").is_some_and(|value| value == "1"),
+    };
+    let command = MainCommand::new(options.command.clone());
+    let scandir = open_scandir(options)?;
+    let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, command);
+    prepare(&mut supervisor, options)?;
+    panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
+    survive(|| supervisor.turn());
+    end(&supervisor, options, &inherited)
+}
+
+/// Nothing to supervise: only a command, for which nothing is written anywhere.
+fn is_plain(options: &Options) -> bool {
+    let has_scripts = |name| {
+        stage::scripts(&beside(&options.services, name)).is_ok_and(|found| !found.is_empty())
+    };
+    let services = std::fs::read_dir(&options.services);
+    let has_services = services.is_ok_and(|mut found| found.next().is_some());
+    options.scan.is_none()
+        && !options.command.is_empty()
+        && !has_services
+        && !has_scripts("cont-init.d")
+        && !has_scripts("cont-finish.d")
+}
+
+fn beside(path: &Path, name: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).join(name)
+}
+
+fn open_scandir(options: &Options) -> anyhow::Result<Option<Scandir>> {
+    if is_plain(options) {
+        return Ok(None);
+    }
+    let path = std::path::absolute(options.scan.as_ref().unwrap_or(&options.scandir))?;
+    if options.scan.is_none() {
+        std::fs::create_dir_all(&path).with_context(|| {
+            let shown = path.display();
+            format!("make {shown} (a writable place is needed: mount a tmpfs, or --scandir)")
+        })?;
+    }
+    Scandir::open(&path).map(Some)
+}
+
+/// What s6-overlay does before it supervises; with `--scan` there is nothing.
+fn prepare(supervisor: &mut Supervisor, options: &Options) -> anyhow::Result<()> {
+    let Some(scandir) = &supervisor.scandir else {
+        return Ok(());
+    };
+    if options.scan.is_some() {
+        return Ok(());
+    }
+    for complaint in &supervisor.variables.complaints {
+        output::say(complaint);
+    }
+    let directory = contenv::beside(scandir.path());
+    for name in contenv::write(&directory, std::env::vars_os())? {
+        let shown = name.to_string_lossy();
+        output::say(format_args!("{shown:?} is no name for a file: not kept"));
+    }
+    let services = std::path::absolute(&options.services)?;
+    stage::copy_services(&services, scandir.path())?;
+    if scandir.path() == Path::new(DEFAULT_SCANDIR)
+        && let Err(error) = stage::alias(Path::new(DEFAULT_SCANDIR), Path::new(ALIAS))
+    {
+        output::say(format_args!("{error:#}"));
+    }
+    // What a script of the last life has left there is no result of this one.
+    let _ = std::fs::remove_file(result_file(scandir.path()));
+    let scripts = stage::scripts(&beside(&services, "cont-init.d"))?;
+    supervisor.phase = Phase::Setup(Scripts::new("cont-init.d", scripts, None));
+    supervisor.at_end = Some(beside(&services, "cont-finish.d"));
+    Ok(())
+}
+
+/// Where s6-overlay lets scripts say the container's exit code.
+fn result_file(scandir: &Path) -> PathBuf {
+    beside(scandir, "env-stage3").join("S6_STAGE2_EXITED")
+}
+
+/// Turns until that was the last one. The loop survives what should not happen:
+/// a first process that ends takes the container with it.
+fn survive(mut turn: impl FnMut() -> bool) {
+    let mut last_bug: Option<Instant> = None;
+    loop {
+        match panic::catch_unwind(AssertUnwindSafe(&mut turn)) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(_) => {
+                if last_bug.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+                    let _ = poll(&mut [], PollTimeout::from(AFTER_PANIC));
+                }
+                last_bug = Some(Instant::now());
+            }
+        }
+    }
+}
+
+fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> anyhow::Result<u8> {
+    if supervisor.variables.sync_disks {
+        nix::unistd::sync();
+    }
+    output::finish(LAST_WORDS);
+    let Some(scandir) = &supervisor.scandir else {
+        return Ok(supervisor.code.unwrap_or(0));
+    };
+    if options.scan.is_some() && supervisor.code.is_none() {
+        give_way(scandir, inherited)?;
+    }
+    let said = std::fs::read_to_string(result_file(scandir.path())).ok();
+    let said = said.and_then(|text| text.trim().parse().ok());
+    Ok(supervisor.code.or(said).unwrap_or(0))
+}
+
+/// `.s6-svscan/finish` takes our place, if it is there.
+fn give_way(scandir: &Scandir, inherited: &Inherited) -> anyhow::Result<()> {
+    scandir.enter()?;
+    let finish = Scandir::finish();
+    if !finish.exists() {
+        return Ok(());
+    }
+    inherited.give_back();
+    let error = Command::new(&finish).arg0("finish").exec();
+    Err(error).with_context(|| format!("execute {}", finish.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "fixtures")]
+
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_loop_goes_on_after_a_bug() {
+        let mut turns = 0;
+        survive(|| {
+            turns += 1;
+            assert!(turns != 2, "a bug on purpose");
+            turns == 4
+        });
+        assert_eq!(turns, 4);
+    }
+
+    fn options(scratch: &Path, command: &[&str]) -> Options {
+        Options {
+            services: scratch.join("services.d"),
+            scandir: scratch.join("run/services"),
+            scan: None,
+            command: command.iter().map(OsString::from).collect(),
+        }
+    }
+
+    #[test]
+    fn only_a_command_without_anything_beside_it_is_plain() {
+        let scratch = harness::scratch();
+        let options = options(scratch.path(), &["true"]);
+        assert!(is_plain(&options));
+        let idle = Options {
+            command: Vec::new(),
+            ..options.clone()
+        };
+        assert!(!is_plain(&idle));
+        let scanning = Options {
+            scan: Some(scratch.path().into()),
+            ..options.clone()
+        };
+        assert!(!is_plain(&scanning));
+        fs::create_dir_all(options.services.join("web")).unwrap();
+        assert!(!is_plain(&options));
+    }
+
+    #[test]
+    fn a_script_beside_the_services_is_not_left_out() {
+        let scratch = harness::scratch();
+        let options = options(scratch.path(), &["true"]);
+        fs::create_dir(scratch.path().join("cont-finish.d")).unwrap();
+        assert!(is_plain(&options));
+        fs::write(scratch.path().join("cont-finish.d/bye"), "").unwrap();
+        assert!(!is_plain(&options));
+    }
+
+    #[test]
+    fn a_plain_init_makes_no_directory() {
+        let scratch = harness::scratch();
+        let options = options(scratch.path(), &["true"]);
+        assert!(open_scandir(&options).unwrap().is_none());
+        assert!(!options.scandir.exists());
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_told_with_what_to_do() {
+        let scratch = harness::scratch();
+        fs::write(scratch.path().join("run"), "a file").unwrap();
+        let error = open_scandir(&options(scratch.path(), &[])).unwrap_err();
+        let told = format!("{error:#}");
+        assert!(told.contains("mount a tmpfs, or --scandir"), "{told}");
+    }
+}

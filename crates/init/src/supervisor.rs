@@ -1,0 +1,272 @@
+//! The loop: waits for whatever happens next, and hands it to whom it concerns.
+
+mod phases;
+mod scan;
+mod wait;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use nix::libc::c_int;
+
+use crate::command::MainCommand;
+use crate::order::Order;
+use crate::output;
+use crate::scandir::Scandir;
+use crate::service::Service;
+use crate::shutdown::{Draining, Stopping};
+use crate::signals::{self, Reaction, Role, Signals};
+use crate::spawn::Nursery;
+use crate::stage::{IfScriptFails, Variables};
+use crate::stages::Scripts;
+use crate::sys::{self, Reaped};
+use wait::Ready;
+
+/// So many ended children are reaped before others get their turn.
+const REAPED_AT_ONCE: usize = 500;
+
+/// Where we are in our life.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// The scripts of `cont-init.d` run.
+    Setup(Scripts),
+    Running,
+    Stopping(Stopping),
+    /// The scripts of `cont-finish.d` run.
+    Finishing(Scripts),
+    Draining(Draining),
+    Done,
+}
+
+/// Everything that is supervised, and how.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    pub(crate) nursery: Nursery,
+    pub(crate) variables: Variables,
+    pub(crate) signals: Signals,
+    /// None: a plain init for a command.
+    pub(crate) scandir: Option<Scandir>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) order: Order,
+    /// Those that could not be taken, by name.
+    refused: Vec<String>,
+    pub(crate) command: MainCommand,
+    pub(crate) phase: Phase,
+    /// Where the scripts are that run at the end.
+    pub(crate) at_end: Option<PathBuf>,
+    /// With what we end.
+    pub(crate) code: Option<u8>,
+    pub(crate) is_childless: bool,
+    /// The start is over: nothing was due once.
+    has_settled: bool,
+    more_to_reap: bool,
+    scan_at: Option<Instant>,
+    command_waits_until: Option<Instant>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        nursery: Nursery,
+        variables: Variables,
+        signals: Signals,
+        scandir: Option<Scandir>,
+        command: MainCommand,
+    ) -> Self {
+        Self {
+            nursery,
+            variables,
+            signals,
+            scandir,
+            services: Vec::new(),
+            order: Order::default(),
+            refused: Vec::new(),
+            command,
+            phase: Phase::Setup(Scripts::default()),
+            at_end: None,
+            code: None,
+            is_childless: false,
+            has_settled: false,
+            more_to_reap: false,
+            scan_at: None,
+            command_waits_until: None,
+        }
+    }
+
+    /// One turn of the loop; true when it was the last one.
+    pub(crate) fn turn(&mut self) -> bool {
+        self.proceed();
+        if matches!(self.phase, Phase::Done) {
+            return true;
+        }
+        if let Some(scandir) = &self.scandir {
+            let _ = scandir.enter();
+        }
+        self.settle();
+        for ready in self.wait() {
+            self.handle(&ready);
+        }
+        self.reap();
+        self.due(Instant::now());
+        self.forget_vanished();
+        false
+    }
+
+    fn settle(&mut self) {
+        if !self.has_settled && self.deadline().is_none() {
+            self.has_settled = true;
+            sys::forget_code();
+        }
+    }
+
+    fn handle(&mut self, ready: &Ready) {
+        match *ready {
+            Ready::Signals => {
+                for signal in self.signals.arrived() {
+                    self.on_signal(signal);
+                }
+            }
+            Ready::Scandir => self.obey(),
+            Ready::Control(index) => self.services[index].read_control(&self.nursery),
+            Ready::Notification(index) => self.services[index].read_notification(&self.nursery),
+            Ready::Lines(index, which) => self.services[index].pass_on(which),
+            Ready::Output => output::flush(),
+        }
+    }
+
+    fn on_signal(&mut self, signal: c_int) {
+        let role = Role {
+            has_services: self.scandir.is_some(),
+            has_command: self.command.exists(),
+        };
+        if !role.has_command
+            && let Some(path) = signals::script(signal)
+                .and_then(|name| self.scandir.as_ref().and_then(|dir| dir.script(name)))
+        {
+            if let Err(failed) = self.nursery.script(&[path.clone().into()]) {
+                output::say(format_args!("start {}: {}", path.display(), failed.why));
+            }
+            return;
+        }
+        match signals::reaction(signal, role) {
+            Reaction::Nothing => {}
+            Reaction::Forward => self.command.signal(signal),
+            Reaction::Scan => self.scan(),
+            Reaction::ScanAndDrop => {
+                self.scan();
+                self.drop_unlisted();
+            }
+            Reaction::Stop { loggers } => self.stop(None, loggers),
+            Reaction::Abort => self.phase = Phase::Done,
+        }
+    }
+
+    /// What `s6-svscanctl` says.
+    fn obey(&mut self) {
+        let commands = self.scandir.as_mut().map(Scandir::commands);
+        for command in commands.unwrap_or_default() {
+            match command {
+                b'a' => self.scan(),
+                b'z' => self.reap(),
+                b'n' => self.drop_unlisted(),
+                b'N' => self.drop_all(),
+                b'h' => {
+                    self.scan();
+                    self.drop_unlisted();
+                }
+                b't' | b'i' => self.stop(None, false),
+                b'q' => self.stop(None, true),
+                b'b' => self.phase = Phase::Done,
+                other => output::say(format_args!(
+                    "unknown control command {}",
+                    std::ascii::escape_default(other)
+                )),
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        for _ in 0..REAPED_AT_ONCE {
+            match sys::reap_one() {
+                Reaped::One { pid, status } => self.ended(pid, status),
+                other => {
+                    self.is_childless = other == Reaped::NoChildren;
+                    self.more_to_reap = false;
+                    return;
+                }
+            }
+        }
+        self.more_to_reap = true;
+    }
+
+    fn ended(&mut self, pid: i32, status: i32) {
+        if let Some(index) = self.services.iter().position(|it| it.owns(pid)) {
+            let service = &mut self.services[index];
+            service.ended(status, &self.nursery);
+            if let Some(code) = service.verdict() {
+                output::say(format_args!("{} has ended: so do we", service.name));
+                self.stop(Some(code), false);
+            }
+        } else if let Some(code) = self.command.ended(pid, status) {
+            self.stop(Some(code), false);
+        } else {
+            self.script_ended(pid, status);
+        }
+    }
+
+    fn script_ended(&mut self, pid: i32, status: i32) {
+        let code = match &mut self.phase {
+            Phase::Setup(scripts) | Phase::Finishing(scripts) => scripts.ended(pid, status),
+            _ => None,
+        };
+        if let Some(code) = code {
+            self.setup_result(code);
+        }
+    }
+
+    /// A script of `cont-init.d` that fails matters only where that is asked for.
+    fn setup_result(&mut self, code: u8) {
+        if code == 0 || !matches!(self.phase, Phase::Setup(_)) {
+            return;
+        }
+        match self.variables.if_script_fails {
+            IfScriptFails::GoOn => {}
+            IfScriptFails::Stay => {
+                output::say("a script of cont-init.d failed: nothing else is started");
+                self.command.give_up();
+                self.phase = Phase::Running;
+            }
+            IfScriptFails::Stop => {
+                output::say("a script of cont-init.d failed: we stop");
+                self.stop(Some(code), false);
+            }
+        }
+    }
+
+    fn due(&mut self, now: Instant) {
+        // Its link may have gone since it was told to go.
+        if self.services.iter().any(|service| service.comes_back(now)) {
+            self.scan();
+        }
+        for service in &mut self.services {
+            service.due(now, &self.nursery);
+        }
+        if let Phase::Setup(scripts) | Phase::Finishing(scripts) = &mut self.phase {
+            scripts.due(now);
+        }
+        if self.scan_at.is_some_and(|at| at <= now) {
+            self.scan();
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Setup(scripts) | Phase::Finishing(scripts) => scripts.deadline(),
+            Phase::Stopping(stopping) => Some(stopping.deadline),
+            Phase::Draining(draining) => Some(draining.deadline),
+            Phase::Running => self.command_waits_until.filter(|_| self.command.waits()),
+            Phase::Done => None,
+        };
+        let services = self.services.iter().filter_map(Service::deadline);
+        services.chain(phase).chain(self.scan_at).min()
+    }
+}

@@ -1,0 +1,112 @@
+//! From one phase of our life to the next.
+
+use std::time::Instant;
+
+use super::{Phase, Supervisor};
+use crate::output;
+use crate::service::Service;
+use crate::stages::Scripts;
+use crate::state::Event;
+
+impl Supervisor {
+    /// Goes from phase to phase as far as it is possible now.
+    pub(super) fn proceed(&mut self) {
+        let now = Instant::now();
+        while self.proceed_once(now) {}
+    }
+
+    fn proceed_once(&mut self, now: Instant) -> bool {
+        match &self.phase {
+            Phase::Setup(scripts) if scripts.is_over() => {
+                self.run(now);
+                true
+            }
+            Phase::Finishing(scripts) if scripts.is_over() => {
+                self.reap();
+                self.begin_draining(now);
+                true
+            }
+            Phase::Setup(_) | Phase::Finishing(_) => self.run_script(),
+            Phase::Running => {
+                self.release();
+                self.start_command(now);
+                matches!(self.phase, Phase::Stopping(_))
+            }
+            Phase::Stopping(stopping) => {
+                let has_ended = self.proceed_stopping(now, *stopping);
+                if has_ended {
+                    self.finish();
+                }
+                has_ended
+            }
+            Phase::Draining(draining) => {
+                let has_ended = self.proceed_draining(now, *draining);
+                if has_ended {
+                    self.phase = Phase::Done;
+                }
+                has_ended
+            }
+            Phase::Done => false,
+        }
+    }
+
+    fn run(&mut self, now: Instant) {
+        self.phase = Phase::Running;
+        let wait = self.variables.command_waits_max;
+        self.command_waits_until = wait.map(|wait| now + wait);
+        self.scan();
+    }
+
+    /// Starts the next script; true if there may be another to start at once.
+    fn run_script(&mut self) -> bool {
+        self.command.enter_origin();
+        let (Phase::Setup(scripts) | Phase::Finishing(scripts)) = &mut self.phase else {
+            return false;
+        };
+        let failed = scripts.proceed(&self.nursery);
+        if let Some(code) = failed {
+            self.setup_result(code);
+        }
+        failed.is_some()
+    }
+
+    fn finish(&mut self) {
+        let directory = self.at_end.take();
+        let found = directory.map_or(Ok(Vec::new()), |path| crate::stage::scripts(&path));
+        let scripts = found.unwrap_or_else(|error| {
+            output::say(format_args!("{error:#}"));
+            Vec::new()
+        });
+        let most = Some(self.variables.finish_max);
+        self.phase = Phase::Finishing(Scripts::new("cont-finish.d", scripts, most));
+    }
+
+    /// Starts those that wait for what is there now.
+    fn release(&mut self) {
+        loop {
+            let next = (0..self.services.len())
+                .find(|index| self.services[*index].is_held() && self.has_what_it_needs(*index));
+            let Some(next) = next else {
+                return;
+            };
+            self.services[next].feed(Event::Release, &self.nursery);
+        }
+    }
+
+    fn has_what_it_needs(&self, index: usize) -> bool {
+        let mut needs = self.order.needs(index).iter();
+        needs.all(|need| self.services[*need].is_there())
+    }
+
+    fn start_command(&mut self, now: Instant) {
+        if !self.command.waits() {
+            return;
+        }
+        let is_late = self.command_waits_until.is_some_and(|at| at <= now);
+        let mut wanted = self.services.iter().filter(|service| service.wants_up());
+        let may_start = !self.variables.command_waits || is_late || wanted.all(Service::is_there);
+        if may_start && let Some(code) = self.command.start(&self.nursery) {
+            self.stop(Some(code), false);
+        }
+    }
+}

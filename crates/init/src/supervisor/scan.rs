@@ -1,0 +1,157 @@
+//! Which services there are.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use servicedir::Letter;
+
+use super::{Phase, Supervisor};
+use crate::order::{Node, Order};
+use crate::output;
+use crate::scandir::Entry;
+use crate::service::{Plumbing, Service, Standing};
+
+/// A directory that could not be supervised is tried again after this.
+const SCAN_AGAIN: Duration = Duration::from_secs(3);
+
+impl Supervisor {
+    /// Looks for new services. All of them are told of before one is started.
+    pub(crate) fn scan(&mut self) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        self.scan_at = None;
+        let Some(scandir) = &self.scandir else {
+            return;
+        };
+        match scandir.list() {
+            Ok(entries) => self.follow(&entries),
+            Err(error) => {
+                output::say(format_args!("read {}: {error}", scandir.path().display()));
+                self.scan_at = Some(Instant::now() + SCAN_AGAIN);
+            }
+        }
+    }
+
+    fn follow(&mut self, entries: &[Entry]) {
+        for service in &mut self.services {
+            let is_listed = entries.iter().any(|entry| {
+                entry.id == service.id || entry.log.as_ref().is_some_and(|it| it.1 == service.id)
+            });
+            service.standing = match (service.standing, is_listed) {
+                (Standing::Told, _) => Standing::Told,
+                (_, true) => Standing::Listed,
+                (_, false) => Standing::Vanished,
+            };
+        }
+        let known = self.services.len();
+        for entry in entries {
+            self.take(entry);
+        }
+        if self.services.len() > known {
+            self.put_in_order();
+        }
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        let is_known = |id| self.services.iter().any(|service| service.id == id);
+        let (mut writes, mut reads) = (Plumbing::default(), Plumbing::default());
+        let log = entry.log.as_ref().filter(|(_, id)| !is_known(*id));
+        if log.is_some()
+            && !is_known(entry.id)
+            && let Ok((reader, writer)) = std::io::pipe()
+        {
+            writes.stdout = Some(writer.into());
+            reads.stdin = Some(reader.into());
+        }
+        let log = log.map(|(path, _)| path.clone());
+        if !is_known(entry.id) {
+            self.take_one(&entry.name, &entry.path, writes);
+        }
+        if let Some(path) = log.filter(|_| reads.stdin.is_some()) {
+            self.take_one(&format!("{}/log", entry.name), &path, reads);
+        }
+    }
+
+    fn take_one(&mut self, name: &str, path: &Path, plumbing: Plumbing) {
+        // The one before may have left us in its directory.
+        if let Some(scandir) = &self.scandir {
+            let _ = scandir.enter();
+        }
+        match Service::take(name, path, plumbing) {
+            Ok(service) => {
+                self.refused.retain(|refused| refused != name);
+                self.services.push(service);
+            }
+            Err(error) => {
+                // Tried again and again, told once.
+                if !self.refused.iter().any(|refused| refused == name) {
+                    self.refused.push(name.to_string());
+                    output::say(format_args!("{error:#}"));
+                }
+                self.scan_at = Some(Instant::now() + SCAN_AGAIN);
+            }
+        }
+    }
+
+    fn put_in_order(&mut self) {
+        let nodes: Vec<Node> = self
+            .services
+            .iter()
+            .map(|service| Node {
+                name: service.name.clone(),
+                needs: service.needs.clone(),
+            })
+            .collect();
+        let (order, complaints) = Order::new(&nodes);
+        self.order = order;
+        for complaint in complaints {
+            output::say(complaint);
+        }
+        self.tell_who_waits_long();
+    }
+
+    fn tell_who_waits_long(&self) {
+        for (index, service) in self.services.iter().enumerate() {
+            for need in self.order.needs(index) {
+                let needed = &self.services[*need];
+                if service.is_held() && !needed.wants_up() {
+                    output::say(format_args!(
+                        "{} waits for {}, which is down until somebody starts it",
+                        service.name, needed.name
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn drop_unlisted(&mut self) {
+        for service in &mut self.services {
+            if service.standing == Standing::Vanished {
+                service.tell_to_stop(false, &self.nursery);
+            }
+        }
+    }
+
+    /// All supervisors end, and those whose directories are there come back.
+    pub(super) fn drop_all(&mut self) {
+        self.drop_unlisted();
+        for service in &mut self.services {
+            if !service.is_gone() && service.standing == Standing::Listed {
+                service.ask_for(Letter::Down, &self.nursery);
+                service.ask_for(Letter::Exit, &self.nursery);
+            }
+        }
+    }
+
+    pub(super) fn forget_vanished(&mut self) {
+        let before = self.services.len();
+        if matches!(self.phase, Phase::Running) {
+            self.services
+                .retain(|service| service.standing == Standing::Listed || !service.is_gone());
+        }
+        if self.services.len() < before {
+            self.put_in_order();
+        }
+    }
+}

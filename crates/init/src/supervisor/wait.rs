@@ -1,0 +1,94 @@
+//! The one place that sleeps.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::Supervisor;
+use crate::output::{self, Stream};
+
+/// What can be looked at without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    Signals,
+    Scandir,
+    Control(usize),
+    Notification(usize),
+    Lines(usize, usize),
+    Output,
+}
+
+impl Supervisor {
+    /// Sleeps until something happens or the next deadline comes.
+    pub(super) fn wait(&self) -> Vec<Ready> {
+        let outputs = [Stream::Out, Stream::Err].map(output::to_poll);
+        let (mut descriptors, sources) = self.descriptors(&outputs);
+        match poll(&mut descriptors, self.timeout()) {
+            Ok(count) if count > 0 => {
+                let all = descriptors.iter().zip(sources);
+                all.filter(|(descriptor, _)| descriptor.any().unwrap_or(true))
+                    .map(|(_, source)| source)
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn descriptors<'a>(&'a self, outputs: &'a [Option<Rc<File>>]) -> (Vec<PollFd<'a>>, Vec<Ready>) {
+        let mut list = List::default();
+        list.add(self.signals.descriptor(), Ready::Signals);
+        if let Some(scandir) = &self.scandir {
+            list.add(scandir.control(), Ready::Scandir);
+        }
+        for (index, service) in self.services.iter().enumerate() {
+            if let Some(control) = service.control() {
+                list.add(control, Ready::Control(index));
+            }
+            if let Some(notification) = service.notification() {
+                list.add(notification, Ready::Notification(index));
+            }
+            for (which, reader) in service.lines() {
+                list.add(reader, Ready::Lines(index, which));
+            }
+        }
+        for file in outputs.iter().flatten() {
+            let descriptor = PollFd::new(file.as_fd(), PollFlags::POLLOUT);
+            list.descriptors.push(descriptor);
+            list.sources.push(Ready::Output);
+        }
+        (list.descriptors, list.sources)
+    }
+
+    /// Rounded up: the last part of a millisecond would be a busy loop.
+    fn timeout(&self) -> PollTimeout {
+        if self.more_to_reap {
+            return PollTimeout::ZERO;
+        }
+        let Some(deadline) = self.deadline() else {
+            return PollTimeout::NONE;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return PollTimeout::ZERO;
+        }
+        let left = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    }
+}
+
+#[derive(Default)]
+struct List<'a> {
+    descriptors: Vec<PollFd<'a>>,
+    sources: Vec<Ready>,
+}
+
+impl<'a> List<'a> {
+    fn add(&mut self, file: &'a impl AsFd, source: Ready) {
+        self.descriptors
+            .push(PollFd::new(file.as_fd(), PollFlags::POLLIN));
+        self.sources.push(source);
+    }
+}

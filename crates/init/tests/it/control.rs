@@ -1,0 +1,231 @@
+//! Every letter of `s6-svc`, in the states that it can meet.
+
+use crate::world::{SOON, Scan, Service, wait_gone, write_file};
+
+const UP: &str = "up (pid N) N seconds";
+const DOWN: &str = "down (signal SIGTERM) N seconds, normally up, ready N seconds";
+
+/// Writes the name of each signal that it gets; not so much as a child is in the way of the shell's traps.
+fn recorder() -> Service {
+    let traps =
+        "for s in ALRM HUP INT QUIT USR1 USR2 WINCH; do trap \"echo $s >>../../log\" $s; done";
+    Service::new(
+        "rec",
+        &format!("{traps}\necho up >>../../log\nwhile :; do read line <./never || wait; done"),
+    )
+    .script("finish", "echo finish $1 $2 >>../../log")
+}
+
+fn start_recorder() -> Scan {
+    let service = recorder();
+    let scan = Scan::of(&[service.file("down", "")]);
+    nix::unistd::mkfifo(&scan.path("rec/never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    scan.svc(&["-u"], "rec");
+    scan.wait_log("up\n");
+    scan
+}
+
+#[test]
+fn a_signal_letter_sends_that_signal_to_the_service_alone() {
+    let scan = start_recorder();
+    let mut want = String::from("up\n");
+    for (letter, name) in [
+        ("-a", "ALRM"),
+        ("-h", "HUP"),
+        ("-i", "INT"),
+        ("-q", "QUIT"),
+        ("-1", "USR1"),
+        ("-2", "USR2"),
+        ("-y", "WINCH"),
+    ] {
+        scan.svc(&[letter], "rec");
+        want.push_str(name);
+        want.push('\n');
+        scan.wait_log(&want);
+    }
+}
+
+#[test]
+fn deadly_letters_end_the_service_and_finish_is_told_how() {
+    for (letter, signal) in [("-b", 6), ("-k", 9), ("-t", 15)] {
+        let scan = start_recorder();
+        scan.svc(&["-o"], "rec");
+        scan.svc(&["-wD", letter], "rec");
+        scan.wait_log(&format!("up\nfinish 256 {signal}\n"));
+    }
+}
+
+#[test]
+fn several_letters_are_obeyed_in_their_order() {
+    let scan = start_recorder();
+    scan.svc(&["-h1"], "rec");
+    scan.wait_lines(3);
+    scan.svc(&["-Ok"], "rec");
+    scan.wait_stat("rec", "down (signal SIGKILL) N seconds, ready N seconds");
+}
+
+#[test]
+fn down_and_up_again() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    scan.svc(&["-wD", "-d"], "s");
+    scan.wait_stat("s", DOWN);
+    scan.svc(&["-wu", "-u"], "s");
+    scan.wait_stat("s", UP);
+}
+
+#[test]
+fn pause_and_continue_are_shown_and_done() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    scan.svc(&["-p"], "s");
+    scan.wait_stat("s", "up (pid N) N seconds, paused");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", scan.service_pid("s"))).unwrap();
+    assert!(stat.contains(") T "), "{stat}");
+    scan.svc(&["-c"], "s");
+    scan.wait_stat("s", UP);
+}
+
+#[test]
+fn a_paused_service_can_be_stopped() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    scan.svc(&["-p"], "s");
+    scan.svc(&["-wD", "-d"], "s");
+    scan.wait_stat("s", DOWN);
+}
+
+#[test]
+fn restart_keeps_what_is_wanted() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    let before = scan.service_pid("s");
+    scan.svc(&["-wr", "-r"], "s");
+    scan.wait_stat("s", UP);
+    assert_ne!(scan.service_pid("s"), before);
+}
+
+#[test]
+fn once_runs_once() {
+    let scan = Scan::of(&[Service::new("s", "echo run >>../../log; exit 3").file("down", "")]);
+    scan.run_once("s");
+    scan.wait_lines(1);
+    scan.wait_stat("s", "down (exitcode 3) N seconds, ready N seconds");
+    scan.wait_log("run\n");
+}
+
+#[test]
+fn at_most_once_lets_it_run_and_not_again() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    scan.svc(&["-O"], "s");
+    scan.wait_stat("s", "up (pid N) N seconds, want down");
+    scan.svc(&["-wD", "-k"], "s");
+    scan.wait_stat(
+        "s",
+        "down (signal SIGKILL) N seconds, normally up, ready N seconds",
+    );
+}
+
+#[test]
+fn capital_letters_change_the_down_file_too() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    scan.svc(&["-wD", "-D"], "s");
+    scan.wait_stat("s", "down (signal SIGTERM) N seconds, ready N seconds");
+    assert!(scan.path("s/down").exists());
+    scan.svc(&["-wu", "-U"], "s");
+    scan.wait_stat("s", UP);
+    assert!(!scan.path("s/down").exists());
+    scan.svc(&["-Q"], "s");
+    scan.wait_stat("s", "up (pid N) N seconds, normally down, want down");
+}
+
+#[test]
+fn letters_for_a_process_do_nothing_to_a_service_that_is_down() {
+    let scan = Scan::of(&[Service::sleeper("s").file("down", "")]);
+    scan.svc(&["-abqhkti12pcry"], "s");
+    scan.svc(&["-d"], "s");
+    scan.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
+}
+
+#[test]
+fn an_unknown_letter_is_ignored_and_the_next_is_obeyed() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    let mut control = std::fs::OpenOptions::new()
+        .write(true)
+        .open(scan.path("s/supervise/control"))
+        .unwrap();
+    std::io::Write::write_all(&mut control, b"?!\0zd").unwrap();
+    scan.wait_stat("s", DOWN);
+}
+
+#[test]
+fn a_service_that_is_let_go_ends_and_nobody_listens_any_more() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", UP);
+    std::fs::rename(scan.path("s"), scan.dir.path().join("s")).unwrap();
+    let pid = scan.service_pid("../s");
+    scan.control("-a");
+    scan.svc(&["-wD", "-xd"], "../s");
+    wait_gone(pid);
+    harness::wait_for("nobody to listen", SOON, || {
+        (scan.tool("s6-svok", &[], "../s").code == 1).then_some(())
+    });
+    assert_eq!(scan.tool("s6-svc", &["-u"], "../s").code, 100);
+    assert_eq!(scan.tool("s6-svstat", &[], "../s").code, 1);
+}
+
+#[test]
+fn up_comes_before_the_second_of_patience() {
+    let scan = Scan::of(&[Service::new("s", "echo run >>../../log; exit 0").file("down", "")]);
+    for _run in 0..3 {
+        scan.run_once("s");
+    }
+    scan.wait_lines(3);
+}
+
+/// Its `finish` takes until the file `go` is there.
+fn slow_to_finish() -> Service {
+    Service::new("s", "echo run >>../../log; exec sleep 1000")
+        .script("finish", "while ! [ -e ../../go ]; do sleep 0.05; done")
+        .file("timeout-finish", "0\n")
+}
+
+const FINISHING: &str = "down (signal SIGTERM) N seconds, normally up, want up";
+
+#[test]
+fn what_is_asked_for_while_finish_runs_counts_after_it() {
+    let scan = Scan::of(&[slow_to_finish()]);
+    scan.wait_lines(1);
+    scan.svc(&["-r"], "s");
+    scan.wait_stat("s", FINISHING);
+    scan.svc(&["-d"], "s");
+    scan.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
+    scan.svc(&["-u"], "s");
+    scan.wait_stat("s", FINISHING);
+    scan.svc(&["-abqhkti12ypc"], "s");
+    scan.svc(&["-O"], "s");
+    scan.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
+    write_file(&scan.dir.path().join("go"), "", 0o644);
+    scan.wait_stat("s", DOWN);
+    assert_eq!(scan.log(), "run\n");
+}
+
+#[test]
+fn a_service_that_is_let_go_while_finish_runs_ends_after_it() {
+    let scan = Scan::of(&[slow_to_finish()]);
+    scan.wait_lines(1);
+    std::fs::create_dir(scan.path("../aside")).unwrap();
+    std::fs::rename(scan.path("s"), scan.path("../aside/s")).unwrap();
+    scan.control("-a");
+    scan.svc(&["-r"], "../aside/s");
+    scan.wait_stat("../aside/s", FINISHING);
+    scan.svc(&["-x"], "../aside/s");
+    assert_eq!(scan.tool("s6-svok", &[], "../aside/s").code, 0);
+    write_file(&scan.dir.path().join("go"), "", 0o644);
+    harness::wait_for("nobody to listen", SOON, || {
+        (scan.tool("s6-svok", &[], "../aside/s").code == 1).then_some(())
+    });
+}

@@ -1,0 +1,134 @@
+//! `with-contenv`, and what services see without it.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::world::{Container, Scan, Service, ours_alone};
+
+const REASON: &str = "the container's environment is s6-overlay's, not s6's";
+
+const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
+
+/// A service whose environment is written to `log`, and then a last line.
+fn shows_environment(shebang: &str) -> Service {
+    let run = format!("#!{shebang}\nenv -0 >>../../env; echo done >>../../log; exec sleep 1000\n");
+    Service::new("s", "").raw("run", &run, 0o755)
+}
+
+fn environment(scan: &Scan) -> BTreeMap<String, String> {
+    scan.wait_lines(1);
+    let text = std::fs::read_to_string(scan.dir.path().join("env")).unwrap();
+    let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+#[test]
+fn with_contenv_loses_nothing() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let huge = "x".repeat(100_000);
+    let given = [
+        ("EMPTY", ""),
+        ("HUGE", huge.as_str()),
+        ("LINES", "a\nb\n\n"),
+        ("QUOTES", "'\"$(x)`\\ "),
+    ];
+    let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
+    let scan = given
+        .iter()
+        .fold(container, |container, (name, value)| {
+            container.env(name, value)
+        })
+        .start(&[]);
+    let seen = environment(&scan);
+    for (name, value) in given {
+        assert!(
+            seen.get(name).map(String::as_str) == Some(value),
+            "{name} is {:?}",
+            seen.get(name).map(String::len)
+        );
+    }
+}
+
+#[test]
+fn two_words_in_a_first_line_are_two_words() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh -e"))])
+        .env("GIVEN", "1")
+        .start(&[]);
+    assert_eq!(environment(&scan)["GIVEN"], "1");
+}
+
+#[test]
+fn without_it_services_start_with_a_clean_environment() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = Container::with(&[shows_environment("/bin/sh")])
+        .env("GIVEN", "1")
+        .start(&[]);
+    let seen = environment(&scan);
+    assert!(
+        !seen.contains_key("GIVEN") && seen.contains_key("PATH"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn services_keep_the_environment_where_that_is_asked_for() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for shebang in ["/bin/sh", &format!("{WITH_CONTENV} sh")] {
+        let container = Container::with(&[shows_environment(shebang)]);
+        let scan = container
+            .env("GIVEN", "1")
+            .env("S6_KEEP_ENV", "1")
+            .start(&[]);
+        assert_eq!(environment(&scan)["GIVEN"], "1", "{shebang}");
+    }
+}
+
+#[test]
+fn a_script_can_add_a_variable_for_those_that_come_later() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
+    let file = container.path("container_environment/ADDED");
+    let adds = format!("printf %s later >{}", file.display());
+    let scan = container
+        .script("etc/cont-init.d/adds", &adds, 0o755)
+        .start(&[]);
+    assert_eq!(environment(&scan)["ADDED"], "later");
+}
+
+#[test]
+fn its_own_failures_have_their_codes() {
+    let dir = harness::scratch();
+    let env = dir.path().join("container_environment");
+    std::fs::create_dir(&env).unwrap();
+    let service = dir.path().join("scan/s");
+    std::fs::create_dir_all(&service).unwrap();
+    let code = |words: &[&str]| {
+        let mut command = Command::new(WITH_CONTENV);
+        command
+            .args(words)
+            .current_dir(&service)
+            .process_group(0)
+            .output()
+            .unwrap()
+            .status
+            .code()
+    };
+    assert_eq!(code(&["sh", "-c", "exit 5"]), Some(5));
+    assert_eq!(code(&["/no/such/program"]), Some(127));
+    assert_eq!(code(&[dir.path().to_str().unwrap()]), Some(126));
+    assert_eq!(code(&[]), Some(100));
+}

@@ -1,0 +1,209 @@
+//! Many, fast, and nobody who reads: nothing is lost, nothing stays a zombie, control answers meanwhile.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::wait_for;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::world::{Container, Kind, SOON, Scan, Service, children, ours_alone};
+
+const UP: &str = "up (pid N) N seconds";
+
+#[test]
+fn an_idle_supervisor_makes_no_system_call() {
+    if ours_alone("strace would have to be told of each s6-supervise") {
+        return;
+    }
+    let services = [
+        Service::sleeper("a").script("log/run", "exec cat"),
+        Service::ready_sleeper("b").needs("a"),
+        Service::sleeper("c").file("output-prefix", ""),
+    ];
+    let scan = Scan::of(&services);
+    scan.wait_stat("b", "up (pid N) N seconds, ready N seconds");
+    let trace = scan.dir.path().join("trace");
+    let status = Command::new("timeout")
+        .args(["-s", "INT", "10"])
+        .arg(harness::require("strace"))
+        .args(["-qq", "-p", &scan.pid().to_string(), "-o"])
+        .arg(&trace)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.code().is_some());
+    // The call that it sleeps in is shown when strace comes and when it goes.
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let calls: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains("<detached"))
+        .collect();
+    assert!(
+        calls.len() <= 1 && calls.iter().all(|line| line.contains("poll")),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_stop_of_an_idle_set_takes_no_grace_time() {
+    if ours_alone("s6-svscan has no grace time") {
+        return;
+    }
+    let mut scan = Container::with(&[Service::sleeper("a"), Service::sleeper("b")]).start(&[]);
+    for service in ["a", "b"] {
+        scan.wait_supervised(service);
+        scan.wait_stat(service, UP);
+    }
+    let started = Instant::now();
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_thousand_orphans_at_once_leave_no_zombie() {
+    if ours_alone("s6-svscan is no subreaper") {
+        return;
+    }
+    let run = "i=0; while [ $i -lt 1000 ]; do (sleep 0.5 &); i=$((i+1)); done; echo done >>../../log; exec sleep 1000";
+    let scan = Scan::of(&[Service::new("s", run), Service::sleeper("other")]);
+    scan.wait_lines(1);
+    scan.svc(&["-wr", "-r"], "other");
+    wait_for("the orphans to be gone", SOON, || {
+        (children(scan.pid()).len() == 2).then_some(())
+    });
+    scan.wait_stat("s", UP);
+}
+
+#[test]
+fn two_hundred_services_start_and_stop() {
+    let services: Vec<Service> = (0..200)
+        .map(|number| Service::sleeper(&format!("s{number}")))
+        .collect();
+    let mut scan = Scan::of(&services);
+    for number in [0, 99, 199] {
+        scan.wait_stat(&format!("s{number}"), UP);
+    }
+    if Kind::from_environment() == Kind::Ours {
+        wait_for("all of them", SOON, || {
+            (children(scan.pid()).len() == 200).then_some(())
+        });
+    }
+    scan.control("-t");
+    assert_eq!(scan.ended_code(), 0);
+}
+
+#[test]
+fn deaths_and_signals_at_every_moment_lose_nothing() {
+    if ours_alone("s6 has its throttle") {
+        return;
+    }
+    let scan = Scan::of(&[Service::new("s", "exit 0").file("restart-delay", "0\n")]);
+    for letters in ["-t", "-k", "-u", "-kr", "-h1", "-du", "-ok", "-uu"]
+        .iter()
+        .cycle()
+        .take(80)
+    {
+        scan.svc(&[letters], "s");
+    }
+    scan.svc(&["-u"], "s");
+    let before = scan.tool("s6-svdt", &[], "s").out;
+    wait_for("it to go on", SOON, || {
+        (scan.tool("s6-svdt", &[], "s").out != before).then_some(())
+    });
+    scan.svc(&["-wD", "-d"], "s");
+    wait_for("it to be down", SOON, || {
+        (scan.field("up,wantedup,pid", "s") == "false false -1").then_some(())
+    });
+    assert_eq!(children(scan.pid()), []);
+}
+
+#[test]
+fn a_flood_of_output_is_in_nobodys_way() {
+    if ours_alone("s6 does not touch output") {
+        return;
+    }
+    let flood = Service::new("flood", "exec yes").file("output-prefix", "");
+    let (scan, mut reader) = with_pipe(&[flood, Service::sleeper("other")]);
+    let mut block = vec![0; 1 << 20];
+    for _part in 0..4 {
+        reader.read_exact(&mut block).unwrap();
+    }
+    let text = String::from_utf8_lossy(&block);
+    assert!(
+        text.lines()
+            .skip(1)
+            .take(1000)
+            .all(|line| line == "[flood] y"),
+        "{}",
+        &text[..100]
+    );
+    scan.svc(&["-wr", "-T", "30000", "-r"], "other");
+    drop(reader);
+}
+
+#[test]
+fn a_full_output_pipe_does_not_stop_the_supervisor() {
+    if ours_alone("s6 does not touch output") {
+        return;
+    }
+    let flood = Service::new("flood", "exec yes").file("output-prefix", "");
+    let (mut scan, reader) = with_pipe(&[flood, Service::sleeper("other")]);
+    scan.svc(&["-wr", "-T", "30000", "-r"], "other");
+    scan.svc(&["-wD", "-T", "30000", "-d"], "flood");
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+    drop(reader);
+}
+
+/// Its standard output is a pipe, which the shell gets as its standard input.
+fn with_pipe(services: &[Service]) -> (Scan, std::io::PipeReader) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let container = Container::with(services);
+    let init = container.command(&[]);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec >&0 2>&0 </dev/null; exec \"$@\"", "sh"])
+        .arg(init.get_program())
+        .args(init.get_args());
+    let scan = Scan::start_with(container.dir, command, writer.into());
+    for service in ["flood", "other"] {
+        scan.wait_supervised(service);
+        scan.wait_stat(service, UP);
+    }
+    (scan, reader)
+}
+
+#[test]
+fn a_storm_of_children_that_ends_is_survived() {
+    if ours_alone("s6-svscan is no subreaper") {
+        return;
+    }
+    let bomb = "f() { [ $1 -gt 0 ] && { f $(($1-1)) & f $(($1-1)) & }; sleep 0.2; }; f 6; echo done >>../../log; exec sleep 1000";
+    let scan = Scan::of(&[Service::new("s", bomb)]);
+    scan.wait_lines(1);
+    wait_for("the storm to be over", SOON, || {
+        (children(scan.pid()).len() == 1).then_some(())
+    });
+}
+
+#[test]
+fn a_second_signal_to_stop_changes_nothing() {
+    if ours_alone("a second SIGTERM in its last moment is the death of s6-svscan") {
+        return;
+    }
+    let mut scan =
+        Scan::of(&[Service::sleeper("s").script("finish", "sleep 0.3; echo finished >>../../log")]);
+    scan.wait_stat("s", UP);
+    for _signal in 0..3 {
+        let _ = kill(Pid::from_raw(scan.pid()), Signal::SIGTERM);
+    }
+    assert_eq!(scan.ended_code(), 0);
+    scan.wait_lines(1);
+}

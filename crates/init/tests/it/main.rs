@@ -1,0 +1,26 @@
+//! The supervisor from outside: its service directories through Debian's own s6 tools, and what is beyond s6.
+//!
+//! `SUPERVISOR=s6-svscan` runs the part that both have in common against the real one; what only ours does asks
+//! [`world::ours_alone`] first, with the reason.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a helper's failure is the test's, and its words are read by people"
+)]
+
+mod control;
+mod environment;
+mod events;
+mod load;
+mod namespace;
+mod order;
+mod plain;
+mod policy;
+mod resources;
+mod scandir;
+mod settings;
+mod side_by_side;
+mod stages;
+mod status;
+mod world;

@@ -1,0 +1,135 @@
+//! As PID 1, in a namespace of its own, with the paths that a container has.
+
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::world::{
+    Container, SOON, Scan, Service, children, is_alive, kill_hard, ours_alone, wait_gone,
+};
+
+const REASON: &str = "a container's /init is s6-overlay's, not s6's";
+
+const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
+
+/// What the shell does before it becomes `init`: the container's own `/etc` and `/run`.
+const ENTER: &str = "mount --bind \"$ETC\" /etc && mount -t tmpfs tmpfs /run && exec \"$@\"";
+
+struct Inside {
+    scan: Scan,
+    pid: i32,
+}
+
+impl Inside {
+    /// `init` as PID 1, without options; `log` and `scan` of the world are not what it sees.
+    fn start(container: Container, command: &[&str]) -> Inside {
+        let mut unshare = Command::new(harness::require("unshare"));
+        unshare.args([
+            "--pid",
+            "--fork",
+            "--mount",
+            "--mount-proc",
+            "--kill-child",
+            "--",
+            "sh",
+            "-c",
+            ENTER,
+            "init",
+        ]);
+        unshare.arg(env!("CARGO_BIN_EXE_init")).args(command);
+        unshare
+            .env("ETC", container.path("etc"))
+            .env("GIVEN", "1")
+            .env("OUTSIDE", container.path(""));
+        let scan = Scan::start(container.dir, unshare);
+        let outer = scan.pid();
+        let pid = harness::wait_for("PID 1", SOON, || {
+            let pid = *children(outer).first()?;
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (name.trim() == "init").then_some(pid)
+        });
+        Inside { scan, pid }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid), signal).unwrap();
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if is_alive(self.pid) && children(self.scan.pid()).contains(&self.pid) {
+            kill_hard(self.pid);
+        }
+    }
+}
+
+#[test]
+fn as_pid_1_it_starts_the_services_of_etc_and_ends_when_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let run =
+        format!("#!{WITH_CONTENV} sh\necho \"$GIVEN $PWD\" >>\"$OUTSIDE/log\"; exec sleep 1000\n");
+    let mut inside = Inside::start(
+        Container::with(&[Service::new("s", "").raw("run", &run, 0o755)]),
+        &[],
+    );
+    assert_eq!(inside.scan.wait_lines(1), ["1 /run/s6/services/s"]);
+    inside.signal(Signal::SIGTERM);
+    assert_eq!(inside.scan.ended_code(), 0, "{}", inside.scan.output());
+}
+
+#[test]
+fn as_pid_1_it_ends_what_has_escaped() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let run = format!(
+        "#!{WITH_CONTENV} sh\nsetsid sh -c 'trap \"\" HUP; echo up >>\"$OUTSIDE/log\"; sleep 1000; :' & exec sleep 1000\n"
+    );
+    let mut inside = Inside::start(
+        Container::with(&[Service::new("s", "").raw("run", &run, 0o755)]),
+        &[],
+    );
+    inside.scan.wait_lines(1);
+    inside.signal(Signal::SIGTERM);
+    assert_eq!(inside.scan.ended_code(), 0, "{}", inside.scan.output());
+}
+
+#[test]
+fn as_pid_1_the_commands_code_is_the_containers() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[Service::sleeper("s")]);
+    let mut inside = Inside::start(
+        container,
+        &[
+            "sh",
+            "-c",
+            "while ! [ -e \"$OUTSIDE/go\" ]; do sleep 0.05; done; exit 6",
+        ],
+    );
+    crate::world::write_file(&inside.scan.dir.path().join("go"), "", 0o644);
+    assert_eq!(inside.scan.ended_code(), 6, "{}", inside.scan.output());
+}
+
+#[test]
+fn not_as_pid_1_it_ends_nothing_that_is_not_its_own() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = i32::try_from(bystander.id()).unwrap();
+    let escaped = "setsid sleep 1000 & echo $! >>../../log; exec sleep 1000";
+    let mut scan = Container::with(&[Service::new("s", escaped)]).start(&[]);
+    let child: i32 = scan.wait_lines(1)[0].parse().unwrap();
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+    wait_gone(child);
+    assert!(is_alive(pid));
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}

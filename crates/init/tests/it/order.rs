@@ -1,0 +1,119 @@
+//! Who starts and stops after whom, and whose end is the end of all.
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Container, Scan, Service, ours_alone, wait_gone, write_file};
+
+const REASON: &str = "dependencies.d and essential are s6-rc's and ours, not s6's";
+
+/// Notes its start and its end; `pause` stands before the end is noted.
+fn noted(name: &str, pause: &str) -> Service {
+    let run = format!("echo start {name} >>../../log; echo >&3; exec 3>&- sleep 1000");
+    Service::new(name, &run)
+        .file("notification-fd", "3\n")
+        .script("finish", &format!("{pause}\necho stop {name} >>../../log"))
+}
+
+#[test]
+fn a_service_starts_when_what_it_needs_is_ready() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let slow = "echo start a >>../../log; sleep 0.5; echo ready a >>../../log; echo >&3; exec 3>&- sleep 1000";
+    let first = Service::new("a", slow).file("notification-fd", "3\n");
+    let scan = Scan::of(&[noted("z", "").needs("a"), first]);
+    assert_eq!(scan.wait_lines(3), ["start a", "ready a", "start z"]);
+}
+
+#[test]
+fn without_readiness_up_is_enough() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = Scan::of(&[Service::sleeper("base"), noted("a", "").needs("base")]);
+    scan.wait_stat("base", "up (pid N) N seconds");
+    assert_eq!(scan.wait_lines(1), ["start a"]);
+}
+
+#[test]
+fn the_stop_goes_the_other_way() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let chain = [
+        noted("a", ""),
+        noted("b", "sleep 0.2").needs("a"),
+        noted("c", "sleep 0.2").needs("b"),
+    ];
+    let mut scan = Scan::of(&chain);
+    scan.wait_lines(3);
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+    assert_eq!(
+        scan.log().lines().skip(3).collect::<Vec<_>>(),
+        ["stop c", "stop b", "stop a"]
+    );
+}
+
+#[test]
+fn a_circle_and_a_missing_name_are_told_and_keep_nobody_down() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = Scan::of(&[
+        noted("a", "").needs("b"),
+        noted("b", "").needs("a"),
+        noted("c", "").needs("nobody"),
+    ]);
+    let mut lines = scan.wait_lines(3);
+    lines.sort();
+    assert_eq!(lines, ["start a", "start b", "start c"]);
+    scan.wait_output("nobody");
+}
+
+#[test]
+fn a_service_that_has_failed_for_good_keeps_back_those_that_need_it() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let broken = Service::new("a", "echo run a >>../../log; exit 1")
+        .file("notification-fd", "3\n")
+        .script("finish", "exit 125");
+    let scan = Scan::of(&[broken, noted("b", "").needs("a")]);
+    scan.wait_stat(
+        "a",
+        "down (exitcode 1) N seconds, normally up, ready N seconds",
+    );
+    assert_eq!(scan.log(), "run a\n");
+    scan.svc(&["-wu", "-u"], "b");
+    assert_eq!(scan.wait_lines(2)[1], "start b");
+}
+
+#[test]
+fn the_end_of_an_essential_service_is_the_end_with_its_code() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for (run, code) in [("exit 7", 7), ("kill -9 $$", 137), ("exit 0", 0)] {
+        let waits = format!("while ! [ -e ../../go ]; do sleep 0.05; done; {run}");
+        let key = Service::new("key", &waits).file("essential", "");
+        let mut scan = Container::with(&[key, Service::sleeper("other")]).start(&[]);
+        scan.wait_supervised("other");
+        scan.wait_stat("other", "up (pid N) N seconds");
+        let other = scan.service_pid("other");
+        write_file(&scan.dir.path().join("go"), "", 0o644);
+        assert_eq!(scan.ended_code(), code, "{run}");
+        wait_gone(other);
+    }
+}
+
+#[test]
+fn the_end_of_any_other_service_is_nobodys_end() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let fails = Service::new("fails", "echo run >>../../log; exit 7");
+    let scan = Container::with(&[fails, Service::sleeper("other")]).start(&[]);
+    scan.wait_lines(2);
+    scan.wait_stat("other", "up (pid N) N seconds");
+}

@@ -1,0 +1,197 @@
+//! `init -- COMMAND`: what tini and dumb-init are for.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Container, Scan, Service, ours_alone, write_file};
+
+const REASON: &str = "s6-svscan runs no command";
+
+fn start(command: &[&str]) -> Scan {
+    let words: Vec<&str> = ["--"].iter().chain(command).copied().collect();
+    Container::with(&[]).start(&words)
+}
+
+#[test]
+fn its_code_is_the_commands() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for (script, code) in [
+        ("exit 0", 0),
+        ("exit 3", 3),
+        ("kill -9 $$", 137),
+        ("kill -TERM $$", 143),
+    ] {
+        assert_eq!(start(&["sh", "-c", script]).ended_code(), code, "{script}");
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_told_with_126_or_127() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut missing = start(&["no-such-command"]);
+    assert_eq!(missing.ended_code(), 127);
+    assert!(
+        missing.output().contains("no-such-command"),
+        "{}",
+        missing.output()
+    );
+    let container = Container::with(&[]);
+    let file = container.path("file");
+    write_file(&file, "#!/bin/sh\n", 0o644);
+    let mut forbidden = container.start(&["--", file.to_str().unwrap()]);
+    assert_eq!(forbidden.ended_code(), 126, "{}", forbidden.output());
+}
+
+#[test]
+fn two_dashes_are_not_needed_and_options_of_the_command_are_its_own() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut scan =
+        Container::with(&[]).start(&["sh", "-c", "echo \"$@\"; exit 4", "x", "--scan", "-h"]);
+    assert_eq!(scan.ended_code(), 4);
+    assert_eq!(scan.output(), "--scan -h\n");
+}
+
+#[test]
+fn signals_reach_the_command() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for (signal, name) in [
+        (Signal::SIGTERM, "TERM"),
+        (Signal::SIGHUP, "HUP"),
+        (Signal::SIGUSR1, "USR1"),
+    ] {
+        let script =
+            format!("trap 'echo got {name}; exit 5' {name}; echo up; while :; do sleep 0.05; done");
+        let mut scan = start(&["sh", "-c", &script]);
+        scan.wait_output("up\n");
+        scan.signal(signal);
+        assert_eq!(scan.ended_code(), 5, "{name}");
+        assert!(
+            scan.output().contains(&format!("got {name}")),
+            "{}",
+            scan.output()
+        );
+    }
+}
+
+#[test]
+fn a_command_that_dies_of_a_forwarded_signal_gives_128_and_its_number() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut scan = start(&["sh", "-c", "echo up; exec sleep 1000"]);
+    scan.wait_output("up\n");
+    scan.signal(Signal::SIGINT);
+    assert_eq!(scan.ended_code(), 130);
+}
+
+#[test]
+fn orphans_are_reaped() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script =
+        "for i in 1 2 3 4 5; do (sh -c 'exit 0' & exec true); done; echo orphaned; sleep 1000";
+    let scan = start(&["sh", "-c", script]);
+    scan.wait_output("orphaned\n");
+    harness::wait_for("one child alone", crate::world::SOON, || {
+        (crate::world::children(scan.pid()).len() == 1).then_some(())
+    });
+}
+
+#[test]
+fn the_command_keeps_the_standard_input() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[]);
+    let mut child = container
+        .command(&["--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"through\n").unwrap();
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(said, "through\n");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_command_keeps_the_ignored_signals_and_services_do_not() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let shows = "grep SigIgn /proc/$$/status";
+    let service = Service::new("s", &format!("{shows} >>../../log; exec sleep 1000"));
+    let container = Container::with(&[service]);
+    let init = container.command(&[
+        "--",
+        "sh",
+        "-c",
+        &format!("while ! [ -s \"$LOG\" ]; do sleep 0.05; done; {shows}"),
+    ]);
+    let log = container.path("log");
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "trap '' USR1 INT; exec \"$@\"", "sh"])
+        .arg(init.get_program())
+        .args(init.get_args());
+    let mut scan = Scan::start(container.dir, {
+        shell.env("LOG", log);
+        shell
+    });
+    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
+    let mask =
+        |text: &str| u64::from_str_radix(text.split_whitespace().last().unwrap(), 16).unwrap();
+    let both = (1 << (Signal::SIGUSR1 as u64 - 1)) | (1 << (Signal::SIGINT as u64 - 1));
+    assert_eq!(mask(&scan.output()) & both, both, "{}", scan.output());
+    assert_eq!(mask(&scan.log()) & both, 0, "{}", scan.log());
+}
+
+#[test]
+fn a_command_beside_services_ends_them_with_its_own_code() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let service = Service::sleeper("s").script("finish", "echo finished >>../../log");
+    let wait = "while ! [ -e scan/s/supervise/status ]; do sleep 0.05; done; sleep 0.3; exit 9";
+    let container = Container::with(&[service]);
+    let script = format!("cd {}; {wait}", container.path("").display());
+    let mut scan = container.start(&["--", "sh", "-c", &script]);
+    assert_eq!(scan.ended_code(), 9);
+    assert_eq!(scan.log(), "finished\n");
+}
+
+#[test]
+fn wrong_use_is_100() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for words in [
+        &["--no-such-option"][..],
+        &["--scan"],
+        &["--scan", "/nonexistent/directory"],
+    ] {
+        let answer = crate::world::run(env!("CARGO_BIN_EXE_init").as_ref(), words);
+        assert!(
+            [100, 111].contains(&answer.code) && !answer.err.is_empty(),
+            "{words:?}: {answer:?}"
+        );
+    }
+}

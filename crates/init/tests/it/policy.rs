@@ -1,0 +1,201 @@
+//! Restarts, labels of output, kill modes, and what is wrong with a run file in words.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Container, Scan, Service, is_alive, kill_hard, ours_alone, wait_gone};
+
+const REASON: &str = "s6 has no files for this";
+
+#[test]
+fn a_service_may_ask_for_its_own_delay() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let started = Instant::now();
+    let scan =
+        Scan::of(&[Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "5\n")]);
+    scan.wait_lines(20);
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn the_delay_doubles_up_to_its_maximum() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let service = Service::new("s", "date +%s%N >>../../log; exit 1")
+        .file("restart-delay", "100\n")
+        .file("restart-delay-max", "800\n");
+    let scan = Scan::of(&[service]);
+    let times: Vec<u64> = scan
+        .wait_lines(5)
+        .iter()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    let pauses: Vec<u64> = times
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) / 1_000_000)
+        .collect();
+    for (pause, least) in pauses.iter().zip([100, 200, 400, 800]) {
+        assert!(*pause >= least, "{pauses:?}");
+    }
+}
+
+#[test]
+fn too_many_restarts_are_given_up_and_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let service = Service::new("s", "echo run >>../../log; exit 1")
+        .file("restart-delay", "1\n")
+        .file("restart-limit", "3\n");
+    let scan = Scan::of(&[service]);
+    scan.wait_stat(
+        "s",
+        "down (exitcode 1) N seconds, normally up, ready N seconds",
+    );
+    assert_eq!(scan.log().lines().count(), 4);
+    scan.wait_output("s");
+    scan.svc(&["-wu", "-u"], "s");
+    scan.wait_lines(5);
+}
+
+#[test]
+fn each_line_has_the_name_of_its_service_where_a_file_asks_for_it() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let named = Service::new(
+        "web",
+        "echo out; echo err >&2; printf 'no line feed'; exec sleep 1000 >/dev/null 2>&1",
+    );
+    let scan = Scan::of(&[
+        named.file("output-prefix", ""),
+        Service::new("api", "echo plain; exec sleep 1000"),
+    ]);
+    for line in ["[web] out\n", "[web] err\n", "plain\n"] {
+        scan.wait_output(line);
+    }
+    scan.svc(&["-d"], "web");
+    scan.wait_output("[web] no line feed\n");
+    assert!(!scan.output().contains("[api]"));
+}
+
+#[test]
+fn a_label_of_its_own_is_possible_and_one_variable_labels_all() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let services = [
+        Service::new("a", "echo one; exec sleep 1000").file("output-prefix", "web-7\n"),
+        Service::new("b", "echo two; exec sleep 1000"),
+    ];
+    let scan = Container::with(&services)
+        .env("INIT_PREFIX", "1")
+        .start(&[]);
+    scan.wait_output("[web-7] one\n");
+    scan.wait_output("[b] two\n");
+}
+
+#[test]
+fn the_last_line_of_a_service_is_not_lost() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let last = Service::new("s", "printf 'last words'")
+        .file("output-prefix", "")
+        .file("essential", "");
+    let mut scan = Container::with(&[last]).start(&[]);
+    assert_eq!(scan.ended_code(), 0);
+    assert!(
+        scan.output().contains("[s] last words\n"),
+        "{}",
+        scan.output()
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_run_file_is_said_in_words() {
+    if ours_alone("s6-supervise says what execv said") {
+        return;
+    }
+    let cases = [
+        (
+            "crlf",
+            "#!/bin/sh\r\nexec sleep 1000\r\n",
+            0o755,
+            "carriage return",
+        ),
+        ("shell", "#!/no/such/shell\n", 0o755, "/no/such/shell"),
+        ("mode", "#!/bin/sh\n", 0o644, "not executable"),
+        ("text", "exec sleep 1000\n", 0o755, "#!"),
+    ];
+    let services =
+        cases.map(|(name, content, mode, _)| Service::new(name, "").raw("run", content, mode));
+    let scan = Scan::of(&services);
+    for (name, _, _, words) in cases {
+        harness::wait_for(
+            &format!("{name} to be told with {words:?}"),
+            crate::world::SOON,
+            || {
+                scan.output()
+                    .lines()
+                    .any(|line| line.contains(name) && line.contains(words))
+                    .then_some(())
+            },
+        );
+    }
+}
+
+#[test]
+fn by_default_a_descendant_outlives_its_service() {
+    let run = "sleep 1000 & echo $! >>../../log; wait";
+    let scan = Scan::of(&[Service::new("s", run)]);
+    let child: i32 = scan.wait_lines(1)[0].parse().unwrap();
+    scan.svc(&["-wD", "-d"], "s");
+    assert!(is_alive(child));
+    kill_hard(child);
+}
+
+#[test]
+fn where_a_file_says_group_nothing_of_the_service_is_left() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let run = "sleep 1000 & echo $! >>../../log; trap '' TERM; sleep 1000 & echo $! >>../../log; wait; exec sleep 1000";
+    let scan = Scan::of(&[Service::new("s", run)
+        .file("kill-mode", "group\n")
+        .file("timeout-kill", "300\n")]);
+    let children: Vec<i32> = scan
+        .wait_lines(2)
+        .iter()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    scan.svc(&["-wD", "-d"], "s");
+    for pid in children {
+        wait_gone(pid);
+    }
+}
+
+#[test]
+fn a_stop_while_a_service_waits_for_its_restart_is_not_delayed_by_it() {
+    if ours_alone("s6 has no restart-delay") {
+        return;
+    }
+    let service =
+        Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "600000\n");
+    let mut scan = Scan::of(&[service]);
+    scan.wait_lines(1);
+    scan.wait_stat(
+        "s",
+        "down (exitcode 1) N seconds, normally up, want up, ready N seconds",
+    );
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}

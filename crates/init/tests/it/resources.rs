@@ -1,0 +1,173 @@
+//! When there are no descriptors, no processes, no space, no rights: told, survived, tried again.
+
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::wait_for;
+use nix::sys::signal::Signal;
+
+use crate::world::{SOON, Scan, Service, is_alive, ours_alone};
+
+const REASON: &str = "what s6 does then is its own affair";
+
+/// A user that owns no other process on this machine, so that its limits are not used up by others.
+const NOBODY: u32 = 61_234;
+
+/// Our `init`, started by this shell script; `$INIT` is its path, `$DIR` the scratch directory.
+fn started_by(script: &str, services: &[Service]) -> Scan {
+    let dir = harness::scratch();
+    let scandir = dir.path().join("scan");
+    std::fs::create_dir(&scandir).unwrap();
+    for service in services {
+        service.install(&scandir);
+    }
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .env("INIT", program_in(dir.path()))
+        .env("DIR", dir.path());
+    own(dir.path());
+    Scan::start(dir, command)
+}
+
+/// A copy where every user can execute it.
+fn program_in(dir: &Path) -> PathBuf {
+    let copy = dir.join("init");
+    let copied = Command::new("install")
+        .arg(env!("CARGO_BIN_EXE_init"))
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    copy
+}
+
+fn own(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            own(&entry.unwrap().path());
+        }
+    }
+}
+
+#[test]
+fn without_descriptors_for_all_services_some_run_and_the_rest_is_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let services: Vec<Service> = (0..20)
+        .map(|number| Service::sleeper(&format!("s{number}")))
+        .collect();
+    let mut scan = started_by(
+        "ulimit -n 40; exec \"$INIT\" --scan \"$DIR/scan\"",
+        &services,
+    );
+    scan.wait_output("Too many open files");
+    let up = || {
+        (0..20)
+            .filter(|number| scan.stat(&format!("s{number}")).starts_with("up"))
+            .count()
+    };
+    wait_for("some services to be up", SOON, || (up() > 0).then_some(()));
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}
+
+#[test]
+fn without_processes_the_start_is_told_and_the_supervisor_lives() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script = "exec setpriv --reuid=61234 --regid=61234 --clear-groups prlimit --nproc=1 \"$INIT\" --scan \"$DIR/scan\"";
+    let mut scan = started_by(script, &[Service::sleeper("s")]);
+    scan.wait_supervised("s");
+    scan.wait_output("Resource temporarily unavailable");
+    scan.svc(&["-d"], "s");
+    scan.wait_stat(
+        "s",
+        "down (exitcode 0) N seconds, normally up, ready N seconds",
+    );
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}
+
+#[test]
+fn any_user_can_run_it() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script =
+        "exec setpriv --reuid=61234 --regid=61234 --clear-groups \"$INIT\" --scan \"$DIR/scan\"";
+    let mut scan = started_by(
+        script,
+        &[Service::new("s", "id -u >>../../log; exec sleep 1000")],
+    );
+    assert_eq!(scan.wait_lines(1), [NOBODY.to_string()]);
+    scan.svc(&["-r"], "s");
+    scan.wait_lines(2);
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script = "mkdir \"$DIR/disk\" && mount -t tmpfs -o size=256k tmpfs \"$DIR/disk\" && \
+                  cp -a \"$DIR/scan/.\" \"$DIR/disk/\" && exec \"$INIT\" --scan \"$DIR/disk\"";
+    let script = format!("exec unshare --mount sh -c '{script}'");
+    let scan = started_by(&script, &[Service::sleeper("s")]);
+    let disk = PathBuf::from(format!(
+        "/proc/{}/root{}/disk",
+        scan.pid(),
+        scan.dir.path().display()
+    ));
+    let service = disk.join("s");
+    let service = service.to_str().unwrap();
+    let status = || {
+        crate::world::run(&harness::require("s6-svstat"), &["-o", "pid", service])
+            .out
+            .trim()
+            .parse::<i32>()
+    };
+    let old = wait_for("it to be up", SOON, || status().ok().filter(|pid| *pid > 1));
+    let filled = Command::new("dd")
+        .arg("if=/dev/zero")
+        .arg(format!("of={}/fill", disk.display()))
+        .output()
+        .unwrap();
+    assert!(!filled.status.success());
+    crate::world::kill_hard(old);
+    scan.wait_output("No space left on device");
+    std::fs::remove_file(disk.join("fill")).unwrap();
+    let new = wait_for("the status to be right", SOON, || {
+        status().ok().filter(|pid| *pid > 1 && *pid != old)
+    });
+    assert!(is_alive(new));
+}
+
+#[test]
+fn a_command_has_the_terminal() {
+    if ours_alone("s6-svscan runs no command") {
+        return;
+    }
+    let dir = harness::scratch();
+    // Fields 5 and 8: its own process group, and that of the terminal's foreground.
+    let line = format!(
+        "{} --services {}/none --scandir {1}/scan -- sh -c 'test -t 0 && echo terminal; cut -d\" \" -f5,8 /proc/$$/stat'",
+        env!("CARGO_BIN_EXE_init"),
+        dir.path().display(),
+    );
+    let mut command = Command::new("timeout");
+    command.args(["60", "script", "-qec", &line, "/dev/null"]);
+    let mut scan = Scan::start(dir, command);
+    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
+    let output = scan.output();
+    let lines: Vec<&str> = output.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "terminal", "{output}");
+    let groups: Vec<&str> = lines[1].split(' ').collect();
+    assert_eq!(groups[0], groups[1], "{output}");
+}

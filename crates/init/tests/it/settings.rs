@@ -1,0 +1,152 @@
+//! The files of a service directory that change how it runs.
+
+use std::time::{Duration, Instant};
+
+use crate::world::{Scan, Service};
+
+#[test]
+fn the_down_signal_is_the_one_that_the_file_names() {
+    for (content, name) in [("USR1\n", "USR1"), ("SIGINT\n", "INT"), ("12\n", "USR2")] {
+        let run = format!(
+            "trap 'echo got {name} >>../../log; exit 0' {name}; echo up >>../../log; {WAIT}"
+        );
+        let scan = Scan::of(&[Service::new("s", &run).file("down-signal", content)]);
+        scan.wait_log("up\n");
+        scan.svc(&["-wD", "-d"], "s");
+        scan.wait_log(&format!("up\ngot {name}\n"));
+    }
+}
+
+/// Interruptible by a trap at once: the shell itself waits, its child does the sleeping and ends with it.
+const WAIT: &str = "sleep 1000 & trap \"kill $!\" EXIT; wait";
+
+#[test]
+fn a_service_that_ignores_its_signal_is_killed_when_its_time_is_over() {
+    let run = "trap '' TERM; echo up >>../../log; exec sleep 1000";
+    let scan = Scan::of(&[Service::new("s", run).file("timeout-kill", "200\n")]);
+    scan.wait_log("up\n");
+    scan.svc(&["-wD", "-d"], "s");
+    scan.wait_stat(
+        "s",
+        "down (signal SIGKILL) N seconds, normally up, ready N seconds",
+    );
+}
+
+#[test]
+fn finish_is_killed_when_its_time_is_over() {
+    let scan = Scan::of(&[Service::new("s", "exit 0")
+        .script("finish", "exec sleep 1000")
+        .file("timeout-finish", "200\n")
+        .file("down", "")]);
+    scan.run_once("s");
+    scan.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
+}
+
+#[test]
+fn finish_gets_code_signal_and_name() {
+    let finish = "echo $# $1 $2 $3 >>../../log";
+    let exits = Service::new("exits", "exit 7")
+        .script("finish", finish)
+        .file("down", "");
+    let dies = Service::new("dies", "kill -9 $$")
+        .script("finish", finish)
+        .file("down", "");
+    let scan = Scan::of(&[exits, dies]);
+    scan.run_once("exits");
+    scan.run_once("dies");
+    let lines = scan.wait_lines(2);
+    assert!(lines[0].ends_with(" 7 0 exits"), "{lines:?}");
+    assert!(lines[1].ends_with(" 256 9 dies"), "{lines:?}");
+}
+
+#[test]
+fn finish_that_exits_125_is_a_permanent_failure() {
+    let scan =
+        Scan::of(&[Service::new("s", "echo run >>../../log; exit 1").script("finish", "exit 125")]);
+    scan.wait_stat(
+        "s",
+        "down (exitcode 1) N seconds, normally up, ready N seconds",
+    );
+    assert_eq!(scan.field("wantedup", "s"), "false");
+    assert_eq!(scan.log(), "run\n");
+}
+
+#[test]
+fn other_codes_of_finish_mean_nothing() {
+    let scan =
+        Scan::of(&[Service::new("s", "echo run >>../../log; exit 1").script("finish", "exit 100")]);
+    assert_eq!(scan.wait_lines(2), ["run", "run"]);
+}
+
+#[test]
+fn the_service_starts_again_a_second_after_its_death() {
+    let scan = Scan::of(&[Service::new("s", "date +%s%N >>../../log; exit 1")]);
+    let lines = scan.wait_lines(3);
+    let times: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] >= 1_000_000_000, "{times:?}");
+    }
+}
+
+#[test]
+fn one_that_was_ready_for_a_second_starts_again_at_once() {
+    let scan = Scan::of(&[Service::ready_sleeper("s")]);
+    scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+    harness::wait_for("a second of readiness", crate::world::SOON, || {
+        (scan.field("readyfor", "s").parse::<u64>().ok()? >= 2).then_some(())
+    });
+    let started = Instant::now();
+    scan.svc(&["-wR", "-r"], "s");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn no_notification_is_no_readiness() {
+    let scan =
+        Scan::of(&[Service::new("s", "exec 3>&-; exec sleep 1000").file("notification-fd", "3\n")]);
+    scan.wait_stat("s", "up (pid N) N seconds");
+    assert_eq!(scan.field("ready", "s"), "false");
+}
+
+#[test]
+fn the_lock_is_handed_on_under_the_number_that_the_file_names() {
+    let run = "readlink /proc/$$/fd/9 >>../../log; exec sleep 1000";
+    // Debian's s6-supervise does not make the file itself.
+    let service = Service::new("s", run)
+        .file("lock-fd", "9\n")
+        .file("supervise/service-lock", "");
+    let scan = Scan::of(&[service]);
+    assert!(
+        scan.wait_lines(1)[0].ends_with("/s/supervise/service-lock"),
+        "{}",
+        scan.log()
+    );
+}
+
+#[test]
+fn a_run_that_cannot_be_executed_is_told_and_the_rest_goes_on() {
+    let broken = Service::new("a", "").raw("run", "#!/bin/sh\n", 0o644);
+    let scan = Scan::of(&[broken, Service::sleeper("b")]);
+    scan.wait_stat("b", "up (pid N) N seconds");
+    scan.wait_output("./run");
+    scan.wait_stat(
+        "a",
+        "down (exitcode 0) N seconds, normally up, want up, ready N seconds",
+    );
+}
+
+#[test]
+fn a_service_runs_in_its_directory_and_in_its_own_session() {
+    let scan = Scan::of(&[Service::new(
+        "s",
+        "pwd >../../log; cut -d' ' -f6 /proc/$$/stat >>../../log; exec sleep 1000",
+    )]);
+    let lines = scan.wait_lines(2);
+    assert_eq!(lines[0], scan.path("s").to_str().unwrap());
+    scan.wait_stat("s", "up (pid N) N seconds");
+    assert_eq!(lines[1], scan.service_pid("s").to_string());
+}

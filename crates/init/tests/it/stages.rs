@@ -1,0 +1,218 @@
+//! Before and after the services: `cont-init.d`, `cont-finish.d`, the `S6_*` variables.
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Container, Scan, Service, ours_alone};
+
+const REASON: &str = "stages are s6-overlay's, not s6's";
+
+/// Notes its start, and its end.
+fn noted() -> Service {
+    Service::new("s", "echo run >>../../log; exec sleep 1000")
+        .script("finish", "echo finish >>../../log")
+}
+
+fn note(container: &Container, what: &str) -> String {
+    format!("echo {what} >>{}", container.path("log").display())
+}
+
+/// Two scripts before, one after.
+fn staged() -> Container {
+    let container = Container::with(&[noted()]);
+    let [one, two, after] = ["init-1", "init-2", "after"].map(|what| note(&container, what));
+    container
+        .script("etc/cont-init.d/20-two", &two, 0o755)
+        .script("etc/cont-init.d/10-one", &one, 0o644)
+        .script("etc/cont-finish.d/after", &after, 0o644)
+}
+
+fn stop(mut scan: Scan) -> (i32, String) {
+    scan.signal(Signal::SIGTERM);
+    (scan.ended_code(), scan.log())
+}
+
+#[test]
+fn scripts_run_in_order_before_and_after_the_services() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = staged().start(&[]);
+    scan.wait_lines(3);
+    assert_eq!(
+        stop(scan),
+        (0, "init-1\ninit-2\nrun\nfinish\nafter\n".into())
+    );
+}
+
+#[test]
+fn a_script_that_fails_is_told_and_has_no_consequence_by_default() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = staged()
+        .script("etc/cont-init.d/15-fails", "exit 3", 0o755)
+        .start(&[]);
+    assert_eq!(scan.wait_lines(3), ["init-1", "init-2", "run"]);
+    assert!(scan.output().contains("15-fails"), "{}", scan.output());
+    assert_eq!(stop(scan).0, 0);
+}
+
+#[test]
+fn a_script_that_fails_stops_the_container_where_that_is_asked_for() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = staged().script("etc/cont-init.d/15-fails", "exit 3", 0o755);
+    let mut scan = container
+        .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2")
+        .start(&[]);
+    assert_eq!(scan.ended_code(), 3, "{}", scan.output());
+    assert_eq!(scan.log().lines().next(), Some("init-1"));
+    assert!(!scan.log().contains("run"), "{}", scan.log());
+}
+
+#[test]
+fn a_script_that_does_not_end_is_no_reason_to_wait_when_told_to_stop() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[noted()]);
+    let hangs = format!("{}; exec sleep 1000", note(&container, "hangs"));
+    let scan = container
+        .script("etc/cont-init.d/hangs", &hangs, 0o755)
+        .start(&[]);
+    scan.wait_lines(1);
+    assert!(!stop(scan).1.contains("run"));
+}
+
+#[test]
+fn a_last_script_that_does_not_end_is_killed_when_its_time_is_over() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[noted()]);
+    let hangs = format!("{}; exec sleep 1000", note(&container, "hangs"));
+    let container = container.script("etc/cont-finish.d/hangs", &hangs, 0o755);
+    let scan = container.env("S6_KILL_FINISH_MAXTIME", "200").start(&[]);
+    scan.wait_lines(1);
+    assert_eq!(stop(scan), (0, "run\nfinish\nhangs\n".into()));
+}
+
+#[test]
+fn a_service_that_ignores_its_signal_is_killed_when_the_grace_is_over() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let stubborn = Service::new(
+        "s",
+        "trap '' TERM HUP; echo run >>../../log; while :; do sleep 1000; done",
+    );
+    let container = Container::with(&[stubborn]);
+    let scan = container
+        .env("S6_SERVICES_GRACETIME", "200")
+        .env("S6_KILL_GRACETIME", "200")
+        .start(&[]);
+    scan.wait_lines(1);
+    stop(scan);
+}
+
+#[test]
+fn a_service_directory_is_copied_and_the_source_stays_as_it_is() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let service = Service::new("s", "").raw(
+        "run",
+        "#!/bin/sh\necho run >>../../log; exec sleep 1000\n",
+        0o644,
+    );
+    let scan = Container::with(&[service]).start(&[]);
+    scan.wait_lines(1);
+    let source = scan.dir.path().join("etc/services.d/s");
+    assert!(!source.join("supervise").exists());
+    assert_eq!(stop(scan).0, 0);
+}
+
+#[test]
+fn a_stopped_container_starts_again() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut scan = Container::with(&[noted()]).start(&[]);
+    scan.wait_lines(1);
+    scan.svc(&["-D"], "s");
+    scan.signal(Signal::SIGKILL);
+    scan.ended();
+    let dir = std::mem::replace(&mut scan.dir, harness::scratch());
+    let container = Container::at(dir);
+    let again = container.start(&[]);
+    harness::wait_for("the service to run again", crate::world::SOON, || {
+        (again.log().matches("run\n").count() == 2).then_some(())
+    });
+    again.wait_stat("s", "up (pid N) N seconds");
+}
+
+#[test]
+fn a_script_that_fails_leaves_out_the_rest_where_that_is_asked_for() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = staged().script("etc/cont-init.d/15-fails", "exit 3", 0o755);
+    let scan = container
+        .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "1")
+        .start(&[]);
+    scan.wait_output("15-fails: exited 3");
+    let (_, log) = stop(scan);
+    assert!(
+        log.starts_with("init-1\n") && !log.contains("init-2") && !log.contains("run"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_script_may_say_the_containers_code_as_in_s6_overlay() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[noted()]);
+    let result = container.path("env-stage3/S6_STAGE2_EXITED");
+    let say = format!(
+        "mkdir -p {0} && printf 17 >{0}/S6_STAGE2_EXITED",
+        result.parent().unwrap().display()
+    );
+    let scan = container
+        .script("etc/cont-finish.d/say", &say, 0o755)
+        .start(&[]);
+    scan.wait_lines(1);
+    assert_eq!(stop(scan).0, 17);
+}
+
+#[test]
+fn the_command_waits_for_the_services_where_that_is_asked_for() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let slow = "sleep 0.5; echo ready >>../../log; echo >&3; exec 3>&- sleep 1000";
+    let container = Container::with(&[Service::new("s", slow).file("notification-fd", "3\n")]);
+    let command = note(&container, "command");
+    let container = container
+        .env("S6_CMD_WAIT_FOR_SERVICES", "1")
+        .env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "0");
+    let mut scan = container.start(&["--", "sh", "-c", &command]);
+    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
+    assert_eq!(scan.log(), "ready\ncommand\n");
+}
+
+#[test]
+fn variables_without_meaning_are_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let scan = Container::with(&[noted()])
+        .env("S6_LOGGING", "1")
+        .env("S6_KILL_GRACETIME", "soon")
+        .start(&[]);
+    scan.wait_output("S6_LOGGING means nothing here");
+    scan.wait_output("S6_KILL_GRACETIME is \"soon\"");
+    assert_eq!(stop(scan).0, 0);
+}

@@ -1,0 +1,159 @@
+//! What the readers of `supervise/` see: `s6-svstat`, `s6-svok`, `s6-svdt`, `s6-svperms`, and the bytes themselves.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::world::{Scan, Service};
+
+/// TAI64's label of the Unix epoch, with the leap seconds that Debian's s6 adds.
+const EPOCH: u64 = (1 << 62) + 37;
+
+#[test]
+fn the_record_is_35_bytes_in_tai() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    scan.wait_stat("s", "up (pid N) N seconds");
+    let record = fs::read(scan.path("s/supervise/status")).unwrap();
+    assert_eq!(record.len(), 35);
+    let seconds = u64::from_be_bytes(record[..8].try_into().unwrap()) - EPOCH;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!(seconds <= now && seconds + 60 > now, "{seconds} {now}");
+    let pid = u64::from_be_bytes(record[24..32].try_into().unwrap());
+    assert_eq!(pid, u64::try_from(scan.service_pid("s")).unwrap());
+    assert_eq!((&record[32..34], record[34]), (&[0_u8, 0][..], 0b0100));
+}
+
+#[test]
+fn ready_is_shown_once_it_is_announced() {
+    let waits = "read go <./gate; echo >&3; exec 3>&- sleep 1000";
+    let scan = Scan::of(&[Service::new("s", waits)
+        .file("notification-fd", "3")
+        .file("down", "")]);
+    nix::unistd::mkfifo(&scan.path("s/gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    scan.svc(&["-wu", "-U"], "s");
+    scan.wait_stat("s", "up (pid N) N seconds");
+    assert_eq!(scan.field("ready", "s"), "false");
+    let mut gate = fs::OpenOptions::new()
+        .write(true)
+        .open(scan.path("s/gate"))
+        .unwrap();
+    std::io::Write::write_all(&mut gate, b"go\n").unwrap();
+    scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+}
+
+#[test]
+fn while_finish_runs_the_service_is_down_and_not_ready() {
+    let scan = Scan::of(&[Service::new("s", "exit 7")
+        .script("finish", "exec sleep 1000")
+        .file("timeout-finish", "0")]);
+    scan.wait_stat("s", "down (exitcode 7) N seconds, normally up, want up");
+    let record = fs::read(scan.path("s/supervise/status")).unwrap();
+    assert_eq!(record[34], 0b0110);
+    let finish = u64::from_be_bytes(record[24..32].try_into().unwrap());
+    let command = fs::read_to_string(format!("/proc/{finish}/cmdline")).unwrap();
+    assert!(
+        command.contains("finish") || command.contains("sleep"),
+        "{command:?}"
+    );
+    scan.svc(&["-xd"], "s");
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(finish.try_into().unwrap()),
+        nix::sys::signal::SIGKILL,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_service_that_starts_down_says_so() {
+    let scan = Scan::of(&[Service::sleeper("s").file("down", "")]);
+    scan.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
+    let fields = "up,wantedup,normallyup,ready,paused,pid,exitcode,signal,signum";
+    assert_eq!(
+        scan.field(fields, "s"),
+        "false false false false false -1 0 NA -1"
+    );
+}
+
+#[test]
+fn kinds_and_modes_are_what_s6_svperms_expects() {
+    let scan = Scan::of(&[Service::sleeper("s")]);
+    let mode = |path: &str| fs::metadata(scan.path(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(
+        [
+            mode("s/event"),
+            mode("s/supervise"),
+            mode("s/supervise/control")
+        ],
+        [0o3730, 0o700, 0o600]
+    );
+    assert!(
+        fs::metadata(scan.path("s/supervise/control"))
+            .unwrap()
+            .file_type()
+            .is_fifo()
+    );
+    let answer = scan.tool("s6-svperms", &["-v"], "s");
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(
+        answer.out.contains("status: owner") && answer.out.contains("control: owner"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn deaths_are_tallied_with_code_and_signal() {
+    let scan = Scan::of(&[
+        Service::new("s", "exit 3").file("down", ""),
+        Service::sleeper("t").file("down", ""),
+    ]);
+    scan.run_once("s");
+    scan.svc(&["-wu", "-o"], "t");
+    scan.svc(&["-wD", "-k"], "t");
+    let deaths = |service| scan.tool("s6-svdt", &[], service).out;
+    assert!(
+        deaths("s").trim_end().ends_with("exitcode 3"),
+        "{}",
+        deaths("s")
+    );
+    assert!(
+        deaths("t").trim_end().ends_with("signal SIGKILL"),
+        "{}",
+        deaths("t")
+    );
+    assert_eq!(
+        fs::metadata(scan.path("s/supervise/death_tally"))
+            .unwrap()
+            .len(),
+        14
+    );
+}
+
+#[test]
+fn a_cleared_tally_stays_cleared() {
+    let scan = Scan::of(&[Service::new("s", "exit 3").file("down", "")]);
+    scan.run_once("s");
+    scan.run_once("s");
+    assert_eq!(scan.tool("s6-svdt", &[], "s").out.lines().count(), 2);
+    assert_eq!(scan.tool("s6-svdt-clear", &[], "s").code, 0);
+    scan.run_once("s");
+    assert_eq!(scan.tool("s6-svdt", &[], "s").out.lines().count(), 1);
+}
+
+#[test]
+fn only_so_many_deaths_are_kept() {
+    let scan = Scan::of(&[Service::new("s", "exit 3")
+        .file("down", "")
+        .file("max-death-tally", "2\n")]);
+    for _death in 0..4 {
+        scan.run_once("s");
+    }
+    assert_eq!(
+        fs::metadata(scan.path("s/supervise/death_tally"))
+            .unwrap()
+            .len(),
+        28
+    );
+}

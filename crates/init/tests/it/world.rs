@@ -1,0 +1,108 @@
+//! What a test works in: a scan directory with services in it, a supervisor that runs it, and the s6 tools.
+
+mod container;
+mod process;
+mod scan;
+mod service;
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub(crate) use container::Container;
+use process::pause;
+pub(crate) use process::{children, is_alive, kill_hard, wait_gone};
+pub(crate) use scan::Scan;
+pub(crate) use service::{Service, write_file};
+
+/// For every fact that comes in milliseconds when the machine is idle.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// Longer than any tool's own deadline: a tool that takes so long hangs.
+const HANGS: &str = "60";
+
+/// Which supervisor a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ours,
+    S6,
+}
+
+impl Kind {
+    pub(crate) fn from_environment() -> Kind {
+        match env::var("SUPERVISOR").as_deref() {
+            Err(_) => Kind::Ours,
+            Ok("s6-svscan") => Kind::S6,
+            Ok(other) => panic!("SUPERVISOR is {other:?}; it is unset (ours) or s6-svscan"),
+        }
+    }
+
+    fn command(self, scandir: &Path) -> Command {
+        let mut command = match self {
+            Kind::Ours => init(),
+            Kind::S6 => Command::new(harness::require("s6-svscan")),
+        };
+        if self == Kind::Ours {
+            command.arg("--scan");
+        }
+        command.arg(scandir);
+        command
+    }
+}
+
+/// Our `init`, not yet started.
+pub(crate) fn init() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_init"))
+}
+
+/// The known list of differences: true, and said, when this test cannot be passed by the real s6-svscan.
+pub(crate) fn ours_alone(reason: &str) -> bool {
+    let skip = Kind::from_environment() == Kind::S6;
+    if skip {
+        eprintln!("not for s6-svscan: {reason}");
+    }
+    skip
+}
+
+/// What a tool said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs a tool to its end; one that hangs fails the test.
+pub(crate) fn run(program: &Path, args: &[&str]) -> Answer {
+    let output = Command::new("timeout")
+        .arg(HANGS)
+        .arg(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let code = output.status.code().expect("timeout(1) ends with a code");
+    assert_ne!(code, 124, "{} {args:?} hangs", program.display());
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Answer {
+        code,
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
+}
+
+/// `up (pid N) N seconds` and the like: what two runs have in common.
+pub(crate) fn without_numbers(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let after_pid = words.last().is_some_and(|last| last == "(pid");
+        let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        words.push(match word {
+            _ if after_pid => "N)".into(),
+            _ if is_number => "N".into(),
+            _ => word.into(),
+        });
+    }
+    words.join(" ")
+}

@@ -1,0 +1,40 @@
+//! Other processes, as `/proc` shows them.
+
+use std::fs;
+
+use harness::wait_for;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::SOON;
+
+/// Between two looks.
+pub(super) fn pause() {
+    let _ = nix::poll::poll(&mut [], 10_u8);
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Whatever it is doing; one that has gone already is as good.
+pub(crate) fn kill_hard(pid: i32) {
+    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+}
+
+pub(crate) fn wait_gone(pid: i32) {
+    wait_for(&format!("process {pid} to be gone"), SOON, || {
+        (!is_alive(pid)).then_some(())
+    });
+}
+
+/// Children of a process, zombies included.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}

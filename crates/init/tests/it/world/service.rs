@@ -1,0 +1,93 @@
+//! Service directories, made file by file.
+
+use std::fs;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A service directory with these files.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(super) name: String,
+    files: Vec<(String, String, u32)>,
+}
+
+impl Service {
+    /// One whose `run` is this shell script.
+    pub(crate) fn new(name: &str, run: &str) -> Service {
+        Service {
+            name: name.into(),
+            files: Vec::new(),
+        }
+        .script("run", run)
+    }
+
+    /// One that sleeps until it is told to stop.
+    pub(crate) fn sleeper(name: &str) -> Service {
+        Service::new(name, "exec sleep 1000")
+    }
+
+    /// One that sleeps, and has announced that it is ready before.
+    pub(crate) fn ready_sleeper(name: &str) -> Service {
+        Service::new(name, "echo >&3; exec 3>&- sleep 1000").file("notification-fd", "3\n")
+    }
+
+    pub(crate) fn script(self, path: &str, body: &str) -> Service {
+        self.raw(path, &format!("#!/bin/sh\n{body}\n"), 0o755)
+    }
+
+    pub(crate) fn file(self, path: &str, content: &str) -> Service {
+        self.raw(path, content, 0o644)
+    }
+
+    pub(crate) fn raw(mut self, path: &str, content: &str, mode: u32) -> Service {
+        self.files.push((path.into(), content.into(), mode));
+        self
+    }
+
+    /// Needs this other service.
+    pub(crate) fn needs(self, other: &str) -> Service {
+        self.file(&format!("dependencies.d/{other}"), "")
+    }
+
+    /// Made aside and moved, so that no scan sees half a service.
+    pub(crate) fn install(&self, scandir: &Path) {
+        let aside = scandir.join(format!(".{}.new", self.name));
+        for (path, content, mode) in &self.files {
+            write_file(&aside.join(path), content, *mode);
+        }
+        fs::rename(&aside, scandir.join(&self.name)).unwrap();
+    }
+}
+
+/// Through a process of its own for programs: while another test's thread forks, our descriptor that writes the
+/// file would be inherited, and executing it would fail with "text file busy".
+pub(crate) fn write_file(path: &Path, content: &str, mode: u32) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    if mode & 0o111 == 0 {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(path)
+            .unwrap();
+        std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
+    } else {
+        let text = Stdio::piped();
+        let mut dd = Command::new("dd")
+            .arg(of(path))
+            .stdin(text)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut dd.stdin.take().unwrap(), content.as_bytes()).unwrap();
+        assert!(dd.wait().unwrap().success());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn of(path: &Path) -> String {
+    format!("of={}", path.display())
+}

@@ -1,0 +1,145 @@
+//! `event/`: every listener has a FIFO of its own there, s6's "fifodir".
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::libc::O_NONBLOCK;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::{Stamp, make_directory, make_fifo};
+
+const PREFIX: &str = "ftrig1:@";
+/// The prefix, 24 digits of a time stamp, a colon and six characters of chance.
+const NAME_LENGTH: usize = 39;
+/// Group members may subscribe but not remove the others' FIFOs.
+const MODE: u32 = 0o3730;
+
+/// Makes the directory; one that exists is used as it is, since a client that
+/// came before us makes it as well.
+pub(crate) fn make(path: &Path) -> io::Result<()> {
+    if !make_directory(path)? {
+        return Ok(());
+    }
+    let group = nix::unistd::getegid().as_raw();
+    std::os::unix::fs::chown(path, None, Some(group))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))
+}
+
+/// Removes the FIFOs that nobody reads any more.
+pub(crate) fn clean(path: &Path) -> io::Result<()> {
+    notify(path, b"")
+}
+
+/// Writes `event` into every listener's FIFO and removes those without reader.
+/// A listener that does not read loses events, nobody waits for it.
+pub(crate) fn notify(path: &Path, event: &[u8]) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.len() == NAME_LENGTH && name.starts_with(PREFIX.as_bytes()) {
+            tell(&entry.path(), event);
+        }
+    }
+    Ok(())
+}
+
+fn tell(path: &Path, event: &[u8]) {
+    let fifo = OpenOptions::new()
+        .write(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path);
+    let result = match fifo {
+        Ok(mut fifo) if !event.is_empty() => fifo.write(event).map(drop),
+        other => other.map(drop),
+    };
+    if let Err(error) = result
+        && matches!(
+            error.raw_os_error(),
+            Some(nix::libc::ENXIO | nix::libc::EPIPE)
+        )
+    {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A listener's FIFO; it is removed when this is dropped.
+#[derive(Debug)]
+pub struct Subscription {
+    fifo: File,
+    path: PathBuf,
+}
+
+impl Subscription {
+    /// The FIFO gets its final name last, so that no event meets it half made.
+    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+        let name = format!("{PREFIX}{}:{}", Stamp::now().hex(), chance()?);
+        let hidden = directory.join(format!(".{name}"));
+        make_fifo(&hidden, 0o622)?;
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(O_NONBLOCK)
+            .open(&hidden);
+        let path = directory.join(name);
+        let fifo = opened.and_then(|fifo| fs::rename(&hidden, &path).map(|()| fifo));
+        match fifo {
+            Ok(fifo) => Ok(Self { fifo, path }),
+            Err(error) => {
+                let _ = fs::remove_file(&hidden);
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until something was notified and gives it; nothing at the deadline.
+    pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let mut buffer = [0; 64];
+            match self.fifo.read(&mut buffer) {
+                Ok(length) => return Ok(Some(buffer[..length].to_vec())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if !self.poll(deadline)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn poll(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        use std::os::fd::AsFd;
+        let timeout = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+            None => PollTimeout::NONE,
+            Some(left) if left.is_zero() => return Ok(false),
+            // Rounded up, or the last millisecond would be spent in a busy loop.
+            Some(left) => i32::try_from(left.as_millis() + 1).map_or(PollTimeout::MAX, |ms| {
+                PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
+            }),
+        };
+        let mut descriptors = [PollFd::new(self.fifo.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut descriptors, timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Two listeners of one nanosecond must not get the same name.
+fn chance() -> io::Result<String> {
+    let mut bytes = [0; 6];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(b'a' + byte % 26))
+        .collect())
+}

@@ -1,0 +1,215 @@
+//! The s6 service directory as bytes: what s6 2.11's programs read and write in
+//! it, for the supervisor and for those who talk to it.
+//!
+//! Everything is relative to the path of a [`Servicedir`]. A supervisor that has
+//! to follow renames stands in the directory and uses the path `.`.
+
+mod control;
+mod fifodir;
+mod lock;
+mod settings;
+mod stamp;
+mod status;
+mod tally;
+
+pub use control::{LETTERS, Letter};
+pub use fifodir::Subscription;
+pub use lock::{is_locked, lock, lock_file};
+pub use nix::sys::signal::Signal;
+pub use settings::{KillMode, Settings, parse_signal};
+pub use stamp::Stamp;
+pub use status::{STATUS_SIZE, Status};
+pub use tally::{DEATH_SIZE, Death};
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::libc::O_NONBLOCK;
+
+/// The record never grows beyond this, in bytes, whatever somebody writes there.
+const MAX_RECORD: u64 = 128 * 1024;
+
+/// One service directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Servicedir {
+    path: PathBuf,
+}
+
+/// What a supervisor holds of a service directory while it supervises it.
+#[derive(Debug)]
+pub struct Held {
+    /// `supervise/lock`, locked: clients see by it that the service is supervised.
+    pub lock: File,
+    /// `supervise/control`, open for both directions, so that it never ends.
+    pub control: File,
+}
+
+impl Servicedir {
+    /// The service directory at `path`; nothing is looked at yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Its configuration files.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings::new(self)
+    }
+
+    /// Makes `event/` and `supervise/` ready for a supervisor and takes the lock;
+    /// nothing when another supervisor has it.
+    pub fn hold(&self) -> io::Result<Option<Held>> {
+        fifodir::make(&self.join("event"))?;
+        make_directory(&self.join("supervise"))?;
+        let Some(lock) = lock::lock(&self.join("supervise/lock"))? else {
+            return Ok(None);
+        };
+        let control = open_control(&self.join("supervise/control"))?;
+        File::create(self.join("supervise/death_tally"))?;
+        fifodir::clean(&self.join("event"))?;
+        Ok(Some(Held { lock, control }))
+    }
+
+    /// Whether a supervisor holds the directory, as `s6-svok` sees it.
+    pub fn is_supervised(&self) -> io::Result<bool> {
+        lock::is_locked(&self.join("supervise/lock"))
+    }
+
+    /// Writes control letters to the supervisor. `ENXIO`: nobody listens.
+    pub fn send(&self, letters: &[u8]) -> io::Result<()> {
+        let mut control = OpenOptions::new()
+            .write(true)
+            .custom_flags(O_NONBLOCK)
+            .open(self.join("supervise/control"))?;
+        if letters.is_empty() {
+            return Ok(());
+        }
+        control.write_all(letters)
+    }
+
+    /// Reads the status record.
+    pub fn status(&self) -> io::Result<Status> {
+        let mut record = [0; STATUS_SIZE];
+        File::open(self.join("supervise/status"))?.read_exact(&mut record)?;
+        Ok(Status::decode(&record))
+    }
+
+    /// Replaces the status record whole, so that no reader sees half of it.
+    pub fn write_status(&self, status: &Status) -> io::Result<()> {
+        self.replace("supervise/status", &status.encode())
+    }
+
+    /// The last deaths, oldest first.
+    pub fn deaths(&self) -> io::Result<Vec<Death>> {
+        let mut bytes = Vec::new();
+        File::open(self.join("supervise/death_tally"))?
+            .take(MAX_RECORD)
+            .read_to_end(&mut bytes)?;
+        Ok(tally::decode(&bytes))
+    }
+
+    /// Adds a death and forgets the oldest beyond `max`. The file is read again
+    /// each time, since `s6-svdt-clear` empties it behind the supervisor's back.
+    pub fn add_death(&self, death: &Death, max: usize) -> io::Result<()> {
+        if max == 0 {
+            return Ok(());
+        }
+        let mut deaths = self.deaths().unwrap_or_default();
+        deaths.push(*death);
+        let first = deaths.len().saturating_sub(max);
+        self.replace("supervise/death_tally", &tally::encode(&deaths[first..]))
+    }
+
+    /// Whether the service is up by default: no `down` file.
+    #[must_use]
+    pub fn is_normally_up(&self) -> bool {
+        !self.join("down").exists()
+    }
+
+    /// Makes or removes the `down` file.
+    pub fn set_normally_up(&self, up: bool) -> io::Result<()> {
+        if !up {
+            return File::create(self.join("down")).map(drop);
+        }
+        match fs::remove_file(self.join("down")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Tells all who listen in `event/`.
+    pub fn notify(&self, event: &[u8]) -> io::Result<()> {
+        fifodir::notify(&self.join("event"), event)
+    }
+
+    /// Listens in `event/`: everything notified from now on is seen. Subscribe
+    /// first, read the status after it, then wait.
+    pub fn subscribe(&self) -> io::Result<Subscription> {
+        fifodir::make(&self.join("event"))?;
+        Subscription::new(&self.join("event"))
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let new = self.join(&format!("{name}.new"));
+        let mut file = File::create(&new)?;
+        file.write_all(content)?;
+        fs::rename(&new, self.join(name))
+    }
+}
+
+/// A FIFO opened for both directions never reports its end, and one descriptor
+/// does for the two that s6 uses.
+pub fn open_control(path: &Path) -> io::Result<File> {
+    make_fifo(path, 0o600)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)?;
+    if file.metadata()?.file_type().is_fifo() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it exists and is no FIFO"))
+    }
+}
+
+/// Makes a directory of mode 0700, also where a dangling symbolic link points.
+pub fn make_directory(path: &Path) -> io::Result<bool> {
+    let result = fs::DirBuilder::new().mode(0o700).create(path);
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if path.is_dir() => Ok(false),
+        Err(error) => {
+            let target = fs::read_link(path).map_err(|_| error)?;
+            let beside = path.parent().unwrap_or(Path::new("."));
+            make_directory(&beside.join(target))
+        }
+    }
+}
+
+/// The mode is set after it is made, since the umask would take bits away.
+fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {
+    match nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU) {
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
+        Err(nix::Error::EEXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

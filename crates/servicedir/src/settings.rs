@@ -1,0 +1,220 @@
+//! The configuration files of a service directory. Each is read when it is
+//! needed, so a change counts from the next time on.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::{Servicedir, Signal};
+
+/// A configuration file's first line is read up to here, in bytes.
+const MAX_LINE: u64 = 4096;
+const DEFAULT_MAX_DEATHS: usize = 100;
+/// What s6 allows at most.
+const MAX_DEATHS: usize = 4096;
+const DEFAULT_FINISH: Duration = Duration::from_secs(5);
+const DEFAULT_DELAY: Duration = Duration::from_secs(1);
+const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
+
+/// Whom the signals of the control letters reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillMode {
+    /// The process of `run` alone, as in s6.
+    Pid,
+    /// Its process group; what is left of it when `run` has died is killed.
+    Group,
+}
+
+/// Reads configuration files; what is wrong in one is told in
+/// [`complaints`](Self::complaints), and its default holds.
+#[derive(Debug)]
+pub struct Settings {
+    directory: Servicedir,
+    complaints: Vec<String>,
+}
+
+impl Settings {
+    pub(crate) fn new(directory: &Servicedir) -> Self {
+        Self {
+            directory: directory.clone(),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// What was wrong in the files read so far.
+    #[must_use]
+    pub fn complaints(self) -> Vec<String> {
+        self.complaints
+    }
+
+    /// `down-signal`: what `d` and `r` send.
+    pub fn down_signal(&mut self) -> Signal {
+        let Some(line) = self.line("down-signal") else {
+            return Signal::SIGTERM;
+        };
+        parse_signal(&line).unwrap_or_else(|| {
+            self.complain("down-signal", &line, "no signal");
+            Signal::SIGTERM
+        })
+    }
+
+    /// `timeout-kill`: SIGKILL follows the down signal after this; none is never.
+    pub fn timeout_kill(&mut self) -> Option<Duration> {
+        self.milliseconds("timeout-kill")
+            .filter(|time| !time.is_zero())
+    }
+
+    /// `timeout-finish`: how long `finish` may run; none is for ever.
+    pub fn timeout_finish(&mut self) -> Option<Duration> {
+        let time = self
+            .milliseconds("timeout-finish")
+            .unwrap_or(DEFAULT_FINISH);
+        Some(time).filter(|time| !time.is_zero())
+    }
+
+    /// `notification-fd`: the descriptor on which the service says it is ready.
+    pub fn notification_fd(&mut self) -> Option<i32> {
+        self.descriptor("notification-fd")
+    }
+
+    /// `lock-fd`: the descriptor on which the service inherits its lock.
+    pub fn lock_fd(&mut self) -> Option<i32> {
+        self.descriptor("lock-fd")
+    }
+
+    /// `max-death-tally`: how many deaths are remembered.
+    pub fn max_death_tally(&mut self) -> usize {
+        self.number("max-death-tally")
+            .unwrap_or(DEFAULT_MAX_DEATHS)
+            .min(MAX_DEATHS)
+    }
+
+    /// `restart-delay`: how long after its end a service is started again, and
+    /// whether a file says so.
+    pub fn restart_delay(&mut self) -> Duration {
+        self.milliseconds("restart-delay").unwrap_or(DEFAULT_DELAY)
+    }
+
+    /// `restart-delay-max`: up to where the delay doubles from death to death;
+    /// none: it does not.
+    pub fn restart_delay_max(&mut self) -> Option<Duration> {
+        self.milliseconds("restart-delay-max")
+    }
+
+    /// `restart-limit`: how many restarts within `restart-window` are given up.
+    pub fn restart_limit(&mut self) -> Option<usize> {
+        self.number("restart-limit")
+    }
+
+    /// `restart-window`: the time in which `restart-limit` counts.
+    pub fn restart_window(&mut self) -> Duration {
+        self.milliseconds("restart-window")
+            .unwrap_or(DEFAULT_WINDOW)
+    }
+
+    /// `restart-delay` is there: s6's own throttle does not count.
+    #[must_use]
+    pub fn has_restart_delay(&self) -> bool {
+        self.directory.join("restart-delay").exists()
+    }
+
+    /// `kill-mode`: `pid` or `group`.
+    pub fn kill_mode(&mut self) -> KillMode {
+        match self.line("kill-mode").as_deref() {
+            None | Some("pid") => KillMode::Pid,
+            Some("group") => KillMode::Group,
+            Some(other) => {
+                self.complain("kill-mode", other, "neither pid nor group");
+                KillMode::Pid
+            }
+        }
+    }
+
+    /// `output-prefix`: the label of each line of output; empty for the name.
+    pub fn output_prefix(&mut self) -> Option<String> {
+        self.line("output-prefix")
+    }
+
+    /// `essential`: its death ends everything.
+    #[must_use]
+    pub fn is_essential(&self) -> bool {
+        self.directory.join("essential").exists()
+    }
+
+    /// `dependencies.d/`: the services that this one needs, in name order.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.directory.join("dependencies.d")) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn milliseconds(&mut self, name: &str) -> Option<Duration> {
+        // s6 counts in 32 bits, so more than 49 days is a mistake there as well.
+        let number: u32 = self.number(name)?;
+        Some(Duration::from_millis(number.into()))
+    }
+
+    /// 0 to 2 are the standard ones and taken.
+    fn descriptor(&mut self, name: &str) -> Option<i32> {
+        let number: i32 = self.number(name)?;
+        if number >= 3 {
+            return Some(number);
+        }
+        self.complain(name, &number.to_string(), "must be 3 or more");
+        None
+    }
+
+    fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let line = self.line(name)?;
+        let number = line.parse().ok().filter(|_| !line.starts_with('+'));
+        if number.is_none() {
+            self.complain(name, &line, "no number");
+        }
+        number
+    }
+
+    fn line(&mut self, name: &str) -> Option<String> {
+        match first_line(&self.directory, name) {
+            Ok(line) => line,
+            Err(error) => {
+                self.complaints.push(format!("read {name}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn complain(&mut self, name: &str, found: &str, why: &str) {
+        let shown: String = found.chars().take(60).collect();
+        self.complaints.push(format!("{name}: {shown:?} is {why}"));
+    }
+}
+
+fn first_line(directory: &Servicedir, name: &str) -> io::Result<Option<String>> {
+    let file = match File::open(directory.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_LINE).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Some(text.lines().next().unwrap_or("").to_string()))
+}
+
+/// A signal by number or by name, with or without `SIG`, in either case.
+#[must_use]
+pub fn parse_signal(text: &str) -> Option<Signal> {
+    if let Ok(number) = text.parse::<i32>() {
+        return Signal::try_from(number).ok();
+    }
+    let name = text.to_ascii_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    Signal::from_str(&format!("SIG{name}")).ok()
+}

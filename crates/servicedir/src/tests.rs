@@ -1,0 +1,236 @@
+//! What a directory looks like after the supervisor's and the clients' calls.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "fixtures are written before anybody reads them"
+)]
+
+use super::*;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+fn directory() -> (tempfile::TempDir, Servicedir) {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = Servicedir::new(scratch.path());
+    (scratch, directory)
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().mode() & 0o7777
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+#[test]
+fn a_held_directory_has_the_files_and_modes_of_s6() {
+    let (_scratch, directory) = directory();
+    let held = directory.hold().unwrap().unwrap();
+    assert_eq!(mode(&directory.join("event")), 0o3730);
+    assert_eq!(mode(&directory.join("supervise")), 0o700);
+    assert_eq!(mode(&directory.join("supervise/control")), 0o600);
+    assert_eq!(mode(&directory.join("supervise/lock")), 0o644);
+    assert!(directory.is_supervised().unwrap());
+    assert!(directory.hold().unwrap().is_none());
+    drop(held);
+    assert!(!directory.is_supervised().unwrap());
+}
+
+#[test]
+fn links_that_dangle_are_followed() {
+    let (scratch, _) = directory();
+    let inner = scratch.path().join("sd");
+    fs::create_dir(&inner).unwrap();
+    for name in ["event", "supervise"] {
+        let target = format!("../{name}-elsewhere");
+        std::os::unix::fs::symlink(target, inner.join(name)).unwrap();
+    }
+    let held = Servicedir::new(&inner).hold().unwrap();
+    assert!(held.is_some());
+    assert!(scratch.path().join("supervise-elsewhere/lock").exists());
+}
+
+#[test]
+fn letters_arrive_and_nobody_listening_is_told_apart() {
+    let (_scratch, directory) = directory();
+    let missing = directory.send(b"u").unwrap_err();
+    assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    let mut held = directory.hold().unwrap().unwrap();
+    directory.send(b"du").unwrap();
+    let mut buffer = [0; 8];
+    let length = held.control.read(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"du");
+    drop(held);
+    let nobody = directory.send(b"u").unwrap_err();
+    assert_eq!(nobody.raw_os_error(), Some(nix::libc::ENXIO));
+}
+
+#[test]
+fn the_status_is_read_as_it_was_written() {
+    let (_scratch, directory) = directory();
+    directory.hold().unwrap();
+    let status = Status {
+        stamp: Stamp::now(),
+        pid: 42,
+        want_up: true,
+        ..Status::default()
+    };
+    directory.write_status(&status).unwrap();
+    assert_eq!(directory.status().unwrap(), status);
+    let length = directory.join("supervise/status").metadata().unwrap().len();
+    assert_eq!(length, 35);
+}
+
+#[test]
+fn the_tally_forgets_the_oldest_and_accepts_being_cleared() {
+    let (_scratch, directory) = directory();
+    directory.hold().unwrap();
+    let death = |code| Death {
+        stamp: Stamp::now(),
+        code,
+        signal: 0,
+    };
+    for code in 1..=4 {
+        directory.add_death(&death(code), 3).unwrap();
+    }
+    let codes = |directory: &Servicedir| -> Vec<u8> {
+        let deaths = directory.deaths().unwrap();
+        deaths.iter().map(|death| death.code).collect()
+    };
+    assert_eq!(codes(&directory), [2, 3, 4]);
+    fs::write(directory.join("supervise/death_tally"), "").unwrap();
+    directory.add_death(&death(5), 3).unwrap();
+    directory.add_death(&death(6), 0).unwrap();
+    assert_eq!(codes(&directory), [5]);
+}
+
+#[test]
+fn a_subscriber_hears_what_is_notified_after_it() {
+    let (_scratch, directory) = directory();
+    let mut subscription = directory.subscribe().unwrap();
+    directory.notify(b"u").unwrap();
+    assert_eq!(subscription.wait(Some(soon())).unwrap().unwrap(), b"u");
+    let past = Some(Instant::now());
+    assert_eq!(subscription.wait(past).unwrap(), None);
+    drop(subscription);
+    let left = fs::read_dir(directory.join("event")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn fifos_of_dead_listeners_are_removed_and_others_left_alone() {
+    let (_scratch, directory) = directory();
+    directory.subscribe().unwrap();
+    let dead = format!("event/ftrig1:@{}:abcdef", "0".repeat(24));
+    make_fifo(&directory.join(&dead), 0o622).unwrap();
+    make_fifo(&directory.join("event/another"), 0o622).unwrap();
+    directory.notify(b"u").unwrap();
+    assert!(!directory.join(&dead).exists());
+    assert!(directory.join("event/another").exists());
+}
+
+#[test]
+fn a_listener_that_does_not_read_stops_nobody() {
+    let (_scratch, directory) = directory();
+    let _subscription = directory.subscribe().unwrap();
+    let flood = [b'u'; 4096];
+    for _ in 0..100 {
+        directory.notify(&flood).unwrap();
+    }
+}
+
+#[test]
+fn the_down_file_comes_and_goes() {
+    let (_scratch, directory) = directory();
+    assert!(directory.is_normally_up());
+    directory.set_normally_up(true).unwrap();
+    directory.set_normally_up(false).unwrap();
+    assert!(!directory.is_normally_up());
+    directory.set_normally_up(true).unwrap();
+    assert!(directory.is_normally_up());
+}
+
+#[test]
+fn a_directory_without_files_has_the_defaults_of_s6() {
+    let (_scratch, directory) = directory();
+    let mut settings = directory.settings();
+    assert_eq!(settings.down_signal(), Signal::SIGTERM);
+    assert_eq!(settings.timeout_kill(), None);
+    assert_eq!(settings.timeout_finish(), Some(Duration::from_secs(5)));
+    assert_eq!(settings.notification_fd(), None);
+    assert_eq!(settings.max_death_tally(), 100);
+    assert_eq!(settings.restart_delay(), Duration::from_secs(1));
+    assert_eq!(settings.restart_limit(), None);
+    assert_eq!(settings.kill_mode(), KillMode::Pid);
+    assert_eq!(settings.output_prefix(), None);
+    assert!(!settings.is_essential());
+    assert!(settings.dependencies().is_empty());
+    assert!(settings.complaints().is_empty());
+}
+
+#[test]
+fn files_set_what_they_are_named_after() {
+    let (_scratch, directory) = directory();
+    for (name, text) in [
+        ("down-signal", "int\nmore"),
+        ("timeout-kill", "250\n"),
+        ("timeout-finish", "0"),
+        ("notification-fd", "3\n"),
+        ("max-death-tally", "9999"),
+        ("restart-limit", "4"),
+        ("kill-mode", "group\n"),
+        ("output-prefix", "\n"),
+        ("essential", ""),
+    ] {
+        fs::write(directory.join(name), text).unwrap();
+    }
+    fs::create_dir(directory.join("dependencies.d")).unwrap();
+    for name in ["b", "a", ".hidden"] {
+        fs::write(directory.join("dependencies.d").join(name), "").unwrap();
+    }
+    let mut settings = directory.settings();
+    assert_eq!(settings.down_signal(), Signal::SIGINT);
+    assert_eq!(settings.timeout_kill(), Some(Duration::from_millis(250)));
+    assert_eq!(settings.timeout_finish(), None);
+    assert_eq!(settings.notification_fd(), Some(3));
+    assert_eq!(settings.max_death_tally(), 4096);
+    assert_eq!(settings.restart_limit(), Some(4));
+    assert_eq!(settings.kill_mode(), KillMode::Group);
+    assert_eq!(settings.output_prefix().as_deref(), Some(""));
+    assert!(settings.is_essential());
+    assert_eq!(settings.dependencies(), ["a", "b"]);
+    assert!(settings.complaints().is_empty());
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_and_the_default_holds() {
+    let (_scratch, directory) = directory();
+    for (name, text) in [
+        ("down-signal", "SIGFOO"),
+        ("timeout-kill", "5s"),
+        ("notification-fd", "1"),
+        ("max-death-tally", "+7"),
+        ("kill-mode", "everything"),
+    ] {
+        fs::write(directory.join(name), text).unwrap();
+    }
+    let mut settings = directory.settings();
+    assert_eq!(settings.down_signal(), Signal::SIGTERM);
+    assert_eq!(settings.timeout_kill(), None);
+    assert_eq!(settings.notification_fd(), None);
+    assert_eq!(settings.max_death_tally(), 100);
+    assert_eq!(settings.kill_mode(), KillMode::Pid);
+    let complaints = settings.complaints();
+    assert_eq!(complaints.len(), 5);
+    assert_eq!(complaints[1], "timeout-kill: \"5s\" is no number");
+}
+
+#[test]
+fn signals_have_names_and_numbers() {
+    for text in ["HUP", "sighup", "SIGHUP", "1"] {
+        assert_eq!(parse_signal(text), Some(Signal::SIGHUP), "{text}");
+    }
+    assert_eq!(parse_signal("0"), None);
+    assert_eq!(parse_signal("SIGSIGHUP"), None);
+}
