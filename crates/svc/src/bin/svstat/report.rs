@@ -1,0 +1,227 @@
+//! What is known of a service, as a line for people and as an object for programs.
+
+use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use servicedir::{Signal, Stamp, Status};
+
+/// What was seen at one moment.
+pub(crate) struct Report {
+    pub(crate) status: Status,
+    pub(crate) normally_up: bool,
+    pub(crate) now: SystemTime,
+}
+
+/// All fields under the names of `s6-svstat -o`.
+#[expect(clippy::struct_excessive_bools, reason = "they are s6-svstat's fields")]
+#[derive(Debug, Serialize)]
+pub(crate) struct All {
+    up: bool,
+    wantedup: bool,
+    normallyup: bool,
+    ready: bool,
+    paused: bool,
+    finishing: bool,
+    pid: Option<u64>,
+    exitcode: Option<u8>,
+    signal: Option<String>,
+    signum: Option<u8>,
+    updownsince: f64,
+    readysince: Option<f64>,
+    updownfor: u64,
+    readyfor: Option<u64>,
+}
+
+impl Report {
+    /// The line of `s6-svstat`.
+    pub(crate) fn line(&self, numeric: bool) -> String {
+        let status = &self.status;
+        let up = status.is_up();
+        let mut line = if up {
+            format!("up (pid {})", status.pid)
+        } else {
+            format!("down ({})", self.last_end(numeric))
+        };
+        let _ = write!(line, " {} seconds", self.seconds(status.stamp));
+        let remarks = [
+            (up && !self.normally_up, ", normally down"),
+            (!up && self.normally_up, ", normally up"),
+            (up && status.paused, ", paused"),
+            (!up && status.want_up, ", want up"),
+            (up && !status.want_up, ", want down"),
+        ];
+        remarks
+            .iter()
+            .filter(|(holds, _)| *holds)
+            .for_each(|(_, text)| line.push_str(text));
+        if status.ready {
+            let _ = write!(line, ", ready {} seconds", self.seconds(status.ready_stamp));
+        }
+        line
+    }
+
+    pub(crate) fn all(&self) -> All {
+        let status = &self.status;
+        let ready = status.ready.then_some(status.ready_stamp);
+        All {
+            up: status.is_up(),
+            wantedup: status.want_up,
+            normallyup: self.normally_up,
+            ready: self.is_ready(),
+            paused: status.paused,
+            finishing: status.finishing,
+            pid: status.is_up().then_some(status.pid),
+            exitcode: self.exit_code(),
+            signal: self.signal().map(signal_name),
+            signum: self.signal(),
+            updownsince: unix(status.stamp),
+            readysince: ready.map(unix),
+            updownfor: self.seconds(status.stamp),
+            readyfor: ready.map(|stamp| self.seconds(stamp)),
+        }
+    }
+
+    /// The record's flag means "can be started" for a service that is down; asked for, ready means that it serves.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status.is_up() && self.status.ready
+    }
+
+    /// How it last ended; the end before the present life is nobody's concern.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.status.exit_code().filter(|_| !self.status.is_up())
+    }
+
+    pub(crate) fn signal(&self) -> Option<u8> {
+        self.status.signal().filter(|_| !self.status.is_up())
+    }
+
+    pub(crate) fn seconds(&self, stamp: Stamp) -> u64 {
+        stamp.seconds_until(self.now)
+    }
+
+    fn last_end(&self, numeric: bool) -> String {
+        match self.signal() {
+            Some(number) if numeric => format!("signal {number}"),
+            Some(number) => format!("signal {}", signal_name(number)),
+            None => format!("exitcode {}", self.exit_code().unwrap_or_default()),
+        }
+    }
+}
+
+/// As s6 has it, also for those that it has no name for.
+pub(crate) fn signal_name(number: u8) -> String {
+    Signal::try_from(i32::from(number)).map_or("SIG???".into(), |signal| signal.as_str().into())
+}
+
+fn unix(stamp: Stamp) -> f64 {
+    stamp
+        .time()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn report(status: Status, normally_up: bool) -> Report {
+        let then = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let status = Status {
+            stamp: then.into(),
+            ready_stamp: (then + Duration::from_secs(2)).into(),
+            ..status
+        };
+        Report {
+            status,
+            normally_up,
+            now: then + Duration::from_secs(7),
+        }
+    }
+
+    fn up() -> Status {
+        Status {
+            pid: 42,
+            want_up: true,
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_up() {
+        assert_eq!(report(up(), true).line(false), "up (pid 42) 7 seconds");
+        let ready = Status {
+            ready: true,
+            ..up()
+        };
+        assert_eq!(
+            report(ready, true).line(false),
+            "up (pid 42) 7 seconds, ready 5 seconds"
+        );
+    }
+
+    #[test]
+    fn remarks_stand_in_the_order_of_s6() {
+        let odd = Status {
+            paused: true,
+            want_up: false,
+            ..up()
+        };
+        assert_eq!(
+            report(odd, false).line(false),
+            "up (pid 42) 7 seconds, normally down, paused, want down"
+        );
+        let waiting = Status {
+            want_up: true,
+            wait_status: 0x0300,
+            ..Status::default()
+        };
+        assert_eq!(
+            report(waiting, true).line(false),
+            "down (exitcode 3) 7 seconds, normally up, want up"
+        );
+    }
+
+    #[test]
+    fn a_signal_is_a_name_or_a_number() {
+        let killed = Status {
+            wait_status: 9,
+            ready: true,
+            ..Status::default()
+        };
+        assert_eq!(
+            report(killed, false).line(false),
+            "down (signal SIGKILL) 7 seconds, ready 5 seconds"
+        );
+        assert_eq!(
+            report(killed, false).line(true),
+            "down (signal 9) 7 seconds, ready 5 seconds"
+        );
+        assert_eq!(signal_name(40), "SIG???");
+    }
+
+    #[test]
+    fn while_it_finishes_it_is_down_and_has_no_pid() {
+        let finishing = Status {
+            finishing: true,
+            wait_status: 0x0700,
+            ..up()
+        };
+        assert_eq!(
+            report(finishing, true).line(false),
+            "down (exitcode 7) 7 seconds, normally up, want up"
+        );
+        assert_eq!(report(finishing, true).all().pid, None);
+    }
+
+    #[test]
+    fn json_says_null_for_what_does_not_apply() {
+        let json = serde_json::to_value(report(up(), true).all()).unwrap();
+        assert_eq!(json["pid"], 42);
+        assert_eq!(json["up"], true);
+        assert_eq!(json["exitcode"], serde_json::Value::Null);
+        assert_eq!(json["readysince"], serde_json::Value::Null);
+        assert_eq!(json["updownsince"], 1_700_000_000.0);
+    }
+}
