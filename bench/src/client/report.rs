@@ -1,0 +1,163 @@
+//! How a load went.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Failure;
+
+/// An answer that comes this long after its request was due is late.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How a load went.
+#[derive(Clone, Default)]
+pub struct Report {
+    /// Requests that were begun.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub failures: BTreeMap<Failure, u64>,
+    /// Those of them that were answered, but more than a second after they were due.
+    pub late: u64,
+    /// When each answered request was due, from the beginning on, and how long
+    /// its answer took.
+    answers: Vec<(Duration, Duration)>,
+}
+
+impl Report {
+    /// How many requests failed.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    /// How long the median of the answers took.
+    #[must_use]
+    pub fn p50(&self) -> Duration {
+        self.quantile(50)
+    }
+
+    /// How long 99 of 100 answers took at most.
+    #[must_use]
+    pub fn p99(&self) -> Duration {
+        self.quantile(99)
+    }
+
+    /// How long the slowest answer took.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        self.quantile(100)
+    }
+
+    /// When each answered request was due, counted from the beginning, and how
+    /// long its answer took; in the order in which they were due.
+    #[must_use]
+    pub fn answers(&self) -> &[(Duration, Duration)] {
+        &self.answers
+    }
+
+    /// The same as one line of JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        let failures: BTreeMap<String, u64> = self
+            .failures
+            .iter()
+            .map(|(kind, count)| (kind.to_string(), *count))
+            .collect();
+        serde_json::json!({
+            "requests": self.requests,
+            "failed": self.failed(),
+            "failures": failures,
+            "late": self.late,
+            "p50_ms": milliseconds(self.p50()),
+            "p99_ms": milliseconds(self.p99()),
+            "max_ms": milliseconds(self.max()),
+        })
+    }
+
+    pub(super) fn count(&mut self, outcome: Result<(), Failure>, due: Duration, took: Duration) {
+        self.requests += 1;
+        match outcome {
+            Ok(()) => {
+                self.late += u64::from(took > LATE);
+                self.answers.push((due, took));
+            }
+            Err(failure) => *self.failures.entry(failure).or_default() += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.late += other.late;
+        self.answers.extend(other.answers);
+        for (kind, count) in other.failures {
+            *self.failures.entry(kind).or_default() += count;
+        }
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.answers.sort_unstable();
+    }
+
+    fn quantile(&self, percent: usize) -> Duration {
+        let mut took: Vec<Duration> = self.answers.iter().map(|(_, took)| *took).collect();
+        took.sort_unstable();
+        let rank = (took.len() * percent).div_ceil(100);
+        took.get(rank.saturating_sub(1))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.json())
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(milliseconds: impl Iterator<Item = u64>) -> Report {
+        let mut report = Report::default();
+        for value in milliseconds {
+            report.count(Ok(()), Duration::ZERO, Duration::from_millis(value));
+        }
+        report.sort();
+        report
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_answers() {
+        let report = report(1..=200);
+        assert_eq!(report.p50(), Duration::from_millis(100));
+        assert_eq!(report.p99(), Duration::from_millis(198));
+        assert_eq!(report.max(), Duration::from_millis(200));
+        assert_eq!(Report::default().max(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_late_answer_is_counted_but_has_not_failed() {
+        let report = report([999, 1001].into_iter());
+        assert_eq!((report.late, report.failed()), (1, 0));
+    }
+
+    #[test]
+    fn reports_of_several_threads_add_up_and_show_as_json() {
+        let mut sum = report([1].into_iter());
+        let mut other = report([3].into_iter());
+        for failure in [Failure::Refused, Failure::Status(503), Failure::Status(503)] {
+            other.count(Err(failure), Duration::ZERO, Duration::ZERO);
+        }
+        sum.add(other);
+        sum.sort();
+        assert_eq!((sum.requests, sum.failed()), (5, 3));
+        assert_eq!(
+            format!("{sum:?}"),
+            r#"{"failed":3,"failures":{"refused":1,"status 503":2},"late":0,"max_ms":3.0,"p50_ms":1.0,"p99_ms":3.0,"requests":5}"#
+        );
+    }
+}

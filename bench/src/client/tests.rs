@@ -1,0 +1,162 @@
+//! The client against servers that do as little as they must, and against bad ones.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::{Connections, Failure, Load, get};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/// A server that gives each connection to `serve`, until the tests end.
+fn server(serve: impl Fn(&mut Peer) + Send + Clone + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.43.3:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(&mut Peer::new(stream.unwrap())));
+        }
+    });
+    address
+}
+
+struct Peer(BufReader<TcpStream>);
+
+impl Peer {
+    fn new(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// Whether a whole request came.
+    fn request(&mut self) -> bool {
+        let mut line = String::new();
+        while self.0.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            if line == "\r\n" {
+                return true;
+            }
+            line.clear();
+        }
+        false
+    }
+
+    fn answer(&mut self, text: &str) {
+        let _ = self.0.get_mut().write_all(text.as_bytes());
+    }
+}
+
+fn load(address: SocketAddr, connections: Connections) -> super::Report {
+    Load {
+        address,
+        rate: 200,
+        connections,
+    }
+    .run_for(Duration::from_millis(300))
+}
+
+fn only(report: &super::Report, failure: Failure) {
+    assert!(report.requests > 0, "{report:?}");
+    assert_eq!(report.failed(), report.requests, "{report:?}");
+    assert_eq!(
+        report.failures.keys().collect::<Vec<_>>(),
+        [&failure],
+        "{report:?}"
+    );
+}
+
+fn good(peer: &mut Peer) {
+    while peer.request() {
+        peer.answer(OK);
+    }
+}
+
+#[test]
+fn a_good_server_fails_nobody_whatever_becomes_of_the_connections() {
+    let address = server(good);
+    for connections in [
+        Connections::KeepAlive,
+        Connections::Close,
+        Connections::Both,
+    ] {
+        let report = load(address, connections);
+        assert_eq!(report.failed(), 0, "{report:?}");
+        assert!(report.requests > 0, "{report:?}");
+        assert!(report.p50() > Duration::ZERO && report.p50() <= report.max());
+    }
+}
+
+#[test]
+fn a_single_answer_can_be_fetched() {
+    let response = get(server(good), "/path").unwrap();
+    assert_eq!((response.status, response.text()), (200, "hi".to_string()));
+}
+
+#[test]
+fn an_address_without_server_is_told() {
+    let address = "127.0.43.4:9".parse().unwrap();
+    let error = get(address, "/").unwrap_err();
+    assert_eq!(format!("{error:#}"), "get http://127.0.43.4:9/: refused");
+    only(&load(address, Connections::Both), Failure::Refused);
+}
+
+#[test]
+fn an_error_of_the_server_is_a_failure() {
+    let address = server(|peer| {
+        while peer.request() {
+            peer.answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    only(&load(address, Connections::Both), Failure::Status(503));
+}
+
+#[test]
+fn a_connection_that_ends_before_its_answer_is_a_failure() {
+    let nothing = server(|peer| {
+        peer.request();
+    });
+    only(&load(nothing, Connections::Close), Failure::ClosedEarly);
+    let half = server(|peer| {
+        peer.request();
+        peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi");
+    });
+    only(&load(half, Connections::Close), Failure::ClosedEarly);
+}
+
+#[test]
+fn a_kept_connection_that_ends_under_a_request_is_a_failure_of_its_own_kind() {
+    let address = server(|peer| {
+        peer.request();
+        peer.answer(OK);
+        peer.request();
+    });
+    let report = load(address, Connections::KeepAlive);
+    let kinds: Vec<_> = report.failures.keys().collect();
+    assert_eq!(kinds, [&Failure::ClosedOnReuse], "{report:?}");
+}
+
+#[test]
+fn a_kept_connection_that_ended_meanwhile_is_seen_before_it_is_used() {
+    let address = server(|peer| {
+        peer.request();
+        peer.answer(OK);
+    });
+    let now = Instant::now();
+    let mut connection = Connection::open(address, now).unwrap();
+    assert_eq!(connection.get("/", true, now).unwrap().status, 200);
+    harness::wait_for("its end", Duration::from_secs(30), || {
+        (!connection.is_open()).then_some(())
+    });
+}
+
+#[test]
+fn a_connection_is_given_up_when_the_server_says_so() {
+    let address = server(|peer| {
+        peer.request();
+        peer.answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        peer.request();
+    });
+    let report = load(address, Connections::KeepAlive);
+    assert_eq!(report.failed(), 0, "{report:?}");
+}

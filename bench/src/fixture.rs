@@ -1,0 +1,209 @@
+//! A balancer's files with any number of nodes, and the chain run on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use chain::{Sync, replace};
+use tempfile::TempDir;
+
+use crate::haproxy::Haproxy;
+use crate::process::{Owned, stdin_from, timed};
+use crate::setting::Setting;
+
+/// Where the HAProxy of the fixture listens.
+const ADDRESS: &str = "127.0.43.2";
+/// The template's checks, as it writes them. Nodes that are not there would be
+/// checked a thousand times a second, on the processor that is measured.
+const CHECKS: [(&str, &str); 3] = [
+    ("check inter 1s", "check inter 5m"),
+    ("fastinter 100ms", "fastinter 5m"),
+    ("downinter {{ down }}", "downinter 5m"),
+];
+
+/// Whether `haproxy-gen` must have its result checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    Forced,
+    IfNeeded,
+}
+
+/// How long each program of the chain took, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) serf_nodes: f64,
+    pub(crate) haproxy_gen: f64,
+    pub(crate) haproxy_reload: f64,
+}
+
+impl Cost {
+    pub(crate) fn sum(self) -> f64 {
+        self.serf_nodes + self.haproxy_gen + self.haproxy_reload
+    }
+}
+
+/// The files; HAProxy runs on them until the value goes.
+pub(crate) struct Fixture<'a> {
+    setting: &'a Setting,
+    haproxy: Haproxy,
+    _running: Owned,
+    directory: TempDir,
+}
+
+impl<'a> Fixture<'a> {
+    /// A balancer with that many nodes, in `place`, whose HAProxy runs.
+    pub(crate) fn new(setting: &'a Setting, nodes: usize, place: &Path) -> anyhow::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(place)
+            .context("make a scratch directory")?;
+        write_template(setting, directory.path())?;
+        write_nodes(&directory.path().join("nodes"), nodes)?;
+        let haproxy = Haproxy::new(directory.path(), ADDRESS);
+        let mut generate = Command::new(setting.program("haproxy-gen"));
+        chain_environment(&mut generate, directory.path(), &haproxy);
+        timed(&mut generate)?;
+        Ok(Self {
+            setting,
+            _running: haproxy.start()?,
+            haproxy,
+            directory,
+        })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn haproxy(&self) -> &Haproxy {
+        &self.haproxy
+    }
+
+    /// A program of ours, or a script, that works on these files.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        chain_environment(&mut command, self.directory.path(), &self.haproxy);
+        command
+    }
+
+    /// Writes an event as Serf gives it to a handler: one line a member.
+    pub(crate) fn write_event(&self, names: &[String]) -> anyhow::Result<PathBuf> {
+        let address = address(9_999);
+        let lines = names.iter();
+        let lines = lines.map(|name| [name, "\t", &address, "\tbackend\trole=backend\n"].concat());
+        let text: String = lines.collect();
+        let path = self.path("event");
+        replace(&path, text.as_bytes(), Sync::None)?;
+        Ok(path)
+    }
+
+    /// Runs the three programs of the chain for an event of these members.
+    pub(crate) fn event(&self, kind: &str, names: &[String], check: Check) -> anyhow::Result<Cost> {
+        let event = self.write_event(names)?;
+        if check == Check::Forced {
+            forget(&self.path(".haproxy.cfg.checked"))?;
+        }
+        let mut nodes = self.command(&self.setting.program("serf-nodes"));
+        nodes.env("SERF_EVENT", kind).stdin(stdin_from(&event)?);
+        Ok(Cost {
+            serf_nodes: timed(&mut nodes)?,
+            haproxy_gen: timed(&mut self.command(&self.setting.program("haproxy-gen")))?,
+            haproxy_reload: timed(&mut self.command(&self.setting.program("haproxy-reload")))?,
+        })
+    }
+
+    pub(crate) fn join(&self, name: &str, check: Check) -> anyhow::Result<Cost> {
+        self.event("member-join", &[name.to_string()], check)
+    }
+
+    pub(crate) fn leave(&self, name: &str) -> anyhow::Result<Cost> {
+        self.event("member-leave", &[name.to_string()], Check::IfNeeded)
+    }
+
+    /// The least that a program can do with these files, in milliseconds.
+    pub(crate) fn limit(&self) -> anyhow::Result<f64> {
+        let mut limit = self.setting.limit();
+        timed(limit.arg(self.path("nodes")).arg(self.path("limit")))
+    }
+
+    /// How many nodes the configuration serves.
+    pub(crate) fn served(&self) -> anyhow::Result<usize> {
+        let text = fs::read_to_string(&self.haproxy.config).context("read haproxy.cfg")?;
+        let is_server = |line: &&str| line.trim_start().starts_with("server ");
+        Ok(text.lines().filter(is_server).count())
+    }
+}
+
+fn chain_environment(command: &mut Command, directory: &Path, haproxy: &Haproxy) {
+    haproxy.environment(command);
+    command
+        .env("NODES_DIR", directory.join("nodes"))
+        .env("SERF_LOG", directory.join("serf.log"))
+        .env("HAPROXY_TEMPLATE", directory.join("haproxy.cfg.tera"))
+        .env("ALLOW_LOOPBACK", "1")
+        .env("SERF_SELF_NAME", "ha");
+}
+
+fn write_template(setting: &Setting, directory: &Path) -> anyhow::Result<()> {
+    let path = setting.root().join("ha/config/haproxy.cfg.tera");
+    let mut text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    for (often, rarely) in CHECKS {
+        ensure!(
+            text.contains(often),
+            "find '{often}' in {}: the benchmark has to make these checks rare",
+            path.display()
+        );
+        text = text.replace(often, rarely);
+    }
+    replace(
+        &directory.join("haproxy.cfg.tera"),
+        text.as_bytes(),
+        Sync::None,
+    )
+}
+
+/// The files of that many nodes, whose addresses are all different.
+pub(crate) fn write_nodes(directory: &Path, count: usize) -> anyhow::Result<()> {
+    fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
+    for number in 0..count {
+        let name = node(number);
+        let line = format!("{name} {}\n", address(number));
+        replace(&directory.join(&name), line.as_bytes(), Sync::None)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn node(number: usize) -> String {
+    format!("n{number:05}")
+}
+
+/// Nobody listens there.
+pub(crate) fn address(number: usize) -> String {
+    format!("127.43.{}.{}", number / 250, number % 250 + 1)
+}
+
+fn forget(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_written_in_the_form_that_the_chain_reads() {
+        let scratch = harness::scratch();
+        let directory = scratch.path().join("nodes");
+        write_nodes(&directory, 300).unwrap();
+        let listing = chain::nodes::Nodes::new(&directory).list().unwrap();
+        assert_eq!((listing.nodes.len(), listing.refused.len()), (300, 0));
+        assert_eq!(listing.nodes[299].name.as_str(), "n00299");
+        assert_eq!(listing.nodes[299].ip.to_string(), "127.43.1.50");
+    }
+}

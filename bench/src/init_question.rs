@@ -1,0 +1,184 @@
+//! Supervisors side by side.
+
+use std::time::Duration;
+
+use crate::process::Memory;
+use crate::sample::{Sample, number};
+use crate::setting::{Setting, progress};
+use crate::supervisors::{Kind, Set, require};
+use crate::table::{Answer, Table, at_most};
+
+const ALL: [Kind; 7] = [
+    Kind::Init,
+    Kind::InitPausing,
+    Kind::S6,
+    Kind::Runit,
+    Kind::Supervisord,
+    Kind::Tini,
+    Kind::DumbInit,
+];
+/// Resident memory, in kB, of all processes of the supervisor.
+const MEMORY: f64 = 1_500.0;
+/// What was measured once may be this much worse by chance alone.
+const NOISE: f64 = 1.1;
+
+/// What was measured of one supervisor.
+struct Row {
+    kind: Kind,
+    start: Sample,
+    restart: Sample,
+    stop: Sample,
+    memory: Memory,
+    wakeups: Option<u64>,
+}
+
+pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
+    require(&ALL)?;
+    let rows = ALL
+        .iter()
+        .map(|kind| measure(setting, *kind))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Answer::new("init: two services that sleep")
+        .text("From the start to both services running; from the death of a service that is older than a second to its next start; from the signal to the supervisor's end; memory and wake-ups (voluntary context switches) of all processes but the services.")
+        .table(table(&rows, wakeup_time(setting)))
+        .table(goals(&rows)))
+}
+
+fn wakeup_time(setting: &Setting) -> Duration {
+    Duration::from_secs(if setting.quick { 1 } else { 10 })
+}
+
+fn measure(setting: &Setting, kind: Kind) -> anyhow::Result<Row> {
+    progress(format_args!("init: {}", kind.name()));
+    let set = Set::new(setting, kind)?;
+    let mut row = Row {
+        kind,
+        start: Sample::default(),
+        restart: Sample::default(),
+        stop: Sample::default(),
+        memory: Memory::default(),
+        wakeups: None,
+    };
+    for round in 0..rounds(setting, kind) {
+        let mut running = set.start()?;
+        row.start.push(running.took);
+        if round == 0 {
+            row.memory = running.memory();
+            row.wakeups = Some(running.wakeups(wakeup_time(setting)));
+        }
+        if kind.supervises() && round < 3 {
+            row.restart.push(running.restart()?);
+        }
+        row.stop.push(running.stop()?);
+    }
+    Ok(row)
+}
+
+/// Two of them need more than a second for each start.
+fn rounds(setting: &Setting, kind: Kind) -> usize {
+    match kind {
+        Kind::Runit | Kind::Supervisord => setting.rounds(5, 1),
+        _ => setting.rounds(21, 5),
+    }
+}
+
+fn table(rows: &[Row], time: Duration) -> Table {
+    let wakeups = format!("wake-ups in {} s", time.as_secs());
+    let mut table = Table::new(&[
+        "supervisor",
+        "start, ms",
+        "restart, ms",
+        "stop, ms",
+        "RSS, kB",
+        "PSS, kB",
+        &wakeups,
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.kind.name().into(),
+            row.start.to_string(),
+            row.restart.to_string(),
+            row.stop.to_string(),
+            number(count(row.memory.rss)),
+            number(count(row.memory.pss)),
+            row.wakeups
+                .map_or_else(|| "-".into(), |wakeups| wakeups.to_string()),
+        ]);
+    }
+    table
+}
+
+/// Ours against the best of those that supervise.
+fn goals(rows: &[Row]) -> Table {
+    let mut table = Table::new(&[
+        "goal: as good as the best that supervises",
+        "ours",
+        "verdict",
+    ]);
+    let mut compare = |what: &str, of: fn(&Row) -> f64| {
+        let ours = of(&rows[0]);
+        let best = others(rows).map(of).fold(f64::INFINITY, f64::min);
+        table.row(vec![what.into(), number(ours), at_most(ours, best * NOISE)]);
+    };
+    compare("start, ms", |row| row.start.median());
+    compare("restart, ms", |row| row.restart.median());
+    compare("stop, ms", |row| row.stop.median());
+    compare("RSS, kB", |row| count(row.memory.rss));
+    compare("wake-ups", |row| count(row.wakeups.unwrap_or(0)));
+    let rss = count(rows[0].memory.rss);
+    table.row(vec![
+        "RSS, kB, in all".into(),
+        number(rss),
+        at_most(rss, MEMORY),
+    ]);
+    table
+}
+
+fn others(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter()
+        .filter(|row| row.kind.supervises() && !matches!(row.kind, Kind::Init | Kind::InitPausing))
+}
+
+fn count(value: u64) -> f64 {
+    f64::from(u32::try_from(value).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: Kind, start: f64, rss: u64) -> Row {
+        let one = |value: f64| [value].into_iter().collect::<Sample>();
+        Row {
+            kind,
+            start: one(start),
+            restart: one(1.0),
+            stop: one(1.0),
+            memory: Memory { rss, pss: rss / 2 },
+            wakeups: Some(0),
+        }
+    }
+
+    #[test]
+    fn ours_is_held_against_the_best_that_supervises() {
+        let rows = [
+            row(Kind::Init, 4.0, 1_000),
+            row(Kind::S6, 3.0, 4_800),
+            row(Kind::Runit, 1_000.0, 4_000),
+            row(Kind::Tini, 1.0, 100),
+        ];
+        let text = goals(&rows).to_string();
+        assert!(text.contains("<= 3.30: **missed**"), "{text}");
+        assert!(text.contains("<= 4,400: met"), "{text}");
+        assert!(text.contains("<= 1,500: met"), "{text}");
+    }
+
+    #[test]
+    fn the_table_names_everybody() {
+        let text = table(&[row(Kind::S6, 3.0, 1)], Duration::from_secs(10)).to_string();
+        assert!(
+            text.contains("s6-svscan") && text.contains("wake-ups in 10 s"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! `bench load`: one load, one line of JSON.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use bench::client::{self, Connections};
+use chain::exit::{Exit, print};
+
+/// Asks `GET /` of a server at a steady rate.
+#[derive(clap::Args)]
+pub(crate) struct Load {
+    /// Whom to ask, as http://IP:PORT/
+    #[arg(long, value_parser = address, value_name = "URL")]
+    url: SocketAddr,
+    /// Requests a second
+    #[arg(long, default_value_t = 500)]
+    rate: u32,
+    /// For so long
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Only over connections that serve again and again
+    #[arg(long, conflicts_with_all = ["close", "both"])]
+    keep_alive: bool,
+    /// Only over connections that serve once
+    #[arg(long, conflicts_with = "both")]
+    close: bool,
+    /// Over both side by side, which it does anyway
+    #[arg(long)]
+    both: bool,
+}
+
+impl Load {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let load = client::Load {
+            address: self.url,
+            rate: self.rate,
+            connections: match (self.keep_alive, self.close) {
+                (true, _) => Connections::KeepAlive,
+                (_, true) => Connections::Close,
+                _ => Connections::Both,
+            },
+        };
+        let report = load.run_for(Duration::from_secs(self.seconds));
+        print(&format!("{}\n", report.json()))?;
+        Ok(verdict(report.failed()))
+    }
+}
+
+/// Whether all was well.
+pub(crate) fn verdict(failed: u64) -> Exit {
+    if failed == 0 {
+        Exit::Changed
+    } else {
+        Exit::Unchanged
+    }
+}
+
+fn address(url: &str) -> anyhow::Result<SocketAddr> {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    authority
+        .parse()
+        .or_else(|_| format!("{authority}:80").parse())
+        .with_context(|| format!("read {url} as http://IP:PORT/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_an_address() {
+        let shown = |url| address(url).unwrap().to_string();
+        assert_eq!(shown("http://127.0.42.42:8080/"), "127.0.42.42:8080");
+        assert_eq!(shown("127.0.42.42:8080"), "127.0.42.42:8080");
+        assert_eq!(shown("http://127.0.42.42"), "127.0.42.42:80");
+        assert!(address("http://localhost/").is_err());
+    }
+}

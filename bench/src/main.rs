@@ -1,0 +1,141 @@
+//! Measures muster. [`Options`] is the page; `scripts/bench` runs it.
+
+mod burst;
+mod chain_cost;
+mod check;
+mod churn;
+mod cluster;
+mod fixture;
+mod haproxy;
+mod init_question;
+mod latency;
+mod load_command;
+mod machine;
+mod members;
+mod memory;
+mod picture;
+mod process;
+mod questions;
+mod results;
+mod sample;
+mod setting;
+mod size;
+mod story;
+mod supervisors;
+mod table;
+mod wait;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use chain::exit::{Exit, print};
+use clap::Parser;
+
+use crate::cluster::Cluster;
+use crate::setting::Setting;
+
+/// Measures muster, its peers and the machine's limits
+///
+/// Interface
+///   run        answers questions, all of them if none is named: chain, burst,
+///              members, size, init, memory, effect, churn
+///   check      measures a few ratios: a threefold regression fails
+///   latency    of a cluster that runs (scripts/latency)
+///   churn      requests while the membership changes (scripts/load)
+///   load       asks a server at a steady rate, and prints a line of JSON
+///
+/// Files
+///   target/bin            the programs (or those of another folder, see below)
+///   bench/results.md      the answers (run without --quick)
+///   bench/cost.svg, bench/latency.svg
+///
+/// Exit codes
+///   0    done (load, churn: no request failed)
+///   1    load, churn: a request failed
+///   100  used wrongly
+///   111  a regression, or something could not be measured
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Options {
+    /// The repository
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    root: PathBuf,
+    /// The folder of the programs
+    #[arg(long, env = "BENCH_PROGRAMS", value_name = "DIR")]
+    programs: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Answer questions
+    Run {
+        /// Fewer rounds, nothing is kept
+        #[arg(long)]
+        quick: bool,
+        /// Which (all)
+        #[arg(value_parser = questions::NAMES)]
+        questions: Vec<String>,
+    },
+    /// Look for regressions
+    Check {
+        /// In what (all): chain, members, size, init
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(check::names()))]
+        groups: Vec<String>,
+    },
+    /// Measure the cluster that the environment names
+    Latency {
+        /// So many starts, changes and leaves of a node
+        #[arg(long, default_value_t = 20)]
+        rounds: usize,
+        /// The memory of its programs instead
+        #[arg(long)]
+        memory: bool,
+        /// Put the answer into bench/results.md
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Put load on that cluster while it changes
+    Churn(questions::Churn),
+    /// Put load on any server
+    Load(load_command::Load),
+}
+
+fn main() -> ExitCode {
+    chain::exit::main("bench", run)
+}
+
+fn run(options: Options) -> anyhow::Result<Exit> {
+    let setting = |quick| Setting::new(&options.root, options.programs.clone(), quick);
+    match options.action {
+        Action::Load(load) => load.run(),
+        Action::Run { quick, questions } => questions::run(&setting(quick)?, &questions),
+        Action::Check { groups } => look_for_regressions(&setting(true)?, &groups),
+        Action::Churn(churn) => churn.run(&setting(false)?),
+        Action::Latency {
+            rounds,
+            memory,
+            keep,
+        } => {
+            let setting = setting(false)?;
+            let cluster = Cluster::of_environment(setting.root())?;
+            let answer = if memory {
+                memory::question(&cluster)?
+            } else {
+                latency::measure(&cluster, rounds)?.answer()
+            };
+            questions::tell(&setting, &answer, keep)
+        }
+    }
+}
+
+fn look_for_regressions(setting: &Setting, groups: &[String]) -> anyhow::Result<Exit> {
+    let (table, failed) = check::check(setting, groups)?;
+    print(&table.to_string())?;
+    if !failed.is_empty() {
+        bail!("look for regressions: {}", failed.join("; "));
+    }
+    Ok(Exit::Changed)
+}

@@ -1,0 +1,135 @@
+# Nodes as processes of this machine: what up, node and down share (sourced by
+# them, in the repository's root).
+#
+# MUSTER_NET  the loopback net of the cluster: the balancer is its .42, nodes
+#             are its .101 to .199 (127.0.42)
+# MUSTER_RUN  where the state of its nodes is, one folder each (.run)
+# MUSTER_KEY  the file of its gossip key, made when missing (.run/gossip.key);
+#             empty: gossip is not encrypted
+# shellcheck shell=sh
+
+root=$PWD
+net=${MUSTER_NET:-127.0.42}
+run=${MUSTER_RUN:-$root/.run}
+ha=$net.42
+
+fail() {
+    echo "$(basename "$0"): $*" >&2
+    exit 111
+}
+
+# started PID: when the process started, which tells it from a later one with its
+# id; nothing when it has ended, even if nobody has reaped it yet.
+started() { sed -n 's/.*) //; /^[^ZX]/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+# running NAME: is its init alive?
+running() {
+    read -r pid birth 2>/dev/null <"$run/$1/pid" || return 1
+    [ -n "$birth" ] && [ "$(started "$pid")" = "$birth" ]
+}
+
+address_of() { cat "$run/$1/address" 2>/dev/null; }
+
+nodes() {
+    for folder in "$run"/*/; do
+        [ ! -f "$folder/pid" ] || basename "$folder"
+    done
+}
+
+# owner ADDRESS PORT: who listens there, as ss names it.
+owner() {
+    ss -Hltnp "src $1 and sport = :$2" 2>/dev/null | grep -o 'users:.*' | head -n 1
+}
+
+# Where agents look for each other: the balancer, and nodes that any cluster has.
+seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
+
+# launch NAME ADDRESS SERVICES [VARIABLE=VALUE ...]: a node's init, detached from
+# the terminal and from the output of this script.
+launch() {
+    name=$1 address=$2 services=$3
+    shift 3
+    folder=$run/$name
+    # State of a machine that went down, and programs of an init that was killed.
+    kill_leftovers "$folder"
+    rm -rf "$folder"
+    mkdir -p "$folder/nodes" "$folder/haproxy"
+    echo "$address" >"$folder/address"
+    env -i PATH="$root/target/bin:$root/ha/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+        HOME="$folder" S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000 INIT_PREFIX=1 MUSTER_NODE="$folder" \
+        SERF_NODE="$name" SERF_BIND="$address" SERF_RPC_ADDR="$address:7373" \
+        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_JOIN_EVERY=5 SERF_LOG="$folder/serf.log" "$@" \
+        setsid init --services "$services" --scandir "$folder/services" \
+        </dev/null >"$folder/log" 2>&1 9>&- &
+    echo "$! $(started $!)" >"$folder/pid"
+}
+
+launch_balancer() {
+    launch "$1" "$2" "$root/ha/services" \
+        ALLOW_LOOPBACK=1 NODES_DIR="$run/$1/nodes" \
+        HAPROXY_TEMPLATE="${HAPROXY_TEMPLATE:-$root/ha/config/haproxy.cfg.tera}" \
+        HAPROXY_CFG="$run/$1/haproxy/haproxy.cfg" \
+        HAPROXY_SOCKET="$run/$1/haproxy.sock" HAPROXY_MASTER="$run/$1/haproxy-master.sock" \
+        HAPROXY_HTTP="$2:8080" HAPROXY_STATS="$2:1936" HAPROXY_CLI_BIND="$2:9999" \
+        HAPROXY_LOG="$2"
+}
+
+launch_node() {
+    launch "$1" "$2" "$root/webapp/services" \
+        SERVER_NAME="$1" SERVER_IP="$2" SERVER_TAG=local WEBAPP_LISTEN="$2:${PORT:-3000}" \
+        PORT="${PORT-}" WEIGHT="${WEIGHT-}" SERVICE="${SERVICE-}"
+}
+
+# tree PID: the process and all that descend from it.
+tree() {
+    echo "$1"
+    # shellcheck disable=SC2013 # words are what is wanted
+    for child in $(cat "/proc/$1/task"/*/children 2>/dev/null); do
+        tree "$child"
+    done
+}
+
+# kill_leftovers FOLDER: ends what a killed init left behind, known by its environment.
+kill_leftovers() {
+    leftovers=$(grep -lazxF "MUSTER_NODE=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+    # shellcheck disable=SC2086 # a list of ids
+    [ -z "$leftovers" ] || kill -9 $leftovers 2>/dev/null || true
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    left=$(($1 * 20)) what=$2
+    shift 2
+    until "$@"; do
+        left=$((left - 1))
+        [ $left -gt 0 ] || fail "waited in vain for $what"
+        sleep 0.05
+    done
+}
+
+# state NAME: what the first balancer's HAProxy says of a node.
+state() {
+    curl -s -m 2 "http://$ha:1936/;csv" 2>/dev/null |
+        awk -F, -v name="$1" '$2 == name && $1 !~ /^#/ { print $18; exit }'
+}
+
+in_rotation() { case $(state "$1") in UP*) ;; *) return 1 ;; esac; }
+
+# in_rotation_at NAME ADDRESS: the same, and not what is left of an earlier one.
+in_rotation_at() {
+    in_rotation "$1" && grep -q "^$1 $2\( \|\$\)" "$run/ha/nodes/$1" 2>/dev/null
+}
+
+# stop_gracefully NAME...: all at once, and done when all their processes have ended.
+stop_gracefully() {
+    for name; do
+        ! running "$name" || kill "$pid" 2>/dev/null || true
+    done
+    for name; do
+        ! running "$name" || wait_for 60 "the end of $name (its log: $run/$name/log)" ended "$name"
+        kill_leftovers "$run/$name"
+        rm -rf "${run:?}/$name"
+    done
+}
+
+ended() { ! running "$1"; }

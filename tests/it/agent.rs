@@ -1,0 +1,100 @@
+//! Serf agents that are not nodes of ours: guests, rogues, and forged packets.
+
+use std::ffi::OsStr;
+use std::net::UdpSocket;
+use std::process::{Child, Command, Stdio};
+
+use harness::wait_for;
+use nix::sys::signal::Signal;
+
+use crate::cluster::{Cluster, SOON, signal};
+
+/// A `serf agent` of the test's own; it is killed with the value.
+pub(crate) struct Agent(Child);
+
+impl Agent {
+    /// Starts an agent called `name` at 127.0.NET.`host`, which joins the balancer
+    /// with the cluster's key.
+    pub(crate) fn start(cluster: &Cluster, name: &OsStr, host: u8, tags: &[&str]) -> Self {
+        let address = cluster.address(host);
+        let mut command = Command::new(harness::require("serf"));
+        command.arg("agent").arg("-node").arg(name);
+        command.args(["-bind", &address, "-rpc-addr", &format!("{address}:7373")]);
+        command.args(["-retry-join", &cluster.address(42), "-retry-interval", "1s"]);
+        if let Ok(key) = std::fs::read_to_string(cluster.run().join("gossip.key")) {
+            command.args(["-encrypt", key.trim()]);
+        }
+        for tag in tags {
+            command.args(["-tag", tag]);
+        }
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self(quiet.spawn().expect("start a Serf agent"))
+    }
+}
+
+impl Agent {
+    /// Tells it to leave, and does not wait for it.
+    pub(crate) fn leave(&self) {
+        signal(i32::try_from(self.0.id()).unwrap(), Signal::SIGINT);
+    }
+
+    /// Waits for the end of an agent that was told to leave.
+    pub(crate) fn ended(mut self) {
+        wait_for("the end of an agent that leaves", SOON, || {
+            self.0.try_wait().unwrap()
+        });
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends the gossip packet "this member is alive" as nobody in particular.
+///
+/// The format is that of memberlist 0.2: the message type (4), then a msgpack map.
+pub(crate) fn forge_alive(cluster: &Cluster, name: &[u8], address: &[u8], role: &[u8]) {
+    let mut packet = vec![4, 0x86];
+    let mut field = |key: &str, value: &[u8]| {
+        raw(&mut packet, key.as_bytes());
+        packet.extend(value);
+    };
+    field("Incarnation", &[1]);
+    field("Node", &raw_of(name));
+    field("Addr", &raw_of(address));
+    field("Port", &[0xcd, 0x1f, 0x0a]);
+    field(
+        "Meta",
+        &raw_of(&[&[255, 0x81], &raw_of(b"role")[..], &raw_of(role)[..]].concat()),
+    );
+    // Protocol versions: lowest, highest and current of memberlist, then of Serf.
+    field("Vsn", &raw_of(&[1, 5, 2, 2, 5, 4]));
+    let socket = UdpSocket::bind(format!("{}:0", cluster.address(250))).unwrap();
+    socket
+        .send_to(&packet, format!("{}:7946", cluster.address(42)))
+        .unwrap();
+}
+
+fn raw_of(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    raw(&mut out, bytes);
+    out
+}
+
+/// A string in the old msgpack that Serf speaks: short, or with 16 bits of length.
+fn raw(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u16::try_from(bytes.len()).expect("a packet is small");
+    if length < 32 {
+        out.push(0xa0 | length.to_le_bytes()[0]);
+    } else {
+        out.push(0xda);
+        out.extend(length.to_be_bytes());
+    }
+    out.extend(bytes);
+}

@@ -1,0 +1,107 @@
+//! Whatever the cluster goes through, in the end members, `/nodes`, the file and
+//! HAProxy are the same.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+
+use bench::client::{Connections, Load};
+use harness::wait_for;
+use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
+
+use crate::agent::Agent;
+use crate::cluster::{Cluster, FAILURE, SOON, signal};
+
+/// A row of numbers that looks random and is the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `bound` (a linear congruential generator, Knuth's constants).
+    fn roll(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+#[test]
+fn a_hundred_joins_and_leaves_at_random_end_in_agreement() {
+    let cluster = Cluster::up(88, 1);
+    let mut dice = Dice(2026);
+    let mut agents: BTreeMap<u8, Agent> = BTreeMap::new();
+    let mut leaving = Vec::new();
+    for step in 0..100 {
+        let host = 120 + u8::try_from(dice.roll(20)).unwrap();
+        if let Some(agent) = agents.remove(&host) {
+            agent.leave();
+            leaving.push(agent);
+            continue;
+        }
+        // The address is free again when the agent before has ended.
+        leaving.drain(..).for_each(Agent::ended);
+        // A new name each time: Serf keeps the name of one that is gone for a while.
+        let name = format!("g{step}");
+        agents.insert(
+            host,
+            Agent::start(&cluster, OsStr::new(&name), host, &["role=backend"]),
+        );
+    }
+    leaving.drain(..).for_each(Agent::ended);
+    wait_for("all guests to be members", SOON, || {
+        (cluster.living(42).len() == agents.len() + 1).then_some(())
+    });
+    let agreed = cluster.wait_for_agreement(SOON);
+    assert_eq!(agreed.len(), agents.len() + 1);
+}
+
+#[test]
+fn nodes_that_start_before_their_balancer_are_found_by_it() {
+    let cluster = Cluster::new(89);
+    for name in ["s1", "s2"] {
+        let told = cluster.succeed(&["node", "start", name]);
+        assert!(told.contains("no balancer runs here"), "{told}");
+    }
+    cluster.start(3);
+    cluster.wait_for_nodes(&["s1", "s2", "s3"]);
+}
+
+#[test]
+fn a_balancer_that_is_killed_again_and_again_is_right_each_time() {
+    let cluster = Cluster::up(90, 2);
+    for _ in 0..4 {
+        cluster.succeed(&["node", "kill", "ha"]);
+        cluster.start(2);
+        cluster.wait_for_nodes(&["s1", "s2"]);
+    }
+}
+
+#[test]
+fn a_name_that_comes_back_with_another_address_is_served_there() {
+    let cluster = Cluster::up(91, 2);
+    cluster.succeed(&["node", "stop", "s1"]);
+    cluster.succeed(&["node", "start", "s1", &cluster.address(150)]);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    let file = std::fs::read_to_string(cluster.file("ha", "nodes/s1")).unwrap();
+    assert!(file.starts_with("s1 127.0.91.150"), "{file}");
+}
+
+#[test]
+fn a_frozen_agent_costs_no_request_and_its_node_is_there_again_afterwards() {
+    let cluster = Cluster::up(92, 3);
+    let load = Load {
+        address: cluster.front(),
+        rate: 50,
+        connections: Connections::Both,
+    }
+    .start();
+    let agent = cluster.service_pid("s1", "serf").unwrap();
+    signal(agent, SIGSTOP);
+    wait_for("Serf to miss it", FAILURE, || {
+        (!cluster.living(42).contains(&"s1".to_string())).then_some(())
+    });
+    signal(agent, SIGCONT);
+    cluster.wait_for_nodes_within(FAILURE, &["s1", "s2", "s3"]);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+}

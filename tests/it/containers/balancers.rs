@@ -1,0 +1,95 @@
+//! Several balancers, late ones, and agents that do not belong.
+
+use super::engine::{Container, docker, turn};
+use super::http;
+use super::load::Load;
+use super::project::{PATIENCE, Project, Server};
+use harness::wait_for;
+
+const FIRST: u16 = 1936;
+const SECOND: u16 = 1937;
+
+#[test]
+fn two_balancers_that_start_last_follow_the_same_nodes() {
+    let _turn = turn();
+    let project = Project::new(4);
+    project.up(2, &["webapp"]);
+    project.up(2, &["webapp", "ha", "ha2"]);
+    let names = |servers: Vec<Server>| servers.into_iter().map(|server| server.name);
+    let first = names(project.wait_for_nodes(FIRST, 2));
+    let second = names(project.wait_for_nodes(SECOND, 2));
+    assert!(first.eq(second));
+
+    let load = Load::start(project.published(81));
+    docker(&["restart", "-t", "60", &project.containers("ha")[0]]);
+    project.wait_for_nodes(FIRST, 2);
+    project.up(3, &["webapp"]);
+    project.wait_for_nodes(FIRST, 3);
+    project.wait_for_nodes(SECOND, 3);
+    let outcome = load.finish();
+    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+}
+
+#[test]
+fn a_restarted_balancer_forgets_a_node_that_ended_meanwhile() {
+    let _turn = turn();
+    let project = Project::new(5);
+    project.up(2, &[]);
+    project.wait_for_nodes(FIRST, 2);
+
+    let balancer = &project.containers("ha")[0];
+    docker(&["stop", "-t", "60", balancer]);
+    docker(&["stop", "-t", "60", &project.containers("webapp")[0]]);
+    docker(&["start", balancer]);
+    project.wait_for_nodes(FIRST, 1);
+    let files = docker(&["exec", balancer, "ls", "/nodes"]);
+    assert_eq!(files.lines().count(), 1, "{files}");
+}
+
+#[test]
+fn a_node_with_another_gossip_key_never_gets_in() {
+    let _turn = turn();
+    let project = Project::new(6);
+    project.up(1, &[]);
+    project.wait_for_nodes(FIRST, 1);
+
+    // Without the shared volume it makes a key of its own.
+    let network = project.network();
+    let network = ["--network", &network, "--network-alias", "cluster"];
+    let files = ["--tmpfs", "/run:exec,uid=4242"];
+    let image = ["-e", "SERF_NODE=rogue", "muster/webapp:0.1.0"];
+    let rogue = Container::run(&[&network[..], &files, &image].concat());
+    wait_for("the rogue to be turned away", PATIENCE, || {
+        rogue
+            .log()
+            .contains("could decrypt the message")
+            .then_some(())
+    });
+    // A join that still came would be seen by now: the one that follows is.
+    project.up(2, &["webapp"]);
+    let servers = project.wait_for_nodes(FIRST, 2);
+    assert!(servers.iter().all(|server| server.name != "rogue"));
+    let alone = rogue.exec(&["serf", "members"]).expect("its members");
+    assert_eq!(alone.lines().count(), 1, "{alone}");
+}
+
+#[test]
+fn a_node_that_was_frozen_is_served_by_others_and_returns() {
+    let _turn = turn();
+    let project = Project::new(7);
+    project.up(2, &[]);
+    project.wait_for_nodes(FIRST, 2);
+
+    let node = &project.containers("webapp")[0];
+    docker(&["pause", node]);
+    // "UP 1/2" is on its way down, and still gets requests.
+    wait_for("the health check to see it", PATIENCE, || {
+        let servers = project.servers(FIRST)?;
+        let down = |server: &Server| server.status.starts_with("DOWN");
+        servers.iter().any(down).then_some(())
+    });
+    let (status, _) = http::get(project.published(80), "/").expect("an answer");
+    assert_eq!(status, 200);
+    docker(&["unpause", node]);
+    project.wait_for_nodes(FIRST, 2);
+}

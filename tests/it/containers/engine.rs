@@ -1,0 +1,104 @@
+//! The Docker engine, the images (built once a run), and the tests' turns.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Nothing that is asked of the engine takes longer, a build on a slow line included.
+const LIMIT: &str = "900";
+
+static TURN: Mutex<()> = Mutex::new(());
+static IMAGES: OnceLock<()> = OnceLock::new();
+
+/// Waits for this test's turn, and for the images.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    IMAGES.get_or_init(build_images);
+    turn
+}
+
+fn build_images() {
+    told(&mut limited("scripts/containers.sh", &["build"]));
+}
+
+/// The project's directory.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in the project")
+}
+
+/// `program`, in the project's directory, ended when it takes too long.
+pub(crate) fn limited(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(LIMIT).arg(program).args(arguments);
+    command.current_dir(root());
+    command
+}
+
+/// What docker prints.
+pub(crate) fn docker(arguments: &[&str]) -> String {
+    told(&mut limited("docker", arguments))
+}
+
+/// The same, `None` where docker fails.
+pub(crate) fn try_docker(arguments: &[&str]) -> Option<String> {
+    let output = run(&mut limited("docker", arguments));
+    output.status.success().then(|| text(&output.stdout))
+}
+
+/// Everything a container has written so far.
+pub(crate) fn container_log(container: &str) -> String {
+    let output = run(&mut limited("docker", &["logs", container]));
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+/// What the command prints. Fails with everything it said when it does.
+pub(crate) fn told(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+fn run(command: &mut Command) -> Output {
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("run {command:?}: {error}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
+}
+
+/// A container outside of any project, gone with the value.
+pub(crate) struct Container(pub(crate) String);
+
+impl Container {
+    /// `docker run -d` with these arguments.
+    pub(crate) fn run(arguments: &[&str]) -> Container {
+        Container(docker(&[&["run", "-d"], arguments].concat()))
+    }
+
+    pub(crate) fn exec(&self, arguments: &[&str]) -> Option<String> {
+        try_docker(&[&["exec", &self.0], arguments].concat())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        container_log(&self.0)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the container's log\n{}", self.log());
+        }
+        let _ = run(&mut limited("docker", &["rm", "-f", "-v", &self.0]));
+    }
+}

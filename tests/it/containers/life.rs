@@ -1,0 +1,122 @@
+//! A node's life: it starts, serves, leaves or dies, and nobody loses a request.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::engine::{docker, try_docker, turn};
+use super::http;
+use super::load::{CLIENTS, Load};
+use super::project::{PATIENCE, Project, Server};
+use harness::wait_for;
+
+const STATS: u16 = 1936;
+
+#[test]
+fn the_composed_system_serves_every_node_under_a_readable_name() {
+    let _turn = turn();
+    let project = Project::new(1);
+    project.up(3, &[]);
+
+    let servers = project.wait_for_nodes(STATS, 3);
+    for server in &servers {
+        assert!(is_readable(server), "{server:?}");
+    }
+    let answers: BTreeSet<String> = (0..12).map(|_| host_that_answers(&project)).collect();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    wait_for("the engine to find all healthy", PATIENCE, || {
+        let healthy = |id: &String| docker(&["inspect", "-f", "{{.State.Health.Status}}", id]);
+        let all = [project.containers("ha"), project.containers("webapp")].concat();
+        all.iter().all(|id| healthy(id) == "healthy").then_some(())
+    });
+    for service in ["ha", "webapp"] {
+        has_no_privilege(&project.containers(service)[0]);
+    }
+}
+
+#[test]
+fn no_request_is_lost_while_nodes_come_and_go() {
+    let _turn = turn();
+    let project = Project::new(2);
+    project.up(3, &[]);
+    project.wait_for_nodes(STATS, 3);
+
+    let load = Load::start(project.published(80));
+    project.up(5, &[]);
+    project.wait_for_nodes(STATS, 5);
+    project.up(2, &[]);
+    project.wait_for_nodes(STATS, 2);
+    let node = &project.containers("webapp")[0];
+    docker(&["stop", "-t", "60", node]);
+    project.wait_for_nodes(STATS, 1);
+    docker(&["start", node]);
+    project.wait_for_nodes(STATS, 2);
+    let outcome = load.finish();
+
+    assert!(outcome.sent > 100, "only {} requests", outcome.sent);
+    assert!(
+        outcome.failed.is_empty(),
+        "of {} requests {} failed: {:?}",
+        outcome.sent,
+        outcome.failed.len(),
+        outcome.failed
+    );
+}
+
+#[test]
+fn a_killed_container_comes_back_and_costs_only_what_was_in_flight() {
+    let _turn = turn();
+    let project = Project::new(3);
+    project.up(2, &[]);
+    project.wait_for_nodes(STATS, 2);
+
+    let load = Load::start(project.published(80));
+    kill_first_process(&project.containers("webapp")[0]);
+    project.wait_for_nodes(STATS, 2);
+    let outcome = load.finish();
+    assert!(outcome.failed.len() <= CLIENTS, "{:?}", outcome.failed);
+
+    let balancer = &project.containers("ha")[0];
+    kill_first_process(balancer);
+    project.wait_for_nodes(STATS, 2);
+    let (status, _) = http::get(project.published(80), "/").expect("an answer");
+    assert_eq!(status, 200);
+}
+
+fn kill_first_process(container: &str) {
+    let restarts = || docker(&["inspect", "-f", "{{.RestartCount}}", container]);
+    let before = restarts();
+    let id = docker(&["inspect", "-f", "{{.State.Pid}}", container]);
+    let id = id.parse().expect("the number of a process");
+    kill(Pid::from_raw(id), Signal::SIGKILL).expect("kill the container's first process");
+    wait_for("the engine to restart the container", PATIENCE, || {
+        (restarts() != before).then_some(())
+    });
+}
+
+/// `webapp-2-1f2e`: the service, the instance, four digits of the id.
+fn is_readable(server: &Server) -> bool {
+    let parts: Vec<&str> = server.name.split('-').collect();
+    let [service, instance, id] = parts[..] else {
+        return false;
+    };
+    service == "webapp" && instance.parse::<u8>().is_ok() && id.len() == 4
+}
+
+fn host_that_answers(project: &Project) -> String {
+    let answer = || http::get(project.published(80), "/").ok();
+    let (_, body) = wait_for("an answer", Duration::from_secs(30), answer);
+    let json: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    json["host"].as_str().unwrap_or_default().to_owned()
+}
+
+fn has_no_privilege(container: &str) {
+    let status = docker(&["exec", container, "cat", "/proc/1/status"]);
+    assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert!(status.contains("Uid:\t4242"), "{status}");
+    let written = try_docker(&["exec", "-u", "0", container, "touch", "/usr/written"]);
+    assert_eq!(written, None, "the root file system can be written");
+}

@@ -1,0 +1,162 @@
+//! `docker-compose.yml` under a name, a subnet and an address of the test's own,
+//! so that it never meets a system that somebody runs.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use harness::wait_for;
+
+use super::engine::{docker, limited, told, try_docker};
+use super::http;
+
+/// Serf's failure detection and a name's return take up to a minute; machines are slow.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
+
+/// A composed system, gone with the value.
+pub(crate) struct Project {
+    name: String,
+    publish: String,
+    subnet: String,
+    log_host: String,
+}
+
+/// A node as a balancer's statistics page has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) status: String,
+}
+
+impl Project {
+    /// Nothing is started yet. `number` gives the test its addresses.
+    pub(crate) fn new(number: u8) -> Project {
+        Project {
+            name: format!("muster-test-{}-{number}", std::process::id()),
+            publish: format!("127.0.77.{number}"),
+            subnet: free_subnet(number),
+            log_host: String::new(),
+        }
+    }
+
+    /// HAProxy's log goes to this host as well.
+    pub(crate) fn forwarding_to(mut self, log_host: &str) -> Project {
+        log_host.clone_into(&mut self.log_host);
+        self
+    }
+
+    /// Brings these services up, with so many nodes.
+    pub(crate) fn up(&self, nodes: usize, services: &[&str]) {
+        let scale = format!("webapp={nodes}");
+        let two: &[&str] = match services.contains(&"ha2") {
+            true => &["--profile", "two"],
+            false => &[],
+        };
+        let up = ["up", "-d", "--no-build", "--no-recreate", "--scale", &scale];
+        told(&mut self.compose(&[two, &up, services].concat()));
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Command {
+        let common = ["-p", &self.name];
+        let plugin = with_plugin();
+        let (program, first): (_, &[&str]) = if plugin {
+            ("docker", &["compose"])
+        } else {
+            ("docker-compose", &[])
+        };
+        let mut command = limited(program, &[first, &common, arguments].concat());
+        command.env("PUBLISH", &self.publish);
+        command.env("NETWORK_SUBNET", format!("{}.0/24", self.subnet));
+        command.env("NODE_RANGE", format!("{}.128/25", self.subnet));
+        command.env("HA_PROXY_IP", format!("{}.42", self.subnet));
+        command.env("LOG_HOST", &self.log_host);
+        command
+    }
+
+    /// The ids of a service's running containers.
+    pub(crate) fn containers(&self, service: &str) -> Vec<String> {
+        let project = format!("label=com.docker.compose.project={}", self.name);
+        let service = format!("label=com.docker.compose.service={service}");
+        let list = docker(&["ps", "-q", "-f", &project, "-f", &service]);
+        list.lines().map(str::to_owned).collect()
+    }
+
+    /// The network that they all are in.
+    pub(crate) fn network(&self) -> String {
+        format!("{}_heig", self.name)
+    }
+
+    /// Where the first balancer's port is published; the second's is one above.
+    pub(crate) fn published(&self, port: u16) -> SocketAddr {
+        let address = format!("{}:{port}", self.publish);
+        address.parse().expect("an address and a port")
+    }
+
+    /// The nodes of the balancer whose statistics page is on `port`.
+    pub(crate) fn servers(&self, port: u16) -> Option<Vec<Server>> {
+        let (_, table) = http::get(self.published(port), "/;csv").ok()?;
+        Some(table.lines().filter_map(server).collect())
+    }
+
+    /// Waits until that balancer has exactly so many nodes, all of them up.
+    pub(crate) fn wait_for_nodes(&self, port: u16, count: usize) -> Vec<Server> {
+        let mut seen = None;
+        wait_for(
+            &format!("{count} nodes that are up, at port {port}"),
+            PATIENCE,
+            || {
+                let servers = self.servers(port)?;
+                if seen.as_ref() != Some(&servers) {
+                    eprintln!("port {port} has {servers:?}");
+                    seen = Some(servers.clone());
+                }
+                let all_up = servers.iter().all(|server| server.status == "UP");
+                (all_up && servers.len() == count).then_some(servers)
+            },
+        )
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.compose(&["logs", "--no-color", "--tail=60"]).output();
+            let log = log.map(|output| output.stdout).unwrap_or_default();
+            eprintln!(
+                "--- the containers' logs\n{}",
+                String::from_utf8_lossy(&log)
+            );
+        }
+        let down = "--profile two down --volumes --remove-orphans --timeout 3";
+        let down: Vec<&str> = down.split(' ').collect();
+        let _ = self.compose(&down).output();
+    }
+}
+
+/// A line of the statistics as comma-separated values, where it is of a node.
+fn server(line: &str) -> Option<Server> {
+    let columns: Vec<&str> = line.split(',').collect();
+    let [backend, name, ..] = columns[..] else {
+        return None;
+    };
+    (backend == "nodes" && name != "BACKEND").then(|| Server {
+        name: name.to_owned(),
+        status: columns.get(17).copied().unwrap_or_default().to_owned(),
+    })
+}
+
+/// The first three numbers of a subnet that this machine has no route to.
+fn free_subnet(number: u8) -> String {
+    let routes = told(&mut limited("ip", &["-4", "route"]));
+    (0..16)
+        .map(|step| format!("10.197.{}", number + step * 16))
+        .find(|subnet| !routes.contains(&format!("{subnet}.")))
+        .expect("a subnet of 10.197.0.0/16 that is free")
+}
+
+/// Whether compose is docker's plugin (version 2) or a program (version 1).
+fn with_plugin() -> bool {
+    static PLUGIN: OnceLock<bool> = OnceLock::new();
+    *PLUGIN.get_or_init(|| try_docker(&["compose", "version"]).is_some())
+}

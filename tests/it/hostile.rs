@@ -1,0 +1,113 @@
+//! Anybody who reaches the gossip port: nothing of it reaches a path, a template,
+//! a shell or a log raw, and the good nodes are served all the same.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use harness::wait_for;
+
+use crate::agent::{Agent, forge_alive};
+use crate::cluster::{Cluster, SOON};
+
+const HOSTILE_NAMES: [&[u8]; 9] = [
+    b"../../x",
+    b"a/b",
+    b"-rf",
+    b"a b",
+    b"$(touch pwn)",
+    b"a\nserver evil 127.0.0.1:80",
+    b"tab\there",
+    b"\xff\xfe",
+    b"{{ nodes }}",
+];
+
+#[test]
+fn members_with_hostile_names_are_refused_and_shown_escaped() {
+    let cluster = Cluster::up(81, 1);
+    let rogues: Vec<Agent> = HOSTILE_NAMES
+        .iter()
+        .zip(200..)
+        .map(|(name, host)| {
+            Agent::start(&cluster, OsStr::from_bytes(name), host, &["role=backend"])
+        })
+        .collect();
+    wait_for("all of them to be members", SOON, || {
+        (cluster.living(42).len() == 1 + rogues.len()).then_some(())
+    });
+    cluster.succeed(&["node", "start", "s2"]);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    wait_for("the refusals in the log", SOON, || {
+        let log = cluster.log("ha");
+        (log.contains(r"a\nserver evil") && log.contains("../../x") && log.contains(r"tab\there"))
+            .then_some(())
+    });
+    assert!(
+        !cluster
+            .log("ha")
+            .lines()
+            .any(|line| line.starts_with("server evil"))
+    );
+    assert_only_plain_text(&cluster);
+}
+
+/// What our programs write is printable; Serf's own lines are its own affair.
+fn assert_only_plain_text(cluster: &Cluster) {
+    let log = std::fs::read(cluster.file("ha", "serf.log")).unwrap();
+    assert!(
+        log.iter()
+            .all(|byte| *byte == b'\n' || (0x20..0x7f).contains(byte))
+    );
+}
+
+#[test]
+fn forged_packets_leave_nothing_behind_without_encryption() {
+    let cluster = Cluster::new(82);
+    let output = cluster
+        .script(&["up", "1"])
+        .env("MUSTER_KEY", "")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let address = [127, 0, 82, 201];
+    for name in HOSTILE_NAMES
+        .into_iter()
+        .chain([&b""[..], b"nul\0", &[b'x'; 300]])
+    {
+        forge_alive(&cluster, name, &address, b"backend");
+    }
+    for (name, address) in [
+        (&b"zero"[..], &[0, 0, 0, 0][..]),
+        (b"multicast", &[224, 0, 0, 1]),
+        (b"broadcast", &[255, 255, 255, 255]),
+        (b"link-local", &[169, 254, 169, 254]),
+        (b"itself", &[127, 0, 82, 42]),
+        (b"short", &[1, 2, 3]),
+        (b"none", &[]),
+    ] {
+        forge_alive(&cluster, name, address, b"backend");
+    }
+    forge_alive(&cluster, b"wrong-role", &address, b"backend\nx");
+    wait_for("the forged members", SOON, || {
+        (cluster.living(42).len() > 8).then_some(())
+    });
+    let start = cluster
+        .script(&["node", "start", "s2"])
+        .env("MUSTER_KEY", "")
+        .output()
+        .unwrap();
+    assert!(start.status.success(), "{start:?}");
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    assert_only_plain_text(&cluster);
+}
+
+#[test]
+fn forged_packets_do_not_even_arrive_with_encryption() {
+    let cluster = Cluster::up(83, 1);
+    forge_alive(&cluster, b"evil", &[127, 0, 83, 201], b"backend");
+    wait_for("the agent to drop it", SOON, || {
+        let log = cluster.log("ha");
+        (log.contains("Decrypt packet failed") || log.contains("No installed keys could decrypt"))
+            .then_some(())
+    });
+    cluster.wait_for_nodes(&["s1"]);
+}

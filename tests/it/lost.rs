@@ -1,0 +1,61 @@
+//! The member list can be wrong: what is lost keeps its file for a while, and a
+//! loss of more than half is not believed.
+
+use std::time::Duration;
+
+use bench::client::{Connections, Load};
+use harness::wait_for;
+use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
+
+use crate::cluster::{Cluster, FAILURE, SOON, signal};
+use crate::hold::{EXPIRED, lost, set_lost_since};
+
+#[test]
+fn a_single_node_that_is_lost_is_held_and_then_removed() {
+    let cluster = Cluster::up(96, 3);
+    let nodes = cluster.file("ha", "nodes");
+    cluster.succeed(&["node", "kill", "s3"]);
+    wait_for("s3 to be lost", FAILURE, || {
+        (lost(&nodes) == ["s3"]).then_some(())
+    });
+    assert_eq!(cluster.node_files("ha"), ["s1", "s2", "s3"]);
+    set_lost_since(&nodes, EXPIRED);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    assert!(lost(&nodes).is_empty());
+}
+
+#[test]
+fn an_agent_cut_off_from_all_others_takes_no_node_out() {
+    let cluster = Cluster::up(97, 3);
+    let nodes = cluster.file("ha", "nodes");
+    let names = ["s1", "s2", "s3"];
+    let load = Load {
+        address: cluster.front(),
+        rate: 50,
+        connections: Connections::Both,
+    }
+    .start();
+    let agents = names.map(|name| cluster.service_pid(name, "serf").unwrap());
+    for agent in agents {
+        signal(agent, SIGSTOP);
+    }
+    wait_for("all three to be lost", FAILURE, || {
+        // Serf finds them one by one; none may end its hold before the last is found.
+        set_lost_since(&nodes, Duration::ZERO);
+        (lost(&nodes) == names).then_some(())
+    });
+    set_lost_since(&nodes, EXPIRED);
+    wait_for("the log to tell how it can be confirmed", SOON, || {
+        cluster.log("ha").contains("--max-lost 100%").then_some(())
+    });
+    cluster.wait_for_nodes(&names);
+    for agent in agents {
+        signal(agent, SIGCONT);
+    }
+    wait_for("all of them to be living members again", FAILURE, || {
+        (cluster.living(42) == names && lost(&nodes).is_empty()).then_some(())
+    });
+    cluster.wait_for_nodes(&names);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+}

@@ -1,0 +1,25 @@
+//! The whole system, on the real Serf, HAProxy and Docker.
+//!
+//! Every test takes a loopback net of its own (127.0.70 to 127.0.99), so none
+//! meets another or a cluster that runs on this machine. They need the programs
+//! in `target/bin`: `scripts/test` builds them.
+
+#![expect(clippy::unwrap_used, reason = "in a test it says what did not work")]
+#![expect(clippy::print_stderr, reason = "a failed test shows the logs")]
+
+mod agent;
+mod balancers;
+mod churn;
+mod cluster;
+mod crash;
+mod disk;
+mod hold;
+mod hostile;
+mod load;
+mod lost;
+mod namespaces;
+mod tags;
+mod tour;
+
+#[cfg(feature = "containers")]
+mod containers;

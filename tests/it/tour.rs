@@ -1,0 +1,120 @@
+//! What the README's tour shows.
+
+use std::collections::BTreeSet;
+
+use crate::cluster::{Cluster, fetch};
+
+#[test]
+fn three_nodes_answer_in_turn_and_are_shown_by_name() {
+    let cluster = Cluster::up(70, 3);
+    let url = format!("http://{}/", cluster.front());
+    let hosts: BTreeSet<String> = (0..30).map(|_| host_of(&fetch(&url))).collect();
+    assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["s1", "s2", "s3"]);
+    assert_eq!(cluster.view("ha", 42).unwrap(), ["s1", "s2", "s3"]);
+    let page = fetch(&format!("http://{}:1936/", cluster.address(42)));
+    assert!(page.contains("s1") && page.contains("s2") && page.contains("s3"));
+    let metrics = fetch(&format!("http://{}:1936/metrics", cluster.address(42)));
+    assert!(metrics.contains("haproxy_server_status"));
+}
+
+fn host_of(body: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    json["host"].as_str().unwrap_or_default().to_string()
+}
+
+#[test]
+fn only_server_lines_change_between_two_memberships() {
+    let cluster = Cluster::up(71, 1);
+    let config = cluster.file("ha", "haproxy/haproxy.cfg");
+    let before = std::fs::read_to_string(&config).unwrap();
+    cluster.succeed(&["node", "start", "s2"]);
+    let after = std::fs::read_to_string(&config).unwrap();
+    let new: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.contains(line))
+        .collect();
+    assert_eq!(new.len(), 1, "{new:?}");
+    assert!(
+        new[0]
+            .trim()
+            .starts_with("server s2 127.0.71.102:3000 check "),
+        "{new:?}"
+    );
+    assert!(before.lines().all(|line| after.contains(line)));
+    let line = std::fs::read_to_string(cluster.file("ha", "nodes/s2")).unwrap();
+    assert!(line.starts_with("s2 127.0.71.102"), "{line}");
+}
+
+#[test]
+fn up_run_twice_and_after_everything_was_killed_works_the_same() {
+    let cluster = Cluster::up(72, 2);
+    let again = cluster.start(3);
+    assert!(again.contains("s1 runs already"), "{again}");
+    for name in ["ha", "s1", "s2", "s3"] {
+        cluster.succeed(&["node", "kill", name]);
+    }
+    cluster.start(2);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+}
+
+#[test]
+fn a_taken_address_is_refused_and_its_owner_named() {
+    let _owner = std::net::TcpListener::bind("127.0.73.42:8080").unwrap();
+    let cluster = Cluster::new(73);
+    let output = cluster.run_script(&["up", "1"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{stderr}");
+    assert!(
+        stderr.contains("127.0.73.42:8080 is taken by users:"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn wrong_words_are_told_with_the_page() {
+    let cluster = Cluster::new(73);
+    for words in [
+        &["node", "begin", "s1"][..],
+        &["up", "three"],
+        &["down", "now"],
+    ] {
+        let output = cluster.run_script(words);
+        assert_eq!(output.status.code(), Some(100), "{words:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    for name in ["../x", "-x", "a b", ""] {
+        assert_eq!(
+            cluster.run_script(&["node", "start", name]).status.code(),
+            Some(100)
+        );
+    }
+    assert_eq!(
+        cluster.run_script(&["node", "stop", "s9"]).status.code(),
+        Some(1)
+    );
+    assert_eq!(cluster.run_script(&["down"]).status.code(), Some(1));
+}
+
+#[test]
+fn every_agent_leaves_gracefully_and_nothing_is_left() {
+    let cluster = Cluster::up(74, 2);
+    let logs = |name| std::fs::File::open(cluster.file(name, "log")).unwrap();
+    let open = [logs("s1"), logs("s2"), logs("ha")];
+    cluster.succeed(&["down"]);
+    for log in open {
+        let text = std::io::read_to_string(log).unwrap();
+        assert!(
+            text.contains("Serf agent starting") || text.contains("agent: "),
+            "{text}"
+        );
+        assert!(!text.contains("Shutdown without a Leave"), "{text}");
+    }
+    assert!(!cluster.run().exists());
+    let ours = format!("MUSTER_NODE={}", cluster.run().display());
+    let left = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("environ")).ok())
+        .filter(|environ| String::from_utf8_lossy(environ).contains(&ours))
+        .count();
+    assert_eq!(left, 0, "processes are left");
+}

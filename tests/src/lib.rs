@@ -1,0 +1,1 @@
+//! The whole system on the real Serf, HAProxy and Docker: see `it/`.
