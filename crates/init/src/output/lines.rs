@@ -12,6 +12,9 @@ const MAX_LINE: usize = 8192;
 /// What is read of one service at a time, so that none starves the others.
 const READ: usize = 16 * 1024;
 
+/// More than this was not in the pipe when the service died.
+const LAST_READS: usize = 64 * 1024 / READ + 1;
+
 /// One stream of a service. Both ends are ours: it outlives the service.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -66,7 +69,12 @@ impl Lines {
 
     /// The service has ended: what it wrote last is a line, though unfinished.
     pub(crate) fn end(&mut self) {
-        while super::has_room(self.stream) && self.read() {}
+        // Not to its end: what the service has left behind may go on writing.
+        for _ in 0..LAST_READS {
+            if !super::has_room(self.stream) || !self.read() {
+                break;
+            }
+        }
         if !self.partial.is_empty() {
             let labelled = self.label_all(b"\n");
             pass_on(self.stream, &labelled);

@@ -1,6 +1,7 @@
 //! The table, cell by cell: no process, no file, no waiting.
 
 use super::*;
+use proptest::prelude::*;
 use servicedir::LETTERS;
 
 /// A table's clock: it moves only when a test says so.
@@ -345,4 +346,59 @@ fn a_wish_during_finish_decides_what_comes_after() {
     machine.on(Event::Letter(Letter::Down), now);
     machine.on(FINISHED, now);
     assert_eq!(machine.starts_at(), None);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        proptest::sample::select(LETTERS).prop_map(|(_, letter)| Event::Letter(letter)),
+        Just(Event::Release),
+        Just(Event::Due),
+        Just(Event::Ready),
+        Just(STARTED),
+        Just(DIED),
+        Just(FINISHING),
+        Just(Event::FinishNotStarted),
+        Just(FINISHED),
+        Just(Event::Finished {
+            give_up: true,
+            delay: None,
+        }),
+    ]
+}
+
+/// What a listener relies on: it reads the status when it is told of an event.
+fn is_written_before_told(actions: &[Action]) -> bool {
+    let told = actions.iter().position(|it| matches!(it, Notify(_)));
+    let written = actions.iter().position(|it| *it == WriteStatus);
+    told.is_none_or(|told| actions[told] == Notify(b"x") || written.is_some_and(|at| at < told))
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_record_fits_the_state(
+        events in proptest::collection::vec(any_event(), 0..60),
+    ) {
+        let now = moment(Instant::now(), 0);
+        let mut machine = Machine::new(true, now);
+        for event in events {
+            let before = machine.state();
+            let actions = machine.on(event, now);
+            prop_assert!(is_written_before_told(&actions), "{actions:?}");
+            let starts = actions.contains(&Action::Start);
+            prop_assert!(!starts || machine.state() == State::Down);
+            prop_assert!(before != State::Gone || actions.is_empty());
+            let status = machine.status();
+            prop_assert_eq!(machine.is_up(), status.is_up() && before_finish(&machine));
+            prop_assert!(machine.is_up() || !status.paused);
+            if machine.state() == State::Down {
+                prop_assert!(status.ready && status.pid == 0 && !status.finishing);
+            }
+        }
+    }
+}
+
+/// Between the death and the start of `finish` the record still has the old pid;
+/// nobody sees it, since it is not written then.
+fn before_finish(machine: &Machine) -> bool {
+    !matches!(machine.state(), State::Finish | State::LastFinish)
 }
