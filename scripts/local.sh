@@ -28,7 +28,7 @@ running() {
     [ -n "$birth" ] && [ "$(started "$pid")" = "$birth" ]
 }
 
-address_of() { cat "$run/$1/address" 2>/dev/null; }
+address_of() { cat "$run/$1/address" 2>/dev/null || true; }
 
 nodes() {
     for folder in "$run"/*/; do
@@ -44,6 +44,49 @@ owner() {
 # Where agents look for each other: the balancer, and nodes that any cluster has.
 seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
 
+# The comment at the head of the script that runs.
+page() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/scripts/$(basename "$0")"; }
+
+# misuse WORDS: what is wrong with them, and the page of the script.
+misuse() {
+    echo "$(basename "$0"): $*" >&2
+    page >&2
+    exit 100
+}
+
+# take_turns: scripts that start something at the same time wait for each other.
+take_turns() {
+    mkdir -p "$run"
+    exec 9>>"$run/.lock"
+    flock 9
+}
+
+# free ADDRESS: no node of ours has it, and nobody else listens there.
+free() {
+    for name in $(nodes); do
+        [ "$(address_of "$name")" != "$1" ] || ! running "$name" || return 1
+    done
+    [ -z "$(owner "$1" 7946)$(owner "$1" 3000)$(owner "$1" 8080)" ]
+}
+
+# address_for NAME: the one it had, else the lowest that is free.
+address_for() {
+    address=$(address_of "$1")
+    if [ -n "$address" ] && free "$address"; then
+        echo "$address"
+        return
+    fi
+    last=101
+    while [ $last -le 199 ]; do
+        if free "$net.$last"; then
+            echo "$net.$last"
+            return
+        fi
+        last=$((last + 1))
+    done
+    fail "no free address from $net.101 to $net.199"
+}
+
 # launch NAME ADDRESS SERVICES [VARIABLE=VALUE ...]: a node's init, detached from
 # the terminal and from the output of this script.
 launch() {
@@ -53,16 +96,20 @@ launch() {
     # State of a machine that went down, and programs of an init that was killed.
     kill_leftovers "$folder"
     rm -rf "$folder"
-    mkdir -p "$folder/nodes" "$folder/haproxy"
+    mkdir -p "$folder"
+    case $services in */ha/*) mkdir "$folder/nodes" "$folder/haproxy" ;; esac
     echo "$address" >"$folder/address"
     env -i PATH="$root/target/bin:$root/ha/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
         HOME="$folder" S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000 INIT_PREFIX=1 MUSTER_NODE="$folder" \
         SERF_NODE="$name" SERF_BIND="$address" SERF_RPC_ADDR="$address:7373" \
-        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_JOIN_EVERY=5 SERF_LOG="$folder/serf.log" "$@" \
+        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" "$@" \
         setsid init --services "$services" --scandir "$folder/services" \
         </dev/null >"$folder/log" 2>&1 9>&- &
     echo "$! $(started $!)" >"$folder/pid"
 }
+
+# A balancer is told from a node by the folder of its configuration.
+is_balancer() { [ -d "$run/$1/haproxy" ]; }
 
 launch_balancer() {
     launch "$1" "$2" "$root/ha/services" \
@@ -96,24 +143,27 @@ kill_leftovers() {
     [ -z "$leftovers" ] || kill -9 $leftovers 2>/dev/null || true
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_for NAME WHAT COMMAND...: until the command succeeds, a minute at most;
+# then the last words in the log of the node NAME say why not.
 wait_for() {
-    left=$(($1 * 20)) what=$2
+    log=$run/$1/log what=$2 deadline=$(($(date +%s) + 60))
     shift 2
     until "$@"; do
-        left=$((left - 1))
-        [ $left -gt 0 ] || fail "waited in vain for $what"
+        if [ "$(date +%s)" -gt $deadline ]; then
+            tail -n 5 "$log" >&2
+            fail "waited a minute in vain for $what; above are the last lines of $log"
+        fi
         sleep 0.05
     done
 }
 
-# state NAME: what the first balancer's HAProxy says of a node.
+# state NAME [BALANCER'S ADDRESS]: what its HAProxy says of a node.
 state() {
-    curl -s -m 2 "http://$ha:1936/;csv" 2>/dev/null |
+    curl -s -m 2 "http://${2:-$ha}:1936/;csv" 2>/dev/null |
         awk -F, -v name="$1" '$2 == name && $1 !~ /^#/ { print $18; exit }'
 }
 
-in_rotation() { case $(state "$1") in UP*) ;; *) return 1 ;; esac; }
+in_rotation() { case $(state "$@") in UP*) ;; *) return 1 ;; esac; }
 
 # in_rotation_at NAME ADDRESS: the same, and not what is left of an earlier one.
 in_rotation_at() {
@@ -126,7 +176,7 @@ stop_gracefully() {
         ! running "$name" || kill "$pid" 2>/dev/null || true
     done
     for name; do
-        ! running "$name" || wait_for 60 "the end of $name (its log: $run/$name/log)" ended "$name"
+        ! running "$name" || wait_for "$name" "the end of $name" ended "$name"
         kill_leftovers "$run/$name"
         rm -rf "${run:?}/$name"
     done
