@@ -12,7 +12,7 @@ use super::engine::{docker, limited, told, try_docker};
 use super::http;
 
 /// Serf's failure detection and a name's return take up to a minute; machines are slow.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A composed system, gone with the value.
 pub(crate) struct Project {
@@ -49,9 +49,10 @@ impl Project {
     /// Brings these services up, with so many nodes.
     pub(crate) fn up(&self, nodes: usize, services: &[&str]) {
         let scale = format!("webapp={nodes}");
-        let two: &[&str] = match services.contains(&"ha2") {
-            true => &["--profile", "two"],
-            false => &[],
+        let two: &[&str] = if services.contains(&"ha2") {
+            &["--profile", "two"]
+        } else {
+            &[]
         };
         let up = ["up", "-d", "--no-build", "--no-recreate", "--scale", &scale];
         told(&mut self.compose(&[two, &up, services].concat()));
@@ -93,7 +94,8 @@ impl Project {
         address.parse().expect("an address and a port")
     }
 
-    /// The nodes of the balancer whose statistics page is on `port`.
+    /// The nodes of the balancer whose statistics page is on `port`. One that left
+    /// stays there in maintenance for a while (HAProxy 2.6: until a reload).
     pub(crate) fn servers(&self, port: u16) -> Option<Vec<Server>> {
         let (_, table) = http::get(self.published(port), "/;csv").ok()?;
         Some(table.lines().filter_map(server).collect())
@@ -140,9 +142,11 @@ fn server(line: &str) -> Option<Server> {
     let [backend, name, ..] = columns[..] else {
         return None;
     };
-    (backend == "nodes" && name != "BACKEND").then(|| Server {
+    let status = columns.get(17).copied().unwrap_or_default();
+    let node = backend == "nodes" && name != "BACKEND" && !status.starts_with("MAINT");
+    node.then(|| Server {
         name: name.to_owned(),
-        status: columns.get(17).copied().unwrap_or_default().to_owned(),
+        status: status.to_owned(),
     })
 }
 
