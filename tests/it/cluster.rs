@@ -265,11 +265,12 @@ pub(crate) fn printed(output: &Output, words: &[&str]) -> String {
 
 /// The body of a page; empty when nobody answers.
 pub(crate) fn fetch(url: &str) -> String {
-    let output = Command::new("curl")
-        .args(["-s", "-m", "5", url])
-        .output()
-        .expect("run curl");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let (host, path) = url
+        .trim_start_matches("http://")
+        .split_once('/')
+        .expect("a path");
+    let address = host.parse().expect("an address and a port");
+    crate::http::get(address, &format!("/{path}")).map_or_else(|_| String::new(), |(_, body)| body)
 }
 
 /// Sends a signal to one process.

@@ -15,6 +15,7 @@ mod crash;
 mod disk;
 mod hold;
 mod hostile;
+mod http;
 mod load;
 mod lost;
 mod namespaces;

@@ -1,9 +1,8 @@
 //! Several balancers, late ones, and agents that do not belong.
 
 use super::engine::{Container, docker, turn};
-use super::http;
-use super::load::Load;
 use super::project::{PATIENCE, Project, Server};
+use bench::client::{Connections, Load};
 use harness::wait_for;
 
 const FIRST: u16 = 1936;
@@ -20,14 +19,20 @@ fn two_balancers_that_start_last_follow_the_same_nodes() {
     let second = names(project.wait_for_nodes(SECOND, 2));
     assert!(first.eq(second));
 
-    let load = Load::start(project.published(81));
+    let address = project.published(81);
+    let load = Load {
+        address,
+        rate: 200,
+        connections: Connections::Both,
+    }
+    .start();
     docker(&["restart", "-t", "60", &project.containers("ha")[0]]);
     project.wait_for_nodes(FIRST, 2);
     project.up(3, &["webapp"]);
     project.wait_for_nodes(FIRST, 3);
     project.wait_for_nodes(SECOND, 3);
-    let outcome = load.finish();
-    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn a_node_that_was_frozen_is_served_by_others_and_returns() {
         let down = |server: &Server| server.status.starts_with("DOWN");
         servers.iter().any(down).then_some(())
     });
-    let (status, _) = http::get(project.published(80), "/").expect("an answer");
+    let (status, _) = crate::http::get(project.published(80), "/").expect("an answer");
     assert_eq!(status, 200);
     docker(&["unpause", node]);
     project.wait_for_nodes(FIRST, 2);

@@ -6,10 +6,8 @@
 mod balancers;
 mod engine;
 mod evidence;
-mod http;
 mod lab;
 mod life;
-mod load;
 mod logs;
 mod own_images;
 mod project;

@@ -17,7 +17,7 @@ fn debians_nginx_is_a_backend_with_what_the_documentation_says() {
     let _node = Container::run(&[&network[..], &image].concat());
     let servers = project.wait_for_nodes(1936, 1);
     assert_eq!(servers[0].name, "nginx");
-    let answer = || super::http::get(project.published(80), "/").ok();
+    let answer = || crate::http::get(project.published(80), "/").ok();
     let (status, body) = wait_for("nginx's page", PATIENCE, answer);
     assert_eq!(status, 200);
     assert!(body.contains("Welcome to nginx"), "{body}");

@@ -9,7 +9,6 @@ use std::time::Duration;
 use harness::wait_for;
 
 use super::engine::{docker, limited, told, try_docker};
-use super::http;
 
 /// Serf's failure detection and a name's return take up to a minute; machines are slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -97,7 +96,7 @@ impl Project {
     /// The nodes of the balancer whose statistics page is on `port`. One that left
     /// stays there in maintenance for a while (HAProxy 2.6: until a reload).
     pub(crate) fn servers(&self, port: u16) -> Option<Vec<Server>> {
-        let (_, table) = http::get(self.published(port), "/;csv").ok()?;
+        let (_, table) = crate::http::get(self.published(port), "/;csv").ok()?;
         Some(table.lines().filter_map(server).collect())
     }
 
