@@ -2,7 +2,7 @@
 //! new one, never half of either.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -27,8 +27,19 @@ pub enum Sync {
 /// The content goes to `.NAME.new` beside it, which is then renamed. What a
 /// killed run left there is overwritten, so the caller must hold a lock.
 pub fn replace(path: &Path, content: &[u8], sync: Sync) -> anyhow::Result<()> {
+    put(path, content, sync, fs::metadata(path).ok().as_ref())
+}
+
+/// The same, where it is known what is there: each question to the file system
+/// counts when there are ten thousand files.
+pub(crate) fn put(
+    path: &Path,
+    content: &[u8],
+    sync: Sync,
+    old: Option<&Metadata>,
+) -> anyhow::Result<()> {
     let new = beside(path, "new");
-    write_new(&new, path, content, sync)
+    write_new(&new, content, sync, old)
         .and_then(|()| rename(&new, path))
         .inspect_err(|_| {
             let _ = fs::remove_file(&new);
@@ -64,21 +75,11 @@ pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_new(new: &Path, old: &Path, content: &[u8], sync: Sync) -> anyhow::Result<()> {
-    // A link that somebody put there would be followed by an open of what is there.
-    match fs::remove_file(new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("remove {}", new.display()));
-        }
-        _ => {}
+fn write_new(new: &Path, content: &[u8], sync: Sync, old: Option<&Metadata>) -> anyhow::Result<()> {
+    let mut file = create(new).with_context(|| format!("create {}", new.display()))?;
+    if let Some(old) = old {
+        keep_mode_and_owner(&file, old).context("keep its mode and owner")?;
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(NEW_FILE_MODE)
-        .open(new)
-        .with_context(|| format!("create {}", new.display()))?;
-    keep_mode_and_owner(&file, old)?;
     file.write_all(content)
         .and_then(|()| {
             if sync == Sync::Full {
@@ -90,19 +91,27 @@ fn write_new(new: &Path, old: &Path, content: &[u8], sync: Sync) -> anyhow::Resu
         .with_context(|| format!("write {}", new.display()))
 }
 
-fn keep_mode_and_owner(new: &File, old: &Path) -> anyhow::Result<()> {
-    let Ok(old_metadata) = fs::metadata(old) else {
-        return Ok(());
-    };
-    let metadata = new.metadata().context("look at the new file")?;
-    if (metadata.uid(), metadata.gid()) != (old_metadata.uid(), old_metadata.gid()) {
-        std::os::unix::fs::fchown(new, Some(old_metadata.uid()), Some(old_metadata.gid()))
-            .with_context(|| format!("keep the owner of {}", old.display()))?;
+/// What a killed run left is removed and not opened: it could be a link.
+fn create(new: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(NEW_FILE_MODE);
+    match options.open(new) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(new)?;
+            options.open(new)
+        }
+        other => other,
     }
-    let mode = old_metadata.mode() & 0o7777;
+}
+
+fn keep_mode_and_owner(new: &File, old: &Metadata) -> io::Result<()> {
+    let metadata = new.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (old.uid(), old.gid()) {
+        std::os::unix::fs::fchown(new, Some(old.uid()), Some(old.gid()))?;
+    }
+    let mode = old.mode() & 0o7777;
     if metadata.mode() & 0o7777 != mode {
-        new.set_permissions(fs::Permissions::from_mode(mode))
-            .with_context(|| format!("keep the mode of {}", old.display()))?;
+        new.set_permissions(fs::Permissions::from_mode(mode))?;
     }
     Ok(())
 }

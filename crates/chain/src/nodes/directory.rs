@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::{Name, Node};
+use crate::replace::put;
 use crate::{Sync, escape, lock, replace};
 
 /// A node's line is at most a few hundred bytes long.
-const MAX_FILE: usize = 4096;
+const MAX_FILE: usize = 1024;
 /// `O_NOFOLLOW | O_NONBLOCK` of Linux: neither a link nor a FIFO that somebody
 /// put there may lead a reader astray.
 const NOFOLLOW_NONBLOCK: i32 = 0o400_000 | 0o4_000;
@@ -89,10 +90,11 @@ impl Nodes {
     pub fn write(&self, node: &Node) -> anyhow::Result<bool> {
         let path = self.path.join(node.name.as_str());
         let line = node.line();
-        if matches!(read_line(&path), Ok(Some(old)) if old == line) {
-            return Ok(false);
+        match read_line(&path) {
+            Ok(Some(old)) if old == line => return Ok(false),
+            Ok(None) => put(&path, line.as_bytes(), Sync::None, None)?,
+            _ => replace(&path, line.as_bytes(), Sync::None)?,
         }
-        replace(&path, line.as_bytes(), Sync::None)?;
         Ok(true)
     }
 
