@@ -4,6 +4,7 @@
 //! the interpreter in its first line is not; an editor's carriage return makes
 //! such an interpreter.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -15,6 +16,8 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 /// The kernel reads this much of a first line.
 const SHEBANG: u64 = 256;
+/// Where the C library looks without a PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// `e_machine` in an ELF header, of the machine we were built for.
 const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
     62
@@ -41,6 +44,22 @@ pub(crate) fn before(path: &Path) -> Option<String> {
         return Some("it is empty".into());
     }
     Some("it is neither a script that begins with #! nor a program".into())
+}
+
+/// What `error` means for a program that was looked for in `search`, the PATH of
+/// its environment, unless its name has a slash.
+#[must_use]
+pub fn program(name: &OsStr, search: Option<&OsStr>, error: &io::Error) -> String {
+    if name.as_bytes().contains(&b'/') {
+        return after(Path::new(name), error);
+    }
+    let search = search.unwrap_or(OsStr::new(DEFAULT_PATH));
+    let mut places = std::env::split_paths(search).map(|directory| directory.join(name));
+    match places.find(|place| place.is_file()) {
+        Some(place) => after(&place, error),
+        None if error.kind() == io::ErrorKind::NotFound => "not found on the PATH".into(),
+        None => plain(error),
+    }
 }
 
 /// What `error` means for that file.

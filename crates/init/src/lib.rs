@@ -6,7 +6,7 @@
 
 mod command;
 pub mod contenv;
-mod diagnose;
+pub mod diagnose;
 mod order;
 mod output;
 mod reap;
@@ -23,4 +23,4 @@ mod state;
 mod supervisor;
 mod sys;
 
-pub use start::{Options, run};
+pub use start::{DEFAULT_SERVICES, Options, run};

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use chain::exit::Exit;
 use clap::Parser;
 
+const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...]]
+       init --scan DIR";
+
 /// init - starts services, keeps them running, and stops them in order.
 ///
 /// A drop-in for s6-overlay's /init: as the first process of a container or
@@ -14,20 +17,24 @@ use clap::Parser;
 /// its service directories.
 ///
 /// Interface
-///   init [OPTIONS] [COMMAND...]
+///   init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...]]
+///   init --scan DIR
+///
 ///   Copies the services from --services to --scandir, runs the scripts of
 ///   cont-init.d, supervises the services, starts COMMAND. When COMMAND ends, or
 ///   on SIGTERM, it stops COMMAND, then the services (those first that nobody
 ///   needs), runs the scripts of cont-finish.d, and ends whatever is left.
 ///   Without services and scripts it is a plain init for COMMAND.
-///   init --scan DIR supervises DIR in place, as s6-svscan DIR does.
+///   --scan DIR supervises DIR in place, as s6-svscan DIR does.
 ///
 /// Files
 ///   In a service directory, besides those of s6:
 ///   essential            its death ends everything, with its code
 ///   dependencies.d/NAME  NAME has to be up (ready, if it announces that) first
-///   restart-delay        ms before it is started again (1000)
-///   restart-delay-max    the delay doubles up to this
+///   restart-delay        ms from its end to its next start; without this file
+///                        s6's throttle: one start a second
+///   restart-delay-max    the delay doubles up to this, as long as it dies
+///                        within this time (at least 1000 ms)
 ///   restart-limit        so many restarts within restart-window (60000 ms) are
 ///                        given up
 ///   kill-mode            pid (signals reach run alone) or group
@@ -54,15 +61,20 @@ use clap::Parser;
 ///   WINCH) stands in for the signal's meaning when there is no command.
 ///
 /// Exit codes
-///   that of COMMAND or of the essential service that ended (128 and the number
-///   for a signal; 126, 127: COMMAND cannot be started), else 0; 100 used
-///   wrongly, 111 the system failed.
+///   That of COMMAND, or of the essential service that ended: 128 and the number
+///   for a signal. Otherwise
+///   0    everything was stopped
+///   100  used wrongly: also a --services directory that is not there, unless
+///        it is the default
+///   111  the system failed
+///   126  COMMAND cannot be executed
+///   127  COMMAND is not there
 #[expect(clippy::doc_markdown, reason = "the page is shown as it is written")]
 #[derive(Debug, Parser)]
-#[command(name = "init", version, verbatim_doc_comment)]
+#[command(name = "init", version, verbatim_doc_comment, override_usage = USAGE)]
 struct Arguments {
     /// The service directories, which are copied to where they live
-    #[arg(long, value_name = "DIR", default_value = "/etc/services.d")]
+    #[arg(long, value_name = "DIR", default_value = init::DEFAULT_SERVICES)]
     services: PathBuf,
     /// Where the services live
     #[arg(long, value_name = "DIR", default_value = "/var/run/s6/services")]

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A run that lasts this long was no failed start, so the back-off begins anew.
-const STEADY: Duration = Duration::from_secs(10);
+/// A run that outlasts this, and the longest delay, was no failed start: the
+/// back-off begins anew.
+const STEADY: Duration = Duration::from_secs(1);
+/// What a delay of nothing doubles to, so that the back-off leaves zero.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// What the files say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,11 +45,13 @@ impl Restarts {
         let Some(first) = rules.delay else {
             return Verdict::Again(None);
         };
-        let before = self.delay.filter(|delay| lasted < STEADY.max(*delay));
+        let max = rules.delay_max.unwrap_or(first);
+        let before = self.delay.filter(|_| lasted <= max.max(STEADY));
         let delay = match (before, rules.delay_max) {
-            (Some(before), Some(max)) => (before * 2).min(max),
+            (Some(before), Some(_)) => before.saturating_mul(2).max(LEAST),
             _ => first,
         };
+        let delay = delay.min(max);
         self.delay = Some(delay);
         Verdict::Again(Some(delay))
     }
@@ -110,9 +115,55 @@ mod tests {
             delay_max: Some(350 * MS),
             ..Rules::default()
         };
-        let runs = [SHORT, SHORT, SHORT, SHORT, STEADY];
-        let expected = [100, 200, 350, 350, 100].map(|ms| Some(ms * MS));
+        let runs = [SHORT, SHORT, SHORT, STEADY, STEADY + MS, SHORT];
+        let expected = [100, 200, 350, 350, 100, 200].map(|ms| Some(ms * MS));
         assert_eq!(delays(&rules, &runs), expected);
+    }
+
+    /// How long each run lasted and the delay after it, in ms.
+    type Runs = &'static [(u32, u32)];
+
+    /// Each row: the two files, then what happens.
+    const TABLE: [(u32, u32, Runs); 6] = [
+        // The first death is answered at once, however long the run was.
+        (10, 2000, &[(0, 10)]),
+        (10, 2000, &[(3_600_000, 10), (3_600_000, 10)]),
+        // One that is broken does not spin.
+        (
+            10,
+            2000,
+            &[
+                (5, 10),
+                (5, 20),
+                (5, 40),
+                (5, 80),
+                (5, 160),
+                (5, 320),
+                (5, 640),
+                (5, 1280),
+                (5, 2000),
+                (5, 2000),
+            ],
+        ),
+        // The longest delay is no steady run yet, one moment more is.
+        (10, 2000, &[(5, 10), (2000, 20), (2001, 10), (5, 20)]),
+        // A first delay above the longest is the longest.
+        (500, 200, &[(0, 200), (0, 200)]),
+        (0, 3, &[(0, 0), (0, 1), (0, 2), (0, 3)]),
+    ];
+
+    #[test]
+    fn a_killed_service_is_back_at_once_and_a_broken_one_does_not_spin() {
+        for (delay, max, runs) in TABLE {
+            let rules = Rules {
+                delay: Some(delay * MS),
+                delay_max: Some(max * MS),
+                ..Rules::default()
+            };
+            let lasted: Vec<Duration> = runs.iter().map(|run| run.0 * MS).collect();
+            let expected: Vec<_> = runs.iter().map(|run| Some(run.1 * MS)).collect();
+            assert_eq!(delays(&rules, &lasted), expected, "{delay} {max}");
+        }
     }
 
     #[test]

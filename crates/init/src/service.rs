@@ -12,7 +12,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use servicedir::{Held, KillMode, Letter, Servicedir, Settings};
@@ -68,6 +68,8 @@ pub(crate) struct Service {
     lines: Vec<Lines>,
     restarts: Restarts,
     started_at: Instant,
+    /// How long its last run was, without the time of `finish`.
+    lasted: Duration,
     /// Whoever sent the down signal expects the death.
     is_expected: bool,
     /// The code with which everything has to end.
@@ -113,6 +115,7 @@ impl Service {
             lines: Vec::new(),
             restarts: Restarts::default(),
             started_at: now.at,
+            lasted: Duration::ZERO,
             is_expected: false,
             verdict: None,
             kill_at: None,

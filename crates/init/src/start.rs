@@ -1,6 +1,7 @@
 //! From the arguments to the loop, and from the loop to the exit code.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use chain::exit::misuse;
 use nix::poll::{PollTimeout, poll};
 
 use crate::command::MainCommand;
@@ -21,6 +23,8 @@ use crate::stages::Scripts;
 use crate::supervisor::{Phase, Supervisor};
 use crate::sys::Inherited;
 
+/// Where s6-overlay has its services; an image may have none.
+pub const DEFAULT_SERVICES: &str = "/etc/services.d";
 /// Where s6-overlay has its scan directory, and where it is also looked for.
 const DEFAULT_SCANDIR: &str = "/var/run/s6/services";
 const ALIAS: &str = "/run/s6/services";
@@ -44,6 +48,7 @@ pub struct Options {
 
 /// Runs until everything has ended; gives the exit code.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
+    check_services(options)?;
     let inherited = Inherited::look();
     // Before anything else: no signal that arrives from now on is lost.
     let signals = Signals::listen(!options.command.is_empty()).context("listen to signals")?;
@@ -65,6 +70,23 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
     survive(|| supervisor.turn());
     end(&supervisor, options, &inherited)
+}
+
+/// A mistyped directory must not look like a set without services.
+fn check_services(options: &Options) -> anyhow::Result<()> {
+    let path = &options.services;
+    if options.scan.is_some() || path == Path::new(DEFAULT_SERVICES) {
+        return Ok(());
+    }
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(misuse(format_args!("--services {shown}: not a directory"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(misuse(format_args!(
+            "--services {shown}: no such directory"
+        ))),
+        Err(error) => Err(error).with_context(|| format!("look at --services {shown}")),
+    }
 }
 
 /// Nothing to supervise: only a command, for which nothing is written anywhere.

@@ -18,6 +18,9 @@ use wait::{Outcome, Seen, Wait};
 
 const PROGRAM: &str = "svc";
 
+const USAGE: &str = "svc [-wu | -wU | -wd | -wD | -wr | -wR] [-T MILLISECONDS]
+           [-abqhkti12pcyroduDUxOQ] SERVICEDIR";
+
 /// What s6's waiters exit with when the time is over.
 const TIMED_OUT: u8 = 99;
 
@@ -27,36 +30,52 @@ const ENXIO: i32 = 6;
 /// Control a supervised service, to the letter of s6-svc
 ///
 /// Interface
-///   svc [-wu | -wU | -wd | -wD | -wr | -wR] [-T MILLISECONDS] [-abqhkti12pcyroduDUxOQ] SERVICEDIR
+///   svc [-wu | -wU | -wd | -wD | -wr | -wR] [-T MILLISECONDS]
+///       [-abqhkti12pcyroduDUxOQ] SERVICEDIR
 ///
 ///   The letters are obeyed in the order in which they stand:
-///   -a -b -q -h -k -t -i -1 -2 -y   send ALRM ABRT QUIT HUP KILL TERM INT USR1 USR2 WINCH to the service
-///   -p, -c   pause (STOP), continue (CONT)
-///   -u, -d   bring it up and keep it up; bring it down and keep it down
-///   -o, -O   bring it up once; let it run, but do not start it again
-///   -r       restart: send it its down-signal
-///   -U, -D, -Q   as u, d, O, also for the next supervisor: without and with a `down` file
-///   -x       the supervisor lets go of the service when it is down
+///   -u   bring it up, and start it again when it dies
+///   -d   bring it down, and leave it down
+///   -o   bring it up once: it is not started again
+///   -O   let it run, but do not start it again
+///   -r   restart: send it its down-signal
+///   -U, -D, -Q   as -u, -d, -O, and for the next supervisor as well:
+///                the file `down` is removed (-U) or made (-D, -Q)
+///   -x   the supervisor lets go of the service when it is down
+///   -p, -c   pause it (STOP), continue it (CONT)
+///   -a ALRM, -b ABRT, -q QUIT, -h HUP, -k KILL, -t TERM, -i INT,
+///   -1 USR1, -2 USR2, -y WINCH   send it this signal
 ///
-///   -w waits: for up (u), up and ready (U), down (d), down and ready to start (D), down then up (r), down then
-///   ready (R); without a notification-fd, U and R are u and r. -T is the longest wait, 0 for ever.
+///   -w waits until it is
+///      u up, U up and ready, d down, D down and ready to be started,
+///      r down and up again, R down, up again and ready.
+///   Without a notification-fd, U and R are u and r.
+///   -T is the longest wait; 0, as without it, is for ever.
 ///
 /// Files
 ///   SERVICEDIR/supervise/control   the letters are written there
-///   SERVICEDIR/event               where waiting is told
 ///   SERVICEDIR/supervise/status    what it is now
+///   SERVICEDIR/event               where waiting is told
 ///
 /// Exit codes
-///   0 done; 1 waiting was in vain: the service failed for good, or its supervisor ended; 99 timed out;
-///   100 used wrongly, or nobody supervises the service; 111 the system failed, or there is no such service.
+///   0    done
+///   1    waiting was in vain: the service failed for good, or its supervisor
+///        ended
+///   99   timed out
+///   100  used wrongly, or nobody supervises the service
+///   111  the system failed, or there is no such service
 ///
 /// Notes
-///   Waiting looks at the state before the letters take effect: `-wu -u` on a service that is up returns at once.
-///   It waits without polling. s6-svc waits for ever where nobody supervises; svc says so and exits 100.
+///   Options stand before SERVICEDIR; what stands behind it is ignored, and that
+///   is told, as in s6-svc.
+///   Waiting looks at the state before the letters take effect: `-wu -u` on a
+///   service that is up returns at once. It waits without polling. s6-svc waits
+///   for ever where nobody supervises; svc says so and exits 100.
 #[derive(clap::Parser)]
 #[command(
     version,
     verbatim_doc_comment,
+    override_usage = USAGE,
     disable_help_flag = true,
     disable_version_flag = true
 )]
@@ -69,12 +88,8 @@ struct Arguments {
     #[arg(long, action = clap::ArgAction::Version)]
     version: Option<bool>,
 
-    /// The letters, then the service directory
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "SERVICEDIR"
-    )]
+    /// The letters, whose order clap would forget, then the service directory
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     words: Vec<OsString>,
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 use chain::exit::{self, Exit};
-use init::contenv;
+use init::{contenv, diagnose};
 
 const PROGRAM: &str = "with-contenv";
 
@@ -20,33 +20,39 @@ const PROGRAM: &str = "with-contenv";
 ///   with-contenv PROGRAM [ARGUMENT...]
 ///   #!/usr/bin/with-contenv bash
 ///
-///   Replaces its own environment with the container's, then itself with PROGRAM. In the first line of a script the
-///   kernel passes everything behind the path as one argument: `bash -e` is split into two, if there is no program
-///   of that name. With S6_KEEP_ENV set to 1 the environment stays as it is.
+///   Replaces its own environment with the container's, then itself with PROGRAM.
+///   With S6_KEEP_ENV set to 1 the environment stays as it is.
+///   In the first line of a script the kernel passes everything behind the path
+///   as one argument: `bash -e` is split into two, if there is no program of that
+///   name. A PROGRAM whose name begins with a hyphen stands behind `--`.
 ///
 /// Files
-///   container_environment   one file a variable, its content the value. It is beside the scan directory when the
-///                           working directory is a service directory or its log (as for a run script), and
-///                           /var/run/s6/container_environment otherwise.
+///   container_environment   one file a variable, its content the value. In a
+///                           service directory, or its log (as for a run script),
+///                           the one beside the scan directory; otherwise
+///                           /var/run/s6/container_environment.
 ///
 /// Exit codes
-///   PROGRAM's own; 100 used wrongly; 111 the environment cannot be read; 126 PROGRAM cannot be executed;
-///   127 PROGRAM is not there.
+///   PROGRAM's own, or
+///   100  used wrongly
+///   111  the environment cannot be read
+///   126  PROGRAM cannot be executed
+///   127  PROGRAM is not there
 ///
 /// Notes
-///   Values are lossless: empty, huge, with line feeds. What is written into the directory later is seen by the
-///   next script: `printf %s value >/var/run/s6/container_environment/NAME`.
+///   Values are lossless: empty, huge, with line feeds. What is written into the
+///   directory later is seen by the next script:
+///     printf %s value >/var/run/s6/container_environment/NAME
 #[expect(clippy::doc_markdown, reason = "it is the program's page")]
 #[derive(clap::Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(
+    version,
+    verbatim_doc_comment,
+    override_usage = "with-contenv PROGRAM [ARGUMENT...]"
+)]
 struct Arguments {
     /// The program and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "PROGRAM"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     command: Vec<OsString>,
 }
 
@@ -62,9 +68,10 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         set_environment(&mut command)?;
     }
     let error = command.exec();
+    let why = diagnose::program(&argv[0], search_path(&command).as_deref(), &error);
     exit::say(
         PROGRAM,
-        format_args!("run {}: {error}", Path::new(&argv[0]).display()),
+        format_args!("run {}: {why}", Path::new(&argv[0]).display()),
     );
     Ok(Exit::Code(if error.kind() == ErrorKind::NotFound {
         127
@@ -79,6 +86,15 @@ fn set_environment(command: &mut Command) -> anyhow::Result<()> {
         .context("get the container's environment (it is written when init starts)")?;
     command.env_clear().envs(vars);
     Ok(())
+}
+
+/// Where the program was looked for.
+fn search_path(command: &Command) -> Option<OsString> {
+    let given = command.get_envs().find(|(name, _)| *name == "PATH");
+    match given {
+        Some((_, value)) => value.map(OsStr::to_owned),
+        None => env::var_os("PATH"),
+    }
 }
 
 /// What stands behind the path in a script's first line comes as one argument.

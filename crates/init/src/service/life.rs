@@ -34,6 +34,7 @@ impl Service {
 
     fn run_ended(&mut self, status: i32, nursery: &Nursery) {
         let _ = self.enter();
+        self.lasted = self.started_at.elapsed();
         self.kill_at = None;
         if self.ask(Settings::kill_mode) == KillMode::Group {
             // Reaped already, but its number is taken as long as its group is.
@@ -92,8 +93,7 @@ impl Service {
             limit: settings.restart_limit(),
             window: settings.restart_window(),
         });
-        let now = Instant::now();
-        let verdict = self.restarts.after(now - self.started_at, &rules, now);
+        let verdict = self.restarts.after(self.lasted, &rules, Instant::now());
         if verdict == Verdict::GiveUp {
             let name = &self.name;
             output::say(format_args!(

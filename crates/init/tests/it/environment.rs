@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::world::{Container, Scan, Service, ours_alone};
+use crate::world::{Container, Scan, Service, ours_alone, write_file};
 
 const REASON: &str = "the container's environment is s6-overlay's, not s6's";
 
@@ -131,4 +131,55 @@ fn its_own_failures_have_their_codes() {
     assert_eq!(code(&["/no/such/program"]), Some(127));
     assert_eq!(code(&[dir.path().to_str().unwrap()]), Some(126));
     assert_eq!(code(&[]), Some(100));
+}
+
+/// Its code and what it says, in a service directory whose container has this PATH.
+fn refused(search: &str, words: &[&str]) -> (Option<i32>, String) {
+    let dir = harness::scratch();
+    let env = dir.path().join("container_environment");
+    write_file(&env.join("PATH"), search, 0o644);
+    let service = dir.path().join("scan/s");
+    std::fs::create_dir_all(&service).unwrap();
+    let output = Command::new(WITH_CONTENV)
+        .args(words)
+        .current_dir(&service)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
+}
+
+#[test]
+fn a_program_that_cannot_run_is_told_in_words() {
+    let dir = harness::scratch();
+    let bin = dir.path().to_str().unwrap();
+    write_file(&dir.path().join("broken"), "#!/no/such/sh\n", 0o755);
+    let missing = "its interpreter /no/such/sh is missing";
+    for (name, why) in [
+        ("nosuchprogram", "not found on the PATH"),
+        ("/no/such/program", "there is no such file"),
+        ("broken", missing),
+        (&format!("{bin}/broken"), missing),
+    ] {
+        let said = format!("with-contenv: run {name}: {why}\n");
+        assert_eq!(refused(bin, &[name]), (Some(127), said));
+    }
+}
+
+#[test]
+fn an_unknown_option_is_wrong_use_wherever_it_stands_first() {
+    // No environment can be read there, which must not hide it.
+    let nowhere = Command::new(WITH_CONTENV)
+        .arg("--bogus")
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(nowhere.status.code(), Some(100));
+    let (code, said) = refused("/usr/bin:/bin", &["--bogus", "sh"]);
+    assert_eq!(code, Some(100), "{said}");
+    assert!(said.contains("unexpected argument '--bogus'"), "{said}");
+    let its_own = ["sh", "-c", "exit 6", "--bogus"];
+    assert_eq!(refused("/usr/bin:/bin", &its_own).0, Some(6));
+    let behind = refused("/usr/bin:/bin", &["--", "--bogus"]);
+    assert_eq!(behind.0, Some(127), "{}", behind.1);
 }

@@ -12,6 +12,7 @@
 mod control;
 mod environment;
 mod events;
+mod help;
 mod load;
 mod namespace;
 mod order;

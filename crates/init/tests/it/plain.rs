@@ -195,3 +195,28 @@ fn wrong_use_is_100() {
         );
     }
 }
+
+#[test]
+fn services_that_are_not_there_are_no_empty_set() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let dir = harness::scratch();
+    let file = dir.path().join("file");
+    write_file(&file, "", 0o644);
+    let init = |services: &str| {
+        let words = ["--services", services, "sh", "-c", "echo ran"];
+        crate::world::run(env!("CARGO_BIN_EXE_init").as_ref(), &words)
+    };
+    for (services, why) in [
+        ("/nonexistent/services.d", "no such directory"),
+        (file.to_str().unwrap(), "not a directory"),
+    ] {
+        let answer = init(services);
+        assert_eq!((answer.code, answer.out.as_str()), (100, ""), "{answer:?}");
+        let want = format!("init: --services {services}: {why}\n");
+        assert_eq!(answer.err, want);
+    }
+    let empty = init(dir.path().to_str().unwrap());
+    assert_eq!((empty.code, empty.out.as_str()), (0, "ran\n"), "{empty:?}");
+}

@@ -25,13 +25,13 @@ fn a_service_may_ask_for_its_own_delay() {
 }
 
 #[test]
-fn the_delay_doubles_up_to_its_maximum() {
+fn the_delay_doubles_from_death_to_death() {
     if ours_alone(REASON) {
         return;
     }
     let service = Service::new("s", "date +%s%N >>../../log; exit 1")
         .file("restart-delay", "100\n")
-        .file("restart-delay-max", "800\n");
+        .file("restart-delay-max", "20000\n");
     let scan = Scan::of(&[service]);
     let times: Vec<u64> = scan
         .wait_lines(5)
@@ -45,6 +45,25 @@ fn the_delay_doubles_up_to_its_maximum() {
     for (pause, least) in pauses.iter().zip([100, 200, 400, 800]) {
         assert!(*pause >= least, "{pauses:?}");
     }
+}
+
+#[test]
+fn the_time_of_finish_is_no_steady_run() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let service = Service::new("s", "date +%s%N >>../../log; exit 1")
+        .script("finish", "exec sleep 2.2")
+        .file("restart-delay", "500\n")
+        .file("restart-delay-max", "2000\n");
+    let scan = Scan::of(&[service]);
+    let times: Vec<u64> = scan
+        .wait_lines(3)
+        .iter()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    let last = (times[2] - times[1]) / 1_000_000;
+    assert!(last >= 2200 + 1000, "{last} ms");
 }
 
 #[test]

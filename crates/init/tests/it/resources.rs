@@ -157,7 +157,7 @@ fn a_command_has_the_terminal() {
     let dir = harness::scratch();
     // Fields 5 and 8: its own process group, and that of the terminal's foreground.
     let line = format!(
-        "{} --services {}/none --scandir {1}/scan -- sh -c 'test -t 0 && echo terminal; cut -d\" \" -f5,8 /proc/$$/stat'",
+        "{} --scandir {}/scan -- sh -c 'test -t 0 && echo terminal; cut -d\" \" -f5,8 /proc/$$/stat'",
         env!("CARGO_BIN_EXE_init"),
         dir.path().display(),
     );

@@ -133,6 +133,22 @@ fn svc_ends_with_the_codes_of_s6_svc() {
 }
 
 #[test]
+fn letters_behind_the_service_are_ignored_and_that_is_told_as_s6_svc_does() {
+    let world = World::new();
+    let pid = world.svstat("-p up").out;
+    for words in ["up -d", "up -k -d", "up --bogus", "up -- -k"] {
+        for answer in [world.svc(words), world.s6_svc(words)] {
+            assert_eq!(answer.code, 0, "{words}: {answer:?}");
+            assert!(
+                answer.err.contains("ignoring extra arguments"),
+                "{answer:?}"
+            );
+        }
+    }
+    assert_eq!(world.svstat("-pw up").out, pid.replace('\n', " true\n"));
+}
+
+#[test]
 fn both_say_that_there_is_no_notification() {
     let world = World::new();
     for answer in [world.svc("-wU up"), world.s6_svc("-wU up")] {

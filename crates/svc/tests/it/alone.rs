@@ -78,3 +78,30 @@ fn it_works_from_within_the_service_directory() {
         assert!(inside.success(), "{}", Path::new(program).display());
     }
 }
+
+fn help(program: &str, columns: &str) -> String {
+    let output = std::process::Command::new(program)
+        .arg("--help")
+        .env("COLUMNS", columns)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_page_fits_eighty_columns_and_its_usage_has_the_letters() {
+    for (program, letters) in [
+        (env!("CARGO_BIN_EXE_svc"), "[-abqhkti12pcyroduDUxOQ]"),
+        (env!("CARGO_BIN_EXE_svstat"), "[-uwNrpest | -o FIELD,...]"),
+    ] {
+        let wide = help(program, "200");
+        assert_eq!(help(program, "80"), wide);
+        assert!(
+            wide.lines().all(|line| line.chars().count() <= 80),
+            "{wide}"
+        );
+        let usage = wide.split_once("\nUsage: ").unwrap().1;
+        assert!(usage.contains(&format!("{letters} ")), "{usage}");
+        assert!(usage.contains("SERVICEDIR\n"), "{usage}");
+    }
+}

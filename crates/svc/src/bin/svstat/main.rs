@@ -31,22 +31,33 @@ const USAGE: &str = "usage: svstat [ --json ] [ -uwNrpest | -o up,wantedup,norma
 ///     up (pid 42) 7 seconds, ready 6 seconds
 ///     down (exitcode 3) 1 seconds, normally up, want up
 ///
-///   -o prints fields, separated by a space: up, wantedup, normallyup, ready, paused, pid, exitcode, signal, signum,
-///   updownsince, readysince (TAI64N), updownfor, readyfor (seconds). What does not apply is -1, or NA for signal.
-///   -u -w -N -r -p -e -s -t are short for up, wantedup, normallyup, ready, pid, exitcode, signal, updownfor.
-///   -n shows a signal in the line as a number.
-///   --json prints an object of all fields, with null for what does not apply and seconds since 1970 for times.
+///   -o prints these fields, separated by a space:
+///        up, wantedup, normallyup, ready, paused   true or false
+///        pid, exitcode, signum                     -1: does not apply
+///        signal                                    NA: does not apply
+///        updownsince, readysince                   TAI64N
+///        updownfor, readyfor                       seconds
+///   -u up, -w wantedup, -N normallyup, -r ready, -p pid, -e exitcode,
+///   -s signal, -t updownfor   are short for -o with this field
+///   -n shows a signal in the line as a number
+///   --json prints an object of all fields: null for what does not apply,
+///          seconds since 1970 for times
 ///
 /// Files
-///   SERVICEDIR/supervise/{lock,status}   whether somebody supervises it, and the record
-///   SERVICEDIR/down                      whether it is normally up
+///   SERVICEDIR/supervise/lock     whether somebody supervises it
+///   SERVICEDIR/supervise/status   the record
+///   SERVICEDIR/down               whether it is normally up
 ///
 /// Exit codes
-///   0 shown; 1 nobody supervises it; 100 used wrongly; 111 the system failed.
+///   0    shown
+///   1    nobody supervises it
+///   100  used wrongly
+///   111  the system failed
 #[derive(clap::Parser)]
 #[command(
     version,
     verbatim_doc_comment,
+    override_usage = "svstat [--json] [-uwNrpest | -o FIELD,...] [-n] SERVICEDIR",
     disable_help_flag = true,
     disable_version_flag = true
 )]
@@ -63,12 +74,8 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// The options of s6-svstat, then the service directory
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "SERVICEDIR"
-    )]
+    /// The options of s6-svstat, in their order, then the service directory
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     words: Vec<OsString>,
 }
 
