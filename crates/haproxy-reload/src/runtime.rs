@@ -83,8 +83,12 @@ impl Socket {
                 Err(Errno::ECONNREFUSED) if Instant::now() < until => {
                     pause(Duration::from_millis(5));
                 }
-                Err(Errno::ECONNREFUSED) => bail!("nobody listens there: is HAProxy running?"),
-                Err(Errno::ENOENT) => bail!("there is no such socket: is HAProxy running?"),
+                Err(Errno::ECONNREFUSED) => bail!(
+                    "nobody listens there: is HAProxy running? If it is, `svc -r` gives it its sockets back"
+                ),
+                Err(Errno::ENOENT) => bail!(
+                    "there is no such socket: is HAProxy running? If it is, `svc -r` gives it its sockets back"
+                ),
                 Err(Errno::EAGAIN) => bail!("nobody answers for 2 s"),
                 Err(error) => return Err(error).context("connect"),
             }

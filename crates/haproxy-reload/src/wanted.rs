@@ -47,6 +47,8 @@ pub(crate) struct Wanted {
     pub(crate) binds: Vec<String>,
     /// Whether there is a `bind` that clients can reach.
     pub(crate) listens: bool,
+    /// Whether the file gives it a socket for commands.
+    pub(crate) commandable: bool,
 }
 
 /// A `backend` or `listen` section.
@@ -147,6 +149,8 @@ impl Wanted {
             Some("its last line has no end, so a part of it is missing")
         } else if !self.listens {
             Some("it has no `bind` line, so nothing would be served")
+        } else if !self.commandable {
+            Some("it has no `stats socket PATH level admin`, so no later change could be made")
         } else {
             None
         }
@@ -175,7 +179,12 @@ impl Reader {
             ("global", "setenv") if words.len() > 2 && words[1] == "CONFIG_FINGERPRINT" => {
                 wanted.fingerprint = Some(words[2].to_string());
             }
-            ("global", "stats") => wanted.binds.push(line.trim().to_owned()),
+            ("global", "stats") => {
+                let admin = words.windows(2).any(|pair| pair == ["level", "admin"]);
+                wanted.commandable |=
+                    words[1..].first().is_some_and(|word| word == "socket") && admin;
+                wanted.binds.push(line.trim().to_owned());
+            }
             ("frontend" | "listen", "bind") => {
                 wanted.listens = true;
                 wanted.binds.push(line.trim().to_owned());

@@ -3,7 +3,7 @@ use super::*;
 const FILE: &str = "\
 global
     setenv CONFIG_FINGERPRINT abc123
-    stats socket \"${HAPROXY_CLI-*:9999}\" level user
+    stats socket \"${HAPROXY_CLI-*:9999}\" level admin
 defaults
     balance leastconn
 frontend web
@@ -105,6 +105,9 @@ fn a_file_that_would_end_all_service_is_refused() {
     assert!(text(b"global\n\0\n").contains("no text"));
     assert!(text(&FILE.as_bytes()[..FILE.len() - 5]).contains("a part of it is missing"));
     assert!(text(b"global\n    daemon\n").contains("no `bind`"));
+    // HAProxy takes it, and then there is no way to make it take another one.
+    let deaf = b"global\n    stats socket /s level user\nfrontend f\n    bind :80\n";
+    assert!(text(deaf).contains("no `stats socket PATH level admin`"));
 }
 
 #[test]

@@ -51,10 +51,9 @@ fn a_missing_file_is_told_with_who_makes_it() {
 fn the_environment_names_the_sockets() {
     let scratch = harness::scratch();
     let file = scratch.path().join("haproxy.cfg");
+    let text = b"global\n stats socket /s level admin\nfrontend f\n bind 127.0.59.9:1\n";
     std::fs::File::create(&file)
-        .and_then(|mut file| {
-            std::io::Write::write_all(&mut file, b"frontend f\n bind 127.0.59.9:1\n")
-        })
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text))
         .unwrap();
     let socket = scratch.path().join("nowhere.sock");
     reload()
