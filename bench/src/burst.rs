@@ -7,8 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::fixture::{Check, Fixture};
+use crate::lab::Handler;
 use crate::process::{milliseconds, stdin_from};
-use crate::sample::{Sample, number};
+use crate::sample::Sample;
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
@@ -19,42 +20,81 @@ const AT_ONCE: f64 = 1_000.0;
 const NO_AGENT: &str = "127.0.43.2:1";
 
 pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
-    let mut table = Table::new(&["100 joins", "ms", "reloads", "goal"]);
+    let mut table = Table::new(&["100 joins", "ms", "reloads", "goal", "lab's handler, ms"]);
     let rounds = setting.rounds(5, 1);
+    let lab = lab(setting)?;
+    let mut row =
+        |what: &str, burst: Burst, goal: Option<f64>, lab: &Sample| -> anyhow::Result<()> {
+            let (sample, reloads) = measure(what, rounds, setting, burst)?;
+            table.row(vec![
+                what.into(),
+                sample.to_string(),
+                reloads.to_string(),
+                goal.map_or_else(|| "-".into(), |goal| at_most(sample.median(), goal)),
+                lab.to_string(),
+            ]);
+            Ok(())
+        };
     progress("burst: one event of 100");
-    table.row(measure(
+    row(
         "in one event, as Serf coalesces them",
-        rounds,
-        setting,
         one_event,
-    )?);
+        Some(AT_ONCE),
+        &lab[0],
+    )?;
     progress("burst: 100 events, one after the other");
-    table.row(measure("one after the other", rounds, setting, one_by_one)?);
+    row("one after the other", one_by_one, None, &lab[1])?;
     progress("burst: 100 handlers at once");
-    table.row(measure(
+    row(
         "100 handlers at once, without an agent to ask",
-        rounds,
-        setting,
         at_once,
-    )?);
+        None,
+        &Sample::default(),
+    )?;
     Ok(Answer::new("burst: 100 nodes join")
         .text("From the first event to a HAProxy that has all 100 nodes, beginning with none.")
         .table(table))
 }
 
+/// The lab's handler for the same, in one event and one after the other. It
+/// takes too long to be measured twice.
+fn lab(setting: &Setting) -> anyhow::Result<[Sample; 2]> {
+    if setting.quick {
+        return Ok([Sample::default(), Sample::default()]);
+    }
+    progress("burst: the lab's handler");
+    let scratch = tempfile::tempdir_in("/tmp").context("make a scratch directory")?;
+    let at_once = Handler::new(setting, &scratch.path().join("once"), 0)?.joins(&names())?;
+    let handler = Handler::new(setting, &scratch.path().join("each"), 0)?;
+    let each: Vec<f64> = names()
+        .iter()
+        .map(|name| handler.join(name))
+        .collect::<anyhow::Result<_>>()?;
+    Ok([
+        [at_once].into_iter().collect(),
+        [each.iter().sum()].into_iter().collect(),
+    ])
+}
+
+fn names() -> Vec<String> {
+    (0..BURST).map(|number| format!("b{number:03}")).collect()
+}
+
+type Burst = fn(&Fixture, &Setting, &[String]) -> anyhow::Result<f64>;
+
+/// How long it took, in milliseconds, and how many reloads there were in all.
 fn measure(
     what: &str,
     rounds: usize,
     setting: &Setting,
-    burst: fn(&Fixture, &Setting, &[String]) -> anyhow::Result<f64>,
-) -> anyhow::Result<Vec<String>> {
+    burst: Burst,
+) -> anyhow::Result<(Sample, usize)> {
     let mut sample = Sample::default();
     let mut reloads = 0;
     for _ in 0..rounds {
         let fixture = Fixture::new(setting, 0, Path::new("/tmp"))?;
         let before = fixture.haproxy().worker()?;
-        let names: Vec<String> = (0..BURST).map(|number| format!("b{number:03}")).collect();
-        sample.push(burst(&fixture, setting, &names)?);
+        sample.push(burst(&fixture, setting, &names())?);
         reloads += usize::from(fixture.haproxy().worker()? != before);
         let served = fixture.served()?;
         ensure!(
@@ -62,18 +102,7 @@ fn measure(
             "{what}: {served} of {BURST} nodes are served"
         );
     }
-    let goal = if what.contains("after the other") {
-        "-".to_string()
-    } else {
-        at_most(sample.median(), AT_ONCE)
-    };
-    let reloads = f64::from(u32::try_from(reloads).unwrap_or(u32::MAX));
-    Ok(vec![
-        what.to_string(),
-        sample.to_string(),
-        number(reloads),
-        goal,
-    ])
+    Ok((sample, reloads))
 }
 
 fn one_event(fixture: &Fixture, _: &Setting, names: &[String]) -> anyhow::Result<f64> {

@@ -1,13 +1,11 @@
 //! What an event costs, by the number of nodes.
 
 use std::path::Path;
-use std::process::Command;
 
-use chain::{Sync, replace};
-
-use crate::fixture::{Check, Fixture, write_nodes};
+use crate::fixture::{Check, Fixture};
+use crate::lab::Handler;
 use crate::picture::{Axis, Line, Picture};
-use crate::process::{stdin_from, timed};
+use crate::process::timed;
 use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_least, at_most};
@@ -88,7 +86,7 @@ fn measure(setting: &Setting, nodes: usize, goal: Option<f64>) -> anyhow::Result
         row.round(&fixture, round)?;
     }
     for _ in 0..handler_rounds(nodes) {
-        row.handler.push(handler.run()?);
+        row.handler.push(handler.join("x")?);
     }
     Ok(row)
 }
@@ -121,42 +119,6 @@ impl Row {
 
     fn faster(&self) -> f64 {
         self.handler.median() / self.chain.median()
-    }
-}
-
-/// The lab's handler with files of its own.
-struct Handler {
-    script: std::path::PathBuf,
-    directory: std::path::PathBuf,
-}
-
-impl Handler {
-    fn new(setting: &Setting, directory: &Path, nodes: usize) -> anyhow::Result<Self> {
-        std::fs::create_dir(directory)?;
-        write_nodes(&directory.join("nodes"), nodes)?;
-        let event = directory.join("event");
-        replace(
-            &event,
-            b"x\t127.43.40.1\tbackend\trole=backend\n",
-            Sync::None,
-        )?;
-        Ok(Self {
-            script: setting.root().join("bench/lab-handler/member-join.sh"),
-            directory: directory.to_path_buf(),
-        })
-    }
-
-    fn run(&self) -> anyhow::Result<f64> {
-        let mut command = Command::new("bash");
-        command
-            .arg(&self.script)
-            .env("LAB", &self.directory)
-            .stdin(stdin_from(&self.directory.join("event"))?);
-        match timed(&mut command) {
-            // It fails with 5,000 nodes, as the lab's did; how long that took counts.
-            Err(error) if format!("{error:#}").contains("Argument list too long") => Ok(f64::NAN),
-            other => other,
-        }
     }
 }
 
@@ -216,7 +178,8 @@ fn against(rows: &[Row]) -> Table {
             number(row.faster()),
             faster.map_or_else(|| "-".into(), |(_, goal)| at_least(row.faster(), *goal)),
             row.limit.to_string(),
-            at_most(row.chain.median(), allowed),
+            row.goal
+                .map_or_else(|| "-".into(), |_| at_most(row.chain.median(), allowed)),
         ]);
     }
     table

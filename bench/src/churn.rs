@@ -44,8 +44,7 @@ pub(crate) fn run(
         setting,
         cluster,
         under_way: BTreeMap::new(),
-        starts: 0,
-        stops: 0,
+        comers: Comers::default(),
     };
     let begin = Instant::now();
     for second in 1_u64.. {
@@ -75,22 +74,70 @@ pub(crate) fn start(cluster: &Cluster) -> anyhow::Result<Running> {
     Ok(load.start())
 }
 
-/// Who comes and goes.
+/// What happens to one of those who come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    /// `start`, `stop` or `kill`.
+    how: &'static str,
+    node: usize,
+}
+
+/// Whose turn it is: they come in a circle, and who came first goes first.
+#[derive(Debug, Default)]
+struct Comers {
+    starts: usize,
+    stops: usize,
+}
+
+impl Comers {
+    /// A join; or, when half of them are there, the leave of the oldest.
+    fn change(&mut self) -> Step {
+        if self.starts - self.stops < COMERS / 2 {
+            self.start()
+        } else {
+            self.leave("stop").unwrap_or_else(|| self.start())
+        }
+    }
+
+    /// The end of the oldest; where nobody is there, somebody comes first.
+    fn kill(&mut self) -> Step {
+        self.leave("kill").unwrap_or_else(|| self.start())
+    }
+
+    fn start(&mut self) -> Step {
+        let node = self.starts % COMERS;
+        self.starts += 1;
+        Step { how: "start", node }
+    }
+
+    /// `None` when nobody is there.
+    fn leave(&mut self, how: &'static str) -> Option<Step> {
+        if self.stops == self.starts {
+            return None;
+        }
+        let node = self.stops % COMERS;
+        self.stops += 1;
+        Some(Step { how, node })
+    }
+}
+
+/// The cluster, and what goes on in it.
 struct Churn<'a> {
     setting: &'a Setting,
     cluster: &'a Cluster,
     /// The script that works on each of them.
     under_way: BTreeMap<String, Child>,
-    starts: usize,
-    stops: usize,
+    comers: Comers,
 }
 
 impl Churn<'_> {
     fn second(&mut self, second: u64, trouble: Trouble) -> anyhow::Result<()> {
         if trouble.kills && second.is_multiple_of(5) {
-            self.kill()?;
+            let step = self.comers.kill();
+            self.take(&step)?;
         } else if trouble.changes || trouble.kills {
-            self.change()?;
+            let step = self.comers.change();
+            self.take(&step)?;
         }
         if trouble.reloads {
             self.reload()?;
@@ -98,43 +145,19 @@ impl Churn<'_> {
         Ok(())
     }
 
-    /// A join; or, when half of them are there, the leave of the oldest.
-    fn change(&mut self) -> anyhow::Result<()> {
-        if self.starts - self.stops < COMERS / 2 {
-            let (name, address) = self.comer(self.starts);
-            self.starts += 1;
-            self.script(&name, &["start", &name, &address])
-        } else {
-            self.leave("stop")
+    /// Begins a step when the one before for the same node has ended.
+    fn take(&mut self, step: &Step) -> anyhow::Result<()> {
+        let name = format!("c{}", step.node);
+        if let Some(before) = self.under_way.remove(&name) {
+            finish(&name, before)?;
         }
-    }
-
-    fn kill(&mut self) -> anyhow::Result<()> {
-        if self.starts == self.stops {
-            return self.change();
-        }
-        self.leave("kill")
-    }
-
-    fn leave(&mut self, how: &str) -> anyhow::Result<()> {
-        let (name, _) = self.comer(self.stops);
-        self.stops += 1;
-        self.script(&name, &[how, &name])
-    }
-
-    fn comer(&self, number: usize) -> (String, String) {
-        let number = number % COMERS;
-        let address = self.cluster.address(FIRST_ADDRESS + number);
-        (format!("c{number}"), address)
-    }
-
-    /// Begins the script when the one before for the same node has ended.
-    fn script(&mut self, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        if let Some(before) = self.under_way.remove(name) {
-            finish(name, before)?;
-        }
+        let address = self.cluster.address(FIRST_ADDRESS + step.node);
+        let arguments: &[&str] = match step.how {
+            "start" => &["start", &name, &address],
+            how => &[how, &name],
+        };
         let child = self.cluster.node(arguments)?;
-        self.under_way.insert(name.to_string(), child);
+        self.under_way.insert(name, child);
         Ok(())
     }
 
@@ -160,8 +183,11 @@ impl Churn<'_> {
         Ok(())
     }
 
-    /// Until everything that was begun has ended.
+    /// Until everything that was begun has ended, and who came has left.
     fn settle(&mut self) -> anyhow::Result<()> {
+        while let Some(step) = self.comers.leave("stop") {
+            self.take(&step)?;
+        }
         while let Some((name, child)) = self.under_way.pop_first() {
             finish(&name, child)?;
         }
@@ -178,4 +204,77 @@ fn finish(name: &str, mut script: Child) -> anyhow::Result<()> {
         "scripts/node for {name} ended with {status}"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(count: usize) -> Vec<Step> {
+        let mut comers = Comers::default();
+        (0..count).map(|_| comers.change()).collect()
+    }
+
+    fn step(how: &'static str, node: usize) -> Step {
+        Step { how, node }
+    }
+
+    #[test]
+    fn nodes_come_until_half_are_there_then_the_oldest_leaves_for_each_that_comes() {
+        let expected = [
+            step("start", 0),
+            step("start", 1),
+            step("start", 2),
+            step("start", 3),
+            step("stop", 0),
+            step("start", 4),
+            step("stop", 1),
+            step("start", 5),
+        ];
+        assert_eq!(steps(8), expected);
+    }
+
+    #[test]
+    fn who_left_stays_away_for_several_changes() {
+        let steps = steps(200);
+        for (left, _) in steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| step.how == "stop")
+        {
+            let again = step("start", steps[left].node);
+            let back = steps.iter().skip(left).position(|step| *step == again);
+            assert!(back.is_none_or(|back| back >= 7), "{left}: {back:?}");
+        }
+    }
+
+    #[test]
+    fn a_kill_ends_the_oldest_and_where_nobody_is_somebody_comes() {
+        let mut comers = Comers::default();
+        assert_eq!(comers.kill(), step("start", 0));
+        assert_eq!(comers.kill(), step("kill", 0));
+    }
+
+    #[test]
+    fn in_the_end_everybody_leaves_once() {
+        let mut comers = Comers::default();
+        for _ in 0..7 {
+            comers.change();
+        }
+        let mut left = Vec::new();
+        while let Some(step) = comers.leave("stop") {
+            left.push(step.node);
+        }
+        assert_eq!(left, [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_script_that_fails_is_told_by_its_node() {
+        let script = Command::new("sh").args(["-c", "exit 111"]).spawn().unwrap();
+        let error = finish("c3", script).unwrap_err().to_string();
+        assert!(
+            error.starts_with("scripts/node for c3 ended with "),
+            "{error}"
+        );
+    }
 }

@@ -29,6 +29,16 @@ impl Cluster {
         })
     }
 
+    /// One for tests, whose nodes are in `run`.
+    #[cfg(test)]
+    pub(crate) fn at(run: &Path) -> Self {
+        Self {
+            root: "/".into(),
+            net: "127.0.43".into(),
+            run: run.into(),
+        }
+    }
+
     /// Where clients ask.
     pub(crate) fn front(&self) -> anyhow::Result<SocketAddr> {
         let text = format!("{}.42:8080", self.net);
@@ -125,26 +135,56 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chain::{Sync, replace};
 
     #[test]
     fn a_cluster_is_read_from_its_files() {
         let scratch = harness::scratch();
-        let cluster = Cluster {
-            root: "/".into(),
-            net: "127.0.43".into(),
-            run: scratch.path().into(),
-        };
+        let cluster = Cluster::at(scratch.path());
         fs::create_dir(scratch.path().join("s1")).unwrap();
-        chain::replace(&cluster.file("s1", "pid"), b"42 4711\n", chain::Sync::None).unwrap();
+        replace(&cluster.file("s1", "pid"), b"42 4711\n", Sync::None).unwrap();
         assert_eq!(cluster.nodes().unwrap(), ["s1"]);
         assert_eq!(cluster.pid("s1").unwrap(), 42);
         assert_eq!(cluster.front().unwrap().to_string(), "127.0.43.42:8080");
+        assert_eq!(cluster.address(7), "127.0.43.7");
+    }
+
+    #[test]
+    fn what_a_node_lacks_is_named() {
+        let scratch = harness::scratch();
+        let cluster = Cluster::at(scratch.path());
         assert!(
             cluster
                 .pid("s2")
                 .unwrap_err()
                 .to_string()
-                .contains("s2/pid")
+                .ends_with("s2/pid")
         );
+        assert!(
+            cluster
+                .launched("s2")
+                .unwrap_err()
+                .to_string()
+                .ends_with("s2/log was made")
+        );
+        assert_eq!(cluster.server("s2"), None);
+    }
+
+    #[test]
+    fn the_start_of_a_service_is_the_one_that_its_supervisor_noted() {
+        let scratch = harness::scratch();
+        let cluster = Cluster::at(scratch.path());
+        let supervise = cluster.file("s1", "services/serf/supervise");
+        fs::create_dir_all(&supervise).unwrap();
+        let now = SystemTime::now();
+        let status = Status {
+            stamp: servicedir::Stamp::from(now),
+            ..Status::default()
+        };
+        replace(&supervise.join("status"), &status.encode(), Sync::None).unwrap();
+        assert_eq!(cluster.service_started("s1", "serf").unwrap(), now);
+        replace(&supervise.join("status"), b"short", Sync::None).unwrap();
+        let error = cluster.service_started("s1", "serf").unwrap_err();
+        assert!(error.to_string().ends_with("it is no status"));
     }
 }

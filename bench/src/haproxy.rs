@@ -146,4 +146,24 @@ mod tests {
         let error = ask(Path::new("/nonexistent/s"), "show info").unwrap_err();
         assert_eq!(error.to_string(), "ask show info of /nonexistent/s");
     }
+
+    #[test]
+    fn a_haproxy_is_started_asked_and_ended() {
+        let _ = harness::require("haproxy");
+        let scratch = harness::scratch();
+        let haproxy = Haproxy::new(scratch.path(), "127.0.43.8");
+        let text = format!(
+            "global\n stats socket {} mode 600 level admin\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind \"${{HAPROXY_HTTP}}\"\n",
+            haproxy.socket.display()
+        );
+        chain::replace(&haproxy.config, text.as_bytes(), chain::Sync::None).unwrap();
+        crate::process::timed(&mut haproxy.check()).unwrap();
+        let running = haproxy.start().unwrap();
+        let worker = haproxy.worker().unwrap();
+        assert_ne!(worker, running.pid(), "the master is another process");
+        drop(running);
+        harness::wait_for("its end", START, || {
+            (crate::process::memory(worker).rss == 0).then_some(())
+        });
+    }
 }

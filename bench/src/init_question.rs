@@ -39,7 +39,7 @@ pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
         .map(|kind| measure(setting, *kind))
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Answer::new("init: two services that sleep")
-        .text("From the start to both services running; from the death of a service that is older than a second to its next start; from the signal to the supervisor's end; memory and wake-ups (voluntary context switches) of all processes but the services.")
+        .text("From the start to both services running; from the death of a service that is older than a second to its next start; from the signal to the end of all their processes; memory and wake-ups (voluntary context switches) of all processes but the services.")
         .table(table(&rows, wakeup_time(setting)))
         .table(goals(&rows)))
 }

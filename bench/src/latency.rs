@@ -31,6 +31,7 @@ pub(crate) struct Latency {
     agent_to_request: Sample,
     node_to_request: Sample,
     tag_to_weight: Sample,
+    gossip_to_weight: Sample,
     leave_to_out: Sample,
 }
 
@@ -80,11 +81,14 @@ impl Latency {
             .arg(format!("-rpc-addr={address}:7373"))
             .args(["-set", "weight=50"]);
         timed(&mut command)?;
+        // It returns when the agent has sent the news to everybody.
+        let gossiped = SystemTime::now();
         let weight = wait::until("the new weight", PATIENCE, || {
             let server = cluster.server(name)?;
             (server.weight == 50).then(SystemTime::now)
         })?;
         self.tag_to_weight.push(between(start, weight));
+        self.gossip_to_weight.push(between(gossiped, weight));
         Ok(())
     }
 
@@ -140,6 +144,12 @@ impl Latency {
             "running weight",
             &self.tag_to_weight,
             Some(TAG_TO_WEIGHT),
+        );
+        row(
+            "its end (the gossip is out)",
+            "running weight",
+            &self.gossip_to_weight,
+            None,
         );
         row(
             "`scripts/node stop`",

@@ -7,9 +7,10 @@ use std::process::Command;
 pub(crate) fn facts() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     format!(
-        "- {cores} cores of {}, {}\n- Linux {}, {}\n- {}, {}\n",
+        "- {cores} cores of {}, {}, load average {}\n- Linux {}, {}\n- {}, Serf {}\n",
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| "an unknown processor".into()),
         memory(),
+        load(),
         first_line("uname", &["-r"]),
         file_system(),
         first_line("haproxy", &["-v"])
@@ -35,10 +36,16 @@ fn memory() -> String {
     )
 }
 
+/// Of the last minute: whoever reads the figures must know what else went on.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_string()
+}
+
 fn file_system() -> String {
     format!(
         "files on {}",
-        first_line("stat", &["-f", "-c", "%T", "/tmp"])
+        first_line("findmnt", &["-no", "FSTYPE", "-T", "/tmp"])
     )
 }
 

@@ -8,6 +8,7 @@ mod cluster;
 mod fixture;
 mod haproxy;
 mod init_question;
+mod lab;
 mod latency;
 mod load_command;
 mod machine;
@@ -138,4 +139,29 @@ fn look_for_regressions(setting: &Setting, groups: &[String]) -> anyhow::Result<
         bail!("look for regressions: {}", failed.join("; "));
     }
     Ok(Exit::Changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_fit_together() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn questions_and_groups_have_names_of_one_word() {
+        let names = questions::NAMES.into_iter().chain(check::names());
+        for name in names {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_question_that_does_not_exist_is_refused() {
+        assert!(Options::try_parse_from(["bench", "run", "beauty"]).is_err());
+        assert!(Options::try_parse_from(["bench", "run", "chain", "size"]).is_ok());
+    }
 }

@@ -50,3 +50,28 @@ pub(crate) fn question(cluster: &Cluster) -> anyhow::Result<Answer> {
 fn kilobytes(value: u64) -> String {
     number(f64::from(u32::try_from(value).unwrap_or(u32::MAX)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Owned;
+    use std::process::Command;
+
+    #[test]
+    fn programs_are_told_by_name_with_their_number() {
+        let scratch = harness::scratch();
+        let cluster = Cluster::at(scratch.path());
+        let sleeper = Owned::spawn(Command::new("sleep").arg("1000")).unwrap();
+        harness::wait_for("the program", std::time::Duration::from_secs(30), || {
+            (process::name(sleeper.pid()) == "sleep").then_some(())
+        });
+        for node in ["s1", "s2"] {
+            std::fs::create_dir(scratch.path().join(node)).unwrap();
+            let line = format!("{} 1\n", sleeper.pid());
+            let file = cluster.file(node, "pid");
+            chain::replace(&file, line.as_bytes(), chain::Sync::None).unwrap();
+        }
+        let told = question(&cluster).unwrap().to_string();
+        assert!(told.contains("| sleep   | 2 "), "{told}");
+    }
+}

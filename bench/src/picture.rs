@@ -5,7 +5,7 @@ use std::fmt::Write;
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 90.0;
 
@@ -13,6 +13,7 @@ const BOTTOM: f64 = 90.0;
 const STYLE: &str = "\
 text { font: 13px sans-serif; fill: #1f2328 }
 .title { font-size: 16px; font-weight: bold }
+.tick { text-anchor: middle }
 .paper { fill: #ffffff }
 .grid { stroke: #d1d9e0; stroke-width: 1 }
 .mark { stroke: #59636e; stroke-width: 1; stroke-dasharray: 4 3 }
@@ -149,7 +150,7 @@ impl Picture {
         for tick in self.across.ticks() {
             let x = self.x(tick);
             rule(svg, "grid", (x, TOP), (x, HEIGHT - BOTTOM));
-            text(svg, x - 8.0, HEIGHT - BOTTOM + 18.0, "", &label(tick));
+            text(svg, x, HEIGHT - BOTTOM + 18.0, "tick", &label(tick));
         }
         for tick in self.up.ticks() {
             let y = self.y(tick);
@@ -266,10 +267,10 @@ mod tests {
     fn points_lie_where_their_axes_say() {
         let svg = picture().svg();
         assert!(
-            svg.contains("points=\"70.0,330.0 405.0,190.0 740.0,50.0\""),
+            svg.contains("points=\"70.0,330.0 400.0,190.0 730.0,50.0\""),
             "{svg}"
         );
-        assert!(svg.contains("<circle class=\"ours\" cx=\"405.0\" cy=\"190.0\""));
+        assert!(svg.contains("<circle class=\"ours\" cx=\"400.0\" cy=\"190.0\""));
     }
 
     #[test]

@@ -41,6 +41,17 @@ impl Setting {
         Ok(setting)
     }
 
+    /// One for tests, for which nothing has to be built.
+    #[cfg(test)]
+    pub(crate) fn unchecked(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            programs: root.join("target/bin"),
+            limit: "limit".into(),
+            quick: true,
+        }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -47,7 +47,7 @@ pub(crate) fn tell(
 }
 
 fn picture(report: &Report) -> Picture {
-    let steps = steps(report);
+    let steps = steps(report.answers());
     let line = |name: &str, class: &'static str, of: fn(&[f64]) -> f64| {
         let points = steps.iter().map(|(at, took)| (*at, of(took))).collect();
         Line::new(name, class, points)
@@ -81,9 +81,9 @@ fn picture(report: &Report) -> Picture {
 }
 
 /// The answers of each step, in milliseconds, in rising order.
-fn steps(report: &Report) -> Vec<(f64, Vec<f64>)> {
+fn steps(answers: &[(Duration, Duration)]) -> Vec<(f64, Vec<f64>)> {
     let mut steps: Vec<(f64, Vec<f64>)> = Vec::new();
-    for (at, took) in report.answers() {
+    for (at, took) in answers {
         let step = (at.as_secs_f64() / STEP).floor() * STEP;
         match steps
             .last_mut()
@@ -97,4 +97,27 @@ fn steps(report: &Report) -> Vec<(f64, Vec<f64>)> {
         took.sort_by(f64::total_cmp);
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_gathered_by_tenths_of_a_second() {
+        let answer = |at, took| (Duration::from_millis(at), Duration::from_millis(took));
+        let steps = steps(&[answer(10, 3), answer(60, 1), answer(250, 7)]);
+        let took: Vec<_> = steps.iter().map(|(_, took)| took.clone()).collect();
+        assert_eq!(took, [vec![1.0, 3.0], vec![7.0]]);
+        assert!((steps[1].0 - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_picture_marks_what_happened_and_counts_what_failed() {
+        let svg = picture(&Report::default()).svg();
+        for (_, _, what) in EVENTS {
+            assert!(svg.contains(what), "{what}");
+        }
+        assert!(svg.contains("(0 failed of 0)"));
+    }
 }

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who dies younger is held back by most supervisors, so they get older.
 const AGE: Duration = Duration::from_millis(1_200);
 
+/// After this time nothing of the start goes on.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A supervisor, and how it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -167,20 +170,17 @@ impl Running<'_> {
         Ok(milliseconds(start))
     }
 
-    /// Ends it: how long until it has ended, in milliseconds.
+    /// Ends it: how long until all of its processes have ended, services and all,
+    /// in milliseconds.
     pub(crate) fn stop(mut self) -> anyhow::Result<f64> {
+        let all = process::family(self.supervisor.pid());
         let start = Instant::now();
         self.supervisor.signal(self.set.kind.stop_signal());
         let supervisor = &mut self.supervisor;
         wait::until("the end of a supervisor", PATIENCE, || {
-            (!supervisor.runs()).then_some(())
-        })?;
-        let took = milliseconds(start);
-        // What a supervisor leaves behind is ours to end.
-        for service in &self.services {
-            process::send(*service, Signal::SIGTERM);
-        }
-        Ok(took)
+            let ended = !supervisor.runs() && all.iter().all(|pid| has_ended(*pid));
+            ended.then(|| milliseconds(start))
+        })
     }
 
     /// The processes that are there for supervision.
@@ -206,10 +206,16 @@ impl Running<'_> {
                 .map(process::wakeups)
                 .sum::<u64>()
         };
+        wait::pass(SETTLED);
         let before = count();
         wait::pass(time);
         count().saturating_sub(before)
     }
+}
+
+/// Whether nothing is left of a process but what its parent has to fetch.
+fn has_ended(pid: u32) -> bool {
+    process::memory(pid) == Memory::default()
 }
 
 fn write_service(directory: &Path, fifo: &Path, kind: Kind) -> anyhow::Result<()> {
@@ -286,4 +292,71 @@ pub(crate) fn require(kinds: &[Kind]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting() -> Setting {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        Setting::unchecked(root)
+    }
+
+    #[test]
+    fn the_life_of_a_set_of_services_is_measured() {
+        let _ = harness::require("s6-svscan");
+        let setting = setting();
+        let set = Set::new(&setting, Kind::S6).unwrap();
+        let mut running = set.start().unwrap();
+        assert!(running.took > 0.0);
+        let processes = running.processes();
+        assert_eq!(
+            processes.len(),
+            3,
+            "s6-svscan and an s6-supervise a service"
+        );
+        assert!(running.memory().rss > 0);
+        let before = running.services.clone();
+        assert!(running.restart().unwrap() > 0.0);
+        assert_ne!(running.services, before);
+        assert!(running.stop().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn a_service_tells_its_start_and_stays_the_process_that_it_is() {
+        let scratch = harness::scratch();
+        let directory = scratch.path().join("a");
+        write_service(&directory, Path::new("/fifo"), Kind::Init).unwrap();
+        let run = fs::read_to_string(directory.join("run")).unwrap();
+        assert_eq!(run, "#!/bin/sh\necho $$ >/fifo\nexec sleep 100000\n");
+        assert!(directory.join("restart-delay").is_file());
+        write_service(&scratch.path().join("b"), Path::new("/fifo"), Kind::S6).unwrap();
+        assert!(!scratch.path().join("b/restart-delay").exists());
+    }
+
+    #[test]
+    fn supervisord_is_given_both_services() {
+        let text = supervisord_configuration(Path::new("/d"));
+        for name in ["a", "b"] {
+            assert!(text.contains(&format!(
+                "[program:{name}]\ncommand=/d/services/{name}/run\n"
+            )));
+        }
+    }
+
+    #[test]
+    fn each_is_stopped_by_the_signal_that_ends_its_services_too() {
+        assert_eq!(Kind::Runit.stop_signal(), Signal::SIGHUP);
+        assert_eq!(Kind::Init.stop_signal(), Signal::SIGTERM);
+        assert!(Kind::Init.supervises() && !Kind::Tini.supervises());
+    }
+
+    #[test]
+    fn a_process_has_ended_when_only_its_parent_knows_of_it() {
+        let mut child = Command::new("true").spawn().unwrap();
+        harness::wait_for("its end", PATIENCE, || has_ended(child.id()).then_some(()));
+        child.wait().unwrap();
+        assert!(!has_ended(std::process::id()));
+    }
 }

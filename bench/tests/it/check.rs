@@ -1,0 +1,78 @@
+//! `scripts/bench --check`: it holds for the programs as they are, and finds one
+//! that has become slow.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::{alone, programs, root, run, text};
+
+fn check(programs: &Path, groups: &[&str]) -> Output {
+    let mut command = Command::new(root().join("scripts/bench"));
+    command
+        .arg("--check")
+        .args(groups)
+        .env("MUSTER_BUILT", "1")
+        .env("BENCH_PROGRAMS", programs);
+    run(&mut command)
+}
+
+/// A folder with all programs, of which one sleeps before it works.
+fn with_a_slow(name: &str) -> TempDir {
+    let folder = harness::scratch();
+    for entry in programs().read_dir().unwrap() {
+        let program = entry.unwrap().path();
+        let path = folder.path().join(program.file_name().unwrap());
+        if path.ends_with(name) {
+            let script = format!("#!/bin/sh\nsleep 0.2\nexec {} \"$@\"\n", program.display());
+            chain::replace(&path, script.as_bytes(), chain::Sync::None).unwrap();
+            fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        } else {
+            symlink(program, path).unwrap();
+        }
+    }
+    folder
+}
+
+#[test]
+fn nothing_has_become_three_times_slower() {
+    let _alone = alone();
+    let output = check(&programs(), &[]);
+    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for what in ["serf-nodes", "haproxy-gen", "haproxy-reload", "init, start"] {
+        assert!(told.contains(what), "{told}");
+    }
+}
+
+#[test]
+fn a_program_that_has_become_slow_is_found_and_named() {
+    let _alone = alone();
+    let folder = with_a_slow("svstat");
+    let output = check(folder.path(), &["size"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{told}");
+    assert!(
+        told.contains("bench: look for regressions: svstat --version : true\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_program_that_does_not_work_is_told_in_its_own_words() {
+    let folder = with_a_slow("svstat");
+    let broken = folder.path().join("svstat");
+    chain::replace(
+        &broken,
+        b"#!/bin/sh\necho no luck >&2\nexit 111\n",
+        chain::Sync::None,
+    )
+    .unwrap();
+    let output = check(folder.path(), &["size"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{told}");
+    assert!(told.trim_end().ends_with(": no luck"), "{told}");
+}
