@@ -90,6 +90,8 @@ fn waiters_for_several_services_see_each() {
 #[test]
 fn a_dead_listener_is_in_nobodys_way() {
     let scan = Scan::of(&[Service::sleeper("s")]);
+    // A waiter for down that came before the start would have its answer at once.
+    scan.svc(&["-wu", "-u"], "s");
     let mut waiter = wait_in_background(&scan, "-d", "s");
     wait_listening(&scan.path("s/event"), 1);
     kill_listener(&mut waiter);
