@@ -25,8 +25,14 @@ const SUMMARY: &str = " found in configuration";
 /// The first complaints say most; a broken loop makes one a node.
 const MAX_COMPLAINTS: usize = 10;
 
-/// Lets HAProxy check `text`, which is to become the file at `path`.
-pub(crate) fn check(haproxy: &Path, text: &str, path: &Path) -> anyhow::Result<()> {
+/// Lets HAProxy check `text`, which `template` renders, and which is to become
+/// the file at `path`.
+pub(crate) fn check(
+    haproxy: &Path,
+    text: &str,
+    template: &Path,
+    path: &Path,
+) -> anyhow::Result<()> {
     let output = run(haproxy, text)?;
     let words = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
@@ -36,7 +42,10 @@ pub(crate) fn check(haproxy: &Path, text: &str, path: &Path) -> anyhow::Result<(
             }
             Ok(())
         }
-        Some(code) => Err(misuse(refusal(&words, code, text, path))),
+        Some(code) => {
+            let complaints = refusal(&words, code, text);
+            Err(misuse(told(&complaints, template, path)))
+        }
         None => Err(anyhow!("run {}: {}", haproxy.display(), output.status)),
     }
 }
@@ -69,7 +78,7 @@ fn in_memory(text: &str) -> io::Result<File> {
     Ok(file)
 }
 
-fn refusal(words: &str, code: i32, text: &str, path: &Path) -> String {
+fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
     let mut complaints = complaints(words, "[ALERT]", text);
     if complaints.is_empty() {
         let words = words.trim();
@@ -79,8 +88,15 @@ fn refusal(words: &str, code: i32, text: &str, path: &Path) -> String {
             _ => format!("{words} (exit {code})"),
         });
     }
+    complaints
+}
+
+/// The lines are those of the rendering, which is not kept: what can be mended
+/// is the template.
+fn told(complaints: &[String], template: &Path, path: &Path) -> String {
     format!(
-        "check the new {}: HAProxy refuses it, and the old file stays:\n  {}",
+        "check what {} renders: HAProxy refuses it, and the old {} stays:\n  {}",
+        template.display(),
         path.display(),
         complaints.join("\n  ")
     )
@@ -136,9 +152,10 @@ mod tests {
 
     #[test]
     fn haproxys_words_are_shown_with_the_line_that_they_are_about() {
+        let complaints = refusal(ALERT, 1, TEXT);
         assert_eq!(
-            refusal(ALERT, 1, TEXT, Path::new("/etc/haproxy.cfg")),
-            "check the new /etc/haproxy.cfg: HAProxy refuses it, and the old file stays:\n  \
+            told(&complaints, Path::new("/config/t"), Path::new("/etc/cfg")),
+            "check what /config/t renders: HAProxy refuses it, and the old /etc/cfg stays:\n  \
              parsing [line 2] : unknown keyword 'frobnicate' in 'global' section\n    2 |     frobnicate"
         );
     }
@@ -153,10 +170,14 @@ mod tests {
 
     #[test]
     fn words_of_another_form_are_shown_as_they_are() {
-        let text = refusal("out of memory\n", 1, TEXT, Path::new("x"));
-        assert!(text.ends_with("\n  out of memory (exit 1)"), "{text}");
-        let text = refusal("", 2, TEXT, Path::new("x"));
-        assert!(text.ends_with("nothing to listen on (exit 2)"), "{text}");
+        assert_eq!(
+            refusal("out of memory\n", 1, TEXT),
+            ["out of memory (exit 1)"]
+        );
+        assert_eq!(
+            refusal("", 2, TEXT),
+            ["it has nothing to listen on (exit 2)"]
+        );
     }
 
     #[test]
@@ -169,7 +190,13 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_told_with_what_to_do() {
-        let error = check(Path::new("/nonexistent/haproxy"), TEXT, Path::new("x")).unwrap_err();
+        let error = check(
+            Path::new("/nonexistent/haproxy"),
+            TEXT,
+            Path::new("t"),
+            Path::new("x"),
+        )
+        .unwrap_err();
         let error = format!("{error:#}");
         assert!(error.starts_with("run /nonexistent/haproxy: "), "{error}");
         assert!(error.contains("--haproxy") && error.contains("--no-check"));

@@ -153,7 +153,12 @@ fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<
     if args.no_check || target.was_checked(candidate.check_mark()) {
         return Ok(());
     }
-    check::check(&args.haproxy, candidate.text(), &args.output)
+    check::check(
+        &args.haproxy,
+        candidate.text(),
+        &args.template,
+        &args.output,
+    )
 }
 
 /// The configuration is in place, and a mark that is missing only costs the next

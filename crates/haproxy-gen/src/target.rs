@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use chain::lock::{lock, lock_beside};
 use chain::{Sync, read, replace};
 use similar::TextDiff;
@@ -31,7 +32,14 @@ impl Target {
 
     /// Keeps other runs out: an older state must not come after a newer one.
     pub(crate) fn lock(&self) -> anyhow::Result<File> {
-        lock(&lock_beside(&self.path))
+        lock(&lock_beside(&self.path)).map_err(|error| match self.path.parent() {
+            Some(folder) if is_missing(folder) => anyhow!(
+                "make {}: its folder {} is missing",
+                self.path.display(),
+                folder.display()
+            ),
+            _ => error,
+        })
     }
 
     /// How `text` differs from the file, as a unified diff; `None` if not.
@@ -89,6 +97,11 @@ impl Target {
     }
 }
 
+/// A file that is named without a folder is made in the present one.
+fn is_missing(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && !folder.exists()
+}
+
 fn line(mark: &str) -> String {
     format!("{mark}\n")
 }
@@ -108,6 +121,22 @@ mod tests {
         assert!(target.replace("global\n").unwrap());
         assert!(!target.replace("global\n").unwrap());
         assert!(target.replace("defaults\n").unwrap());
+    }
+
+    #[test]
+    fn a_missing_folder_is_told_by_its_name() {
+        let error = Target::new(Path::new("/nonexistent/haproxy.cfg")).lock();
+        assert_eq!(
+            format!("{:#}", error.unwrap_err()),
+            "make /nonexistent/haproxy.cfg: its folder /nonexistent is missing"
+        );
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_made_elsewhere_is_told_as_it_is() {
+        let error = Target::new(Path::new("/proc/haproxy.cfg")).lock();
+        let error = format!("{:#}", error.unwrap_err());
+        assert!(error.starts_with("open the lock /proc/"), "{error}");
     }
 
     #[test]

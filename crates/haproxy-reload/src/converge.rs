@@ -12,7 +12,7 @@ use crate::plan::{Plan, Step, plan};
 use crate::refused::Refused;
 use crate::reload::Haproxy;
 use crate::running::Running;
-use crate::runtime::{apply, look, mark, pause, purge};
+use crate::runtime::{apply, mark, pause, purge};
 use crate::wanted::{Wanted, parse, read_bytes};
 
 /// A file that changes faster than HAProxy reloads is left to the next run.
@@ -25,7 +25,8 @@ const TOLD: usize = 5;
 /// The file, the worker, and what is between them.
 pub(crate) struct Situation {
     pub(crate) file: File,
-    pub(crate) running: Running,
+    /// None where nobody answers, and the master does.
+    pub(crate) running: Option<Running>,
     pub(crate) plan: Plan,
 }
 
@@ -62,7 +63,13 @@ pub(crate) fn situation(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Situ
 
 fn compare(file: File, haproxy: &Haproxy) -> anyhow::Result<Situation> {
     let running = current(haproxy)?;
-    let plan = plan(&file.wanted, file.good.as_ref(), &running);
+    let plan = match &running {
+        Some(running) => plan(&file.wanted, file.good.as_ref(), running),
+        None => Plan::reload(format!(
+            "nobody answers at {}",
+            haproxy.worker.path.display()
+        )),
+    };
     Ok(Situation {
         file,
         running,
@@ -71,10 +78,10 @@ fn compare(file: File, haproxy: &Haproxy) -> anyhow::Result<Situation> {
 }
 
 /// While somebody else reloads, an old worker can still answer.
-fn current(haproxy: &Haproxy) -> anyhow::Result<Running> {
+fn current(haproxy: &Haproxy) -> anyhow::Result<Option<Running>> {
     loop {
-        let running = look(&haproxy.worker)?;
-        if !running.stopping {
+        let running = haproxy.look()?;
+        if running.as_ref().is_none_or(|running| !running.stopping) {
             return Ok(running);
         }
         if Instant::now() >= haproxy.worker.deadline {
@@ -177,7 +184,7 @@ impl<'a> Convergence<'a> {
             .reload(
                 &self.files.config,
                 &file.wanted,
-                &now.running,
+                now.running.map(|running| running.pid),
                 &self.refused,
             )
             .with_context(|| format!("reload HAProxy, since {why}"))?;

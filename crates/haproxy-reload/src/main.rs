@@ -1,5 +1,6 @@
 //! `haproxy-reload`: see [`Options`], whose text is the program's page.
 
+mod admin;
 mod bind;
 mod converge;
 mod files;
@@ -51,8 +52,10 @@ use crate::runtime::Socket;
 ///
 /// Notes
 ///   A file that HAProxy refused is tried again after 1 s, then 2 s and so on
-///   up to 60 s; another content at once. The file needs `stats socket` with
-///   `level admin`, and HAProxy runs as `haproxy -W -S MASTER`.
+///   up to 60 s; another content at once. The file needs `stats socket SOCKET
+///   level admin`, and HAProxy runs as `haproxy -W -S MASTER`. If nobody answers
+///   at SOCKET and the master does, HAProxy is reloaded. Where somebody removed
+///   the socket that does not help: start HAProxy anew (`svc -r`).
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 #[expect(

@@ -37,6 +37,13 @@ pub(crate) struct Step {
 }
 
 impl Plan {
+    pub(crate) fn reload(why: String) -> Self {
+        Self {
+            reload: Some(why),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.reload.is_none() && self.steps.is_empty() && self.pending.is_none()
     }

@@ -71,7 +71,7 @@ impl Refused {
     pub(crate) fn check(&self, digest: &str) -> anyhow::Result<()> {
         let left = self.left(digest).as_secs();
         if left > 0 {
-            bail!("HAProxy refused this file before; it is tried again in {left} s");
+            bail!("this file was tried before, in vain; it is tried again in {left} s");
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ mod tests {
         }
         let error = refused.check("a").unwrap_err().to_string();
         assert!(
-            error.starts_with("HAProxy refused this file before; it is tried"),
+            error.starts_with("this file was tried before, in vain; it is tried"),
             "{error}"
         );
         refused.check("b").unwrap();

@@ -10,17 +10,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
+use crate::admin;
 use crate::bind;
 use crate::master::{self, Answer, Processes};
 use crate::refused::Refused;
 use crate::running::Running;
-use crate::runtime::{Socket, look, pause};
+use crate::runtime::{Absent, Socket, look, pause};
 use crate::wanted::Wanted;
 
 /// With so many old workers the memory of a small machine is at stake.
 const MOST_OLD: usize = 5;
 /// A reload takes 60 ms.
 const TURN: Duration = Duration::from_millis(5);
+/// A worker that is listed has opened its sockets. A socket that somebody removed
+/// is inherited without its name, and waiting does not help.
+const OPENING: Duration = Duration::from_secs(2);
 /// These would make `haproxy -c` believe to be a worker of that master.
 const MASTERS_OWN: [&str; 4] = [
     "HAPROXY_MWORKER_REEXEC",
@@ -40,21 +44,47 @@ pub(crate) struct Haproxy {
 }
 
 impl Haproxy {
+    /// What the worker says; None if its socket is gone and the master's is not.
+    pub(crate) fn look(&self) -> anyhow::Result<Option<Running>> {
+        match look(&self.worker) {
+            Err(error) if error.is::<Absent>() && Processes::ask(&self.master).is_ok() => {}
+            looked => return looked.map(Some),
+        }
+        // A HAProxy that was about to start has both by now.
+        match look(&self.worker) {
+            Err(error) if error.is::<Absent>() => Ok(None),
+            looked => looked.map(Some),
+        }
+    }
+
     /// Has HAProxy read its file again, and returns when the new worker
-    /// answers. The old one goes on where that fails.
+    /// answers. The old one goes on where that fails. `worker` is the one that
+    /// answers now.
     pub(crate) fn reload(
         &self,
         config: &Path,
         wanted: &Wanted,
-        running: &Running,
+        worker: Option<u32>,
         refused: &Refused,
     ) -> anyhow::Result<()> {
-        refused.check(&wanted.digest)?;
+        let tried = refused.check(&wanted.digest);
+        if worker.is_none() {
+            tried.context("if it stays so, `svc -r` of HAProxy's service gives it its sockets")?;
+        } else {
+            tried?;
+        }
         let before = self.room_for_another()?;
-        let environment = self.environment();
-        bind::probe(&wanted.binds, &environment, running.pid)
+        let environment = self.environment(before.master);
+        self.check_socket(config, wanted, &environment, refused)?;
+        let listener = worker.or(before.workers.first().copied());
+        bind::probe(&wanted.binds, &environment, listener.unwrap_or_default())
             .context("try the addresses of the file, before HAProxy does")?;
-        let Some(words) = self.ask_for_it(&before)? else {
+        let answer = self.ask_for_it(&before);
+        if answer.is_err() && worker.is_none() {
+            // Each run would reload it again, and help as little.
+            refused.remember(&wanted.digest)?;
+        }
+        let Some(words) = answer? else {
             return Ok(());
         };
         refused.remember(&wanted.digest)?;
@@ -68,6 +98,28 @@ impl Haproxy {
             &words
         };
         Err(anyhow!("{words}").context("HAProxy refused the file, and the old worker goes on"))
+    }
+
+    /// HAProxy takes a file without our socket, and then nobody could be asked
+    /// about the next. Without its environment the path is not known.
+    fn check_socket(
+        &self,
+        config: &Path,
+        wanted: &Wanted,
+        environment: &BTreeMap<String, String>,
+        refused: &Refused,
+    ) -> anyhow::Result<()> {
+        let socket = &self.worker.path;
+        if environment.is_empty() || admin::opens(&wanted.binds, environment, socket) {
+            return Ok(());
+        }
+        refused.remember(&wanted.digest)?;
+        bail!(
+            "{} has no `stats socket {} level admin`, so no later change could be made; the \
+             running HAProxy stays as it is",
+            config.display(),
+            socket.display()
+        )
     }
 
     fn room_for_another(&self) -> anyhow::Result<Processes> {
@@ -101,6 +153,7 @@ impl Haproxy {
     /// connections for 40 to 80 ms while it starts itself anew.
     fn confirm(&self, before: &Processes) -> anyhow::Result<Option<String>> {
         let mut last = anyhow!("the master process does not say that it is done");
+        let mut absent_until = None;
         while Instant::now() < self.master.deadline {
             match Processes::ask(&self.master) {
                 Ok(now) if now.is_after(before) && now.failed > 0 => {
@@ -108,6 +161,13 @@ impl Haproxy {
                 }
                 Ok(now) if now.is_after(before) => match self.answers(now.successor(before)) {
                     Ok(()) => return Ok(None),
+                    Err(error) if error.is::<Absent>() => {
+                        let until = *absent_until.get_or_insert_with(|| Instant::now() + OPENING);
+                        last = error;
+                        if Instant::now() >= until {
+                            break;
+                        }
+                    }
                     Err(error) => last = error,
                 },
                 Ok(_) => {}
@@ -128,13 +188,26 @@ impl Haproxy {
     }
 
     /// HAProxy's own environment, in which `"${HAPROXY_HTTP-*:80}"` is meant.
-    fn environment(&self) -> BTreeMap<String, String> {
-        let answer = self.worker.ask("show env").unwrap_or_default();
-        let pairs = answer.lines().filter_map(|line| line.split_once('='));
-        pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+    /// Empty where it cannot be had.
+    fn environment(&self, master: u32) -> BTreeMap<String, String> {
+        match self.worker.ask("show env") {
+            Ok(answer) => pairs(answer.lines()),
+            Err(_) => pairs(environ(master).split('\0')),
+        }
     }
+}
+
+/// What the process was started with; nothing if it may not be looked at.
+fn environ(pid: u32) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What HAProxy has against the file, without what it only remarks.

@@ -1,6 +1,7 @@
 //! HAProxy's command sockets: one line out, an answer to its end in, and
 //! everything bounded in time and size.
 
+use std::fmt::{self, Display};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
@@ -27,6 +28,22 @@ const LONGEST: usize = 64 << 20;
 const LONGEST_LINE: usize = 32 << 10;
 /// How long one run waits for servers that left, to delete them.
 const REMOVABLE: Duration = Duration::from_millis(200);
+
+/// Why nobody can be asked at a socket, which somebody may have removed.
+#[derive(Debug)]
+pub(crate) struct Absent(&'static str);
+
+impl std::error::Error for Absent {}
+
+impl Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(what) = self;
+        write!(
+            f,
+            "{what}: is HAProxy running? If it is, `svc -r` of its service gives it its sockets back"
+        )
+    }
+}
 
 /// A command socket.
 #[derive(Clone, Debug)]
@@ -83,12 +100,8 @@ impl Socket {
                 Err(Errno::ECONNREFUSED) if Instant::now() < until => {
                     pause(Duration::from_millis(5));
                 }
-                Err(Errno::ECONNREFUSED) => bail!(
-                    "nobody listens there: is HAProxy running? If it is, `svc -r` gives it its sockets back"
-                ),
-                Err(Errno::ENOENT) => bail!(
-                    "there is no such socket: is HAProxy running? If it is, `svc -r` gives it its sockets back"
-                ),
+                Err(Errno::ECONNREFUSED) => return Err(Absent("nobody listens there").into()),
+                Err(Errno::ENOENT) => return Err(Absent("there is no such socket").into()),
                 Err(Errno::EAGAIN) => bail!("nobody answers for 2 s"),
                 Err(error) => return Err(error).context("connect"),
             }

@@ -12,7 +12,6 @@ use crate::plan::Plan;
 use crate::refused::Refused;
 use crate::reload::Haproxy;
 use crate::running::{Running, State};
-use crate::runtime::look;
 use crate::stat::{self, Stat};
 use crate::wanted::{Server, Wanted, parse, read_bytes};
 
@@ -23,6 +22,7 @@ const HEADINGS: [&str; 10] = [
 
 #[derive(Serialize)]
 struct Report {
+    /// Its version; empty, with the worker 0, where no worker answers.
     haproxy: String,
     pid: u32,
     uptime: u64,
@@ -73,10 +73,14 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
             let bytes = read_bytes(&files.config);
             let wanted = bytes.and_then(|bytes| parse(&files.config, &bytes));
             let wanted = wanted.unwrap_or_default();
-            (wanted, look(&haproxy.worker)?, vec![format!("{error:#}")])
+            (wanted, haproxy.look()?, vec![format!("{error:#}")])
         }
     };
-    let stats = stat::parse(&haproxy.worker.ask("show stat")?)?;
+    let stats = match &running {
+        Some(_) => stat::parse(&haproxy.worker.ask("show stat")?)?,
+        None => BTreeMap::new(),
+    };
+    let running = running.unwrap_or_default();
     let refused = Refused::new(files.refused());
     Ok(Report {
         pid: running.pid,
@@ -181,13 +185,16 @@ fn summary(report: &Report) -> String {
         retry_in,
         ..
     } = report;
-    let uptime = span(*uptime);
+    let worker = match pid {
+        0 => "HAProxy's worker does not answer".to_owned(),
+        _ => format!("HAProxy {haproxy}, worker {pid}, up {}", span(*uptime)),
+    };
     let verdict = if *agrees {
         "agrees with"
     } else {
         "differs from"
     };
-    let mut text = format!("HAProxy {haproxy}, worker {pid}, up {uptime}: {verdict} {file}\n");
+    let mut text = format!("{worker}: {verdict} {file}\n");
     text.extend(next.iter().map(|line| format!("  next: {line}\n")));
     if *retry_in > 0 {
         let line = format!("  HAProxy refused this file; tried again in {retry_in} s\n");

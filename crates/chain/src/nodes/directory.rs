@@ -1,7 +1,7 @@
 //! The directory `/nodes`.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -145,16 +145,37 @@ fn read_line(path: &Path) -> io::Result<Option<String>> {
         .open(path);
     let mut file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
+        Err(error) => return Err(because(error, path.symlink_metadata())),
+        Ok(file) => file,
     };
     let mut buffer = [0; MAX_FILE];
-    let length = file.read(&mut buffer)?;
+    let length = match file.read(&mut buffer) {
+        // A FIFO gives nothing, or has nothing yet. What gives a line is taken.
+        Ok(0) => other_kind(file.metadata()).map_or(Ok(0), Err)?,
+        Ok(length) => length,
+        Err(error) => return Err(because(error, file.metadata())),
+    };
     if length == MAX_FILE {
         return Err(io::Error::other("it is too long for a node's line"));
     }
     match std::str::from_utf8(&buffer[..length]) {
         Ok(line) => Ok(Some(line.to_string())),
         Err(_) => Err(io::Error::other("it is not UTF-8")),
+    }
+}
+
+/// The error, or what says more to a person than it does.
+fn because(error: io::Error, metadata: io::Result<Metadata>) -> io::Error {
+    other_kind(metadata).unwrap_or(error)
+}
+
+/// What is wrong with something that is no file.
+fn other_kind(metadata: io::Result<Metadata>) -> Option<io::Error> {
+    let kind = metadata.ok()?.file_type();
+    if kind.is_symlink() {
+        Some(io::Error::other("it is a symbolic link"))
+    } else {
+        (!kind.is_file()).then(|| io::Error::other("it is not a file"))
     }
 }
 
@@ -213,6 +234,31 @@ mod tests {
                 .iter()
                 .any(|file| file.why == "'nowhere' is not an IP address")
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_as_such() {
+        let (directory, nodes) = nodes();
+        let path = |name| directory.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", path("link")).unwrap();
+        let fifo = std::process::Command::new("mkfifo")
+            .arg(path("pipe"))
+            .status();
+        assert!(fifo.unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        fs::write(path("zero"), "").unwrap();
+        let refused = nodes.list().unwrap().refused;
+        let why: Vec<&str> = refused.iter().map(|file| file.why.as_str()).collect();
+        let no_file = "it is not a file";
+        let expected = [
+            no_file,
+            "it is a symbolic link",
+            no_file,
+            no_file,
+            "it is empty",
+        ];
+        assert_eq!(why, expected);
     }
 
     #[test]

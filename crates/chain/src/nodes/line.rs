@@ -88,12 +88,13 @@ impl Node {
         let Some((key, value)) = word.split_once('=') else {
             return Err(format!("'{}' is not key=value", escape(word.as_bytes())));
         };
-        match key {
-            "port" => self.port = Some(parse_port(value)?),
-            "weight" => self.weight = Some(parse_weight(value)?),
-            "service" => self.service = Some(Name::parse(value)?),
+        let twice = match key {
+            "port" => self.port.replace(parse_port(value)?).is_some(),
+            "weight" => self.weight.replace(parse_weight(value)?).is_some(),
+            "service" => self.service.replace(Name::parse(value)?).is_some(),
             _ if is_plain(key) && is_plain(value) => {
-                self.tags.insert(key.to_string(), value.to_string());
+                let before = self.tags.insert(key.to_string(), value.to_string());
+                before.is_some()
             }
             _ => {
                 return Err(format!(
@@ -101,6 +102,9 @@ impl Node {
                     escape(word.as_bytes())
                 ));
             }
+        };
+        if twice {
+            return Err(format!("it says '{key}' twice"));
         }
         Ok(())
     }
@@ -183,6 +187,10 @@ mod tests {
             ("s1 10.0.0.1 service=-x", "the name '-x'"),
             ("s1 10.0.0.1 backup", "is not key=value"),
             ("s1 10.0.0.1 x=\"a\"", "has characters other than"),
+            ("s1 10.0.0.1 port=1 port=2", "it says 'port' twice"),
+            ("s1 10.0.0.1 weight=1 port=1 weight=1", "'weight' twice"),
+            ("s1 10.0.0.1 service=a service=b", "'service' twice"),
+            ("s1 10.0.0.1 rack=a rack=b", "'rack' twice"),
         ] {
             let refusal = parse(text).unwrap_err();
             assert!(refusal.contains(why), "{text:?}: {refusal}");

@@ -10,8 +10,10 @@ fn what_haproxy_refuses_never_gets_there() {
         let run = fixture.run(&[]);
         assert_eq!(run.code, Some(100));
         for words in [
-            "haproxy-gen: check the new ",
-            "HAProxy refuses it, and the old file stays",
+            "haproxy-gen: check what ",
+            "haproxy.cfg.tera renders: ",
+            "HAProxy refuses it, and the old ",
+            "etc/haproxy.cfg stays:",
             "unknown keyword 'frobnicate'",
             "    6 |     frobnicate 7",
         ] {

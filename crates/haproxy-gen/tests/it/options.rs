@@ -125,7 +125,11 @@ fn what_is_missing_is_told_by_its_path() {
     for (option, path, words) in [
         ("--nodes", "/nonexistent/n", "list /nonexistent/n: "),
         ("--template", "/nonexistent/t", "read /nonexistent/t: "),
-        ("--output", "/nonexistent/o/c", "/nonexistent/o/.c.lock: "),
+        (
+            "--output",
+            "/nonexistent/o/c",
+            "make /nonexistent/o/c: its folder /nonexistent/o is missing",
+        ),
     ] {
         let mut command = Fixture::bare();
         for (name, value) in [

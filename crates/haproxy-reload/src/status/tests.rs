@@ -85,6 +85,13 @@ nodes/s4  127.0.0.4:1      10  -      0s     -                0         0       
 }
 
 #[test]
+fn a_worker_that_does_not_answer_is_told_as_such() {
+    let text = summary(&Report { pid: 0, ..report() });
+    let expected = "HAProxy's worker does not answer: differs from haproxy.cfg\n";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
 fn the_json_holds_the_same() {
     let json = serde_json::to_value(report()).unwrap();
     assert_eq!(json["servers"][0]["requests"], 1234);

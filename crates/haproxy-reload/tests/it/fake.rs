@@ -35,9 +35,13 @@ pub(crate) struct Fake {
 impl Fake {
     /// The file wants one server, so there is something to do.
     pub(crate) fn new() -> Self {
-        let file = "global\n setenv CONFIG_FINGERPRINT 1\n stats socket /s level admin\nfrontend web\n bind 127.0.59.1:8080\n\
-                    backend nodes\n server s1 127.0.59.2:3000 check\n";
         let dir = harness::scratch();
+        let file = format!(
+            "global\n setenv CONFIG_FINGERPRINT 1\n stats socket {}/s level admin\n\
+             frontend web\n bind 127.0.59.1:8080\n\
+             backend nodes\n server s1 127.0.59.2:3000 check\n",
+            dir.path().display()
+        );
         let written = std::fs::File::create(dir.path().join("haproxy.cfg"));
         written
             .and_then(|mut file_| file_.write_all(file.as_bytes()))

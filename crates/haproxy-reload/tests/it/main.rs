@@ -11,5 +11,6 @@ mod odd;
 mod options;
 mod reloads;
 mod servers;
+mod sockets;
 mod status;
 mod together;

@@ -20,6 +20,38 @@ fn a_socket_that_refuses_is_told() {
 }
 
 #[test]
+fn without_both_sockets_it_tells_what_gives_them_back() {
+    let told = "If it is, `svc -r` of its service gives it its sockets back";
+    Fake::new().assert_fails(&[], told);
+    Fake::new().assert_fails(&["--status"], told);
+}
+
+#[test]
+fn a_reload_that_does_not_open_the_socket_is_not_repeated_at_once() {
+    let answers = &[
+        ("show proc", Answer::Text(PROCESSES)),
+        ("reload", Answer::Text("")),
+    ];
+    let fake = Fake::new().answer("m", answers);
+    fake.assert_fails(
+        &["--timeout", "1s"],
+        "reload HAProxy, since nobody answers at",
+    );
+    fake.assert_fails(&["--timeout", "1s"], "tried before, in vain");
+    let reloads = fake.asked().iter().filter(|line| *line == "reload").count();
+    assert_eq!(reloads, 1);
+}
+
+#[test]
+fn a_worker_that_is_silent_is_no_reason_to_reload() {
+    let fake = Fake::new()
+        .answer("s", &[("", Answer::Silence)])
+        .answer("m", &[("show proc", Answer::Text(PROCESSES))]);
+    fake.assert_fails(&[], "nobody answers for 2 s");
+    assert!(fake.asked().iter().all(|line| !line.starts_with("reload")));
+}
+
+#[test]
 fn a_socket_that_nobody_answers_is_given_up() {
     let begin = Instant::now();
     Fake::new()

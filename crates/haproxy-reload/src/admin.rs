@@ -1,0 +1,105 @@
+//! The socket for commands: without it in the file HAProxy would take the file,
+//! and no later one could be compared with what runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::words::words;
+
+/// Whether one of `lines` opens `socket` for all commands. `environment` is
+/// HAProxy's own.
+pub(crate) fn opens(
+    lines: &[String],
+    environment: &BTreeMap<String, String>,
+    socket: &Path,
+) -> bool {
+    let paths = lines.iter().flat_map(|line| paths(line, environment));
+    paths.into_iter().any(|path| is_same(&path, socket))
+}
+
+/// Where a `stats socket` line with `level admin` listens; nowhere if it is another.
+fn paths(line: &str, environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let words = words(line, &|name| environment.get(name).cloned());
+    let [stats, socket, list, options @ ..] = words.as_slice() else {
+        return Vec::new();
+    };
+    // HAProxy goes by the last one.
+    let level = options.windows(2).rfind(|pair| pair[0] == "level");
+    if stats != "stats" || socket != "socket" || level.is_none_or(|pair| pair[1] != "admin") {
+        return Vec::new();
+    }
+    list.split(',')
+        .map(|text| PathBuf::from(text.strip_prefix("unix@").unwrap_or(text)))
+        .collect()
+}
+
+/// `/var/run` is often a link to `/run`. What a relative path means HAProxy
+/// alone knows, so there the name has to do.
+fn is_same(path: &Path, socket: &Path) -> bool {
+    if path.is_relative() || socket.is_relative() {
+        return path.file_name() == socket.file_name();
+    }
+    real(path) == real(socket)
+}
+
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_open(line: &str, socket: &str) -> bool {
+        let environment = BTreeMap::from([("AT".to_owned(), "/x/env.sock".to_owned())]);
+        opens(&[line.to_owned()], &environment, Path::new(socket))
+    }
+
+    #[test]
+    fn a_socket_for_all_commands_is_found() {
+        for line in [
+            "stats socket /x/s level admin",
+            "stats socket /x/s mode 600 level admin expose-fd listeners # ours",
+            "stats socket unix@/x/s level admin",
+            "stats socket 127.0.0.1:1,/x/s level admin",
+            "stats socket \"${ELSE-/x/s}\" level admin",
+            "stats socket /x/s level user level admin",
+        ] {
+            assert!(is_open(line, "/x/s"), "{line}");
+        }
+        assert!(is_open("stats socket \"$AT\" level admin", "/x/env.sock"));
+    }
+
+    #[test]
+    fn another_socket_level_or_line_is_none() {
+        for line in [
+            "stats socket /x/s",
+            "stats socket /x/s level operator",
+            "stats socket /x/s level admin level user",
+            "stats socket /x/other level admin",
+            "stats socket /y/s level admin",
+            "stats socket \"${AT-/x/s}\" level admin",
+            "stats socket *:9999 level admin",
+            "stats timeout 30s level admin",
+            "bind /x/s level admin",
+            "stats socket",
+        ] {
+            assert!(!is_open(line, "/x/s"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_the_folder_and_a_relative_path_are_no_difference() {
+        let scratch = harness::scratch();
+        let (folder, link) = (scratch.path().join("run"), scratch.path().join("link"));
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        assert!(is_same(&folder.join("s"), &link.join("s")));
+        assert!(!is_same(&folder.join("s"), &link.join("t")));
+        assert!(is_same(Path::new("s"), &link.join("s")));
+    }
+}
