@@ -56,6 +56,27 @@ fn a_hundred_joins_and_leaves_at_random_end_in_agreement() {
 }
 
 #[test]
+fn thirty_agents_that_start_at_once_are_followed_until_the_last_has_left() {
+    let cluster = Cluster::up(98, 1);
+    let mut agents: Vec<Agent> = (120..149)
+        .map(|host| {
+            let name = format!("g{host}");
+            Agent::start(&cluster, OsStr::new(&name), host, &["role=backend"])
+        })
+        .collect();
+    wait_for("all of them to be members", FAILURE, || {
+        (cluster.living(42).len() == 30).then_some(())
+    });
+    assert_eq!(cluster.wait_for_agreement(SOON).len(), 30);
+    while !agents.is_empty() {
+        let some = agents.split_off(agents.len().saturating_sub(6));
+        some.iter().for_each(Agent::leave);
+        some.into_iter().for_each(Agent::ended);
+    }
+    cluster.wait_for_nodes_within(FAILURE, &["s1"]);
+}
+
+#[test]
 fn nodes_that_start_before_their_balancer_are_found_by_it() {
     let cluster = Cluster::new(89);
     for name in ["s1", "s2"] {

@@ -98,3 +98,27 @@ fn a_node_that_was_frozen_is_served_by_others_and_returns() {
     docker(&["unpause", node]);
     project.wait_for_nodes(FIRST, 2);
 }
+
+#[test]
+fn a_node_that_was_cut_off_from_the_network_is_served_again_when_it_is_back() {
+    let _turn = turn();
+    let project = Project::new(14);
+    project.up(2, &[]);
+    project.wait_for_nodes(FIRST, 2);
+
+    let (network, node) = (project.network(), &project.containers("webapp")[0]);
+    let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let address = docker(&["inspect", "-f", address, node]);
+    docker(&["network", "disconnect", &network, node]);
+    wait_for("the health check to see it", PATIENCE, || {
+        let servers = project.servers(FIRST)?;
+        let down = |server: &Server| server.status.starts_with("DOWN");
+        servers.iter().any(down).then_some(())
+    });
+    let (status, _) = crate::http::get(project.published(80), "/").expect("an answer");
+    assert_eq!(status, 200);
+    docker(&[
+        "network", "connect", "--ip", &address, "--alias", "cluster", &network, node,
+    ]);
+    project.wait_for_nodes(FIRST, 2);
+}
