@@ -26,8 +26,7 @@ pub(crate) fn set_lost_since(nodes: &Path, age: Duration) {
         let path = nodes.join(".lost").join(name);
         // A node that came back meanwhile is not to be marked again.
         if path.exists() {
-            let _ =
-                chain::replace::replace(&path, format!("{date}\n").as_bytes(), chain::Sync::None);
+            let _ = chain::replace(&path, format!("{date}\n").as_bytes(), chain::Sync::None);
         }
     }
 }

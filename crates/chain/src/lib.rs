@@ -2,11 +2,11 @@
 //! prints errors, files that are replaced whole, locks, and the format of
 //! `/nodes`.
 
-pub mod escape;
+mod escape;
 pub mod exit;
 pub mod lock;
 pub mod nodes;
-pub mod replace;
+mod replace;
 
 pub use escape::{Escaped, escape};
 pub use replace::{Sync, read, replace};
