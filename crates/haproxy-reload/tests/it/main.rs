@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 
+mod cut;
 mod fake;
 mod haproxy;
 mod load;
 mod node;
 mod odd;
 mod options;
+mod relay;
 mod reloads;
 mod servers;
 mod sockets;
