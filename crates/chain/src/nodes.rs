@@ -7,6 +7,7 @@
 
 mod address;
 mod directory;
+mod file;
 mod line;
 mod name;
 

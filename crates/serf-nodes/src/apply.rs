@@ -24,10 +24,10 @@ pub(crate) struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    pub(crate) fn new(nodes: &'a Nodes, now: SystemTime, log: &'a mut Log) -> Self {
+    pub(crate) fn new(nodes: &'a Nodes, lost: Lost, now: SystemTime, log: &'a mut Log) -> Self {
         Self {
             nodes,
-            lost: Lost::new(nodes),
+            lost,
             log,
             now,
             has_changed: false,

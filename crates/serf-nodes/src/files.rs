@@ -15,14 +15,9 @@ pub(crate) fn by_name(listing: Listing) -> Files {
         let name = refused.path.file_name()?.to_str()?;
         Some((Name::parse(name).ok()?, None))
     });
-    let mut files: Files = broken.collect();
-    files.extend(
-        listing
-            .nodes
-            .into_iter()
-            .map(|node| (node.name.clone(), Some(node))),
-    );
-    files
+    let nodes = listing.nodes.into_iter();
+    let nodes = nodes.map(|node| (node.name.clone(), Some(node)));
+    nodes.chain(broken).collect()
 }
 
 /// Removes the half-made files of a run that was killed. The caller holds the

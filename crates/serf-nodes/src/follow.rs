@@ -38,15 +38,17 @@ fn follow(
     let text = members::read(list)?;
     let members = members::parse(&text)?;
     let roster = Roster::new(&members, admission);
-    let marks = Lost::new(nodes);
+    let mut marked = Lost::new(nodes);
     let found = nodes.list()?;
     let broken = remarks::broken(&found, &roster);
     let now = SystemTime::now();
-    let mut plan = plan(&roster, &files::by_name(found), &marks.list()?, now, policy);
+    let marks = marked.list()?;
+    let mut plan = plan(&roster, &files::by_name(found), &marks, now, policy);
     plan.remarks.extend(broken);
 
-    let mut applier = Applier::new(nodes, now, log);
-    applier.note(files::clear_leftovers(nodes, marks.path()));
+    let leftovers = files::clear_leftovers(nodes, marked.path());
+    let mut applier = Applier::new(nodes, marked, now, log);
+    applier.note(leftovers);
     for action in &plan.actions {
         applier.apply(action);
     }

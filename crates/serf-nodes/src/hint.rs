@@ -16,6 +16,7 @@ use crate::admission::Admission;
 use crate::apply::Applier;
 use crate::event::{Event, Kind, Lines, Member};
 use crate::log::Log;
+use crate::marks::Lost;
 use crate::plan::Action;
 use crate::{address, remarks};
 
@@ -78,7 +79,8 @@ fn apply(
     let own = balancers(members, admission);
     let _lock = nodes.lock()?;
     let mut refused = Vec::new();
-    let mut applier = Applier::new(nodes, SystemTime::now(), log);
+    let lost = Lost::new(nodes);
+    let mut applier = Applier::new(nodes, lost, SystemTime::now(), log);
     for member in members {
         let name = match name(member) {
             Ok(name) => name,

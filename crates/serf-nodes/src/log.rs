@@ -15,13 +15,15 @@ const MAX_LOG: u64 = 5 * 1024 * 1024;
 /// What is kept in memory before it is written.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Lines on their way to the log. They are written by [`Log::flush`], and before
-/// that only when there are many.
+/// Lines on their way to the log, and to stderr. They are written by
+/// [`Log::flush`], and before that only when there are many.
 #[derive(Debug)]
 pub(crate) struct Log {
     /// `None` is stderr.
     path: Option<PathBuf>,
     buffer: String,
+    /// What is said on stderr besides.
+    said: String,
     error: Option<anyhow::Error>,
 }
 
@@ -31,6 +33,7 @@ impl Log {
         Self {
             path: (path != Path::new("-")).then_some(path),
             buffer: String::new(),
+            said: String::new(),
             error: None,
         }
     }
@@ -42,14 +45,17 @@ impl Log {
         self.spill();
     }
 
-    /// Adds a line of ours, and says it on stderr at once.
+    /// Adds a line of ours, which stderr gets as well.
     pub(crate) fn tell(&mut self, message: impl Display) {
-        chain::exit::say(PROGRAM, &message);
-        if self.path.is_some() {
+        let stderr = if self.path.is_some() {
             let now = humantime::format_rfc3339_seconds(SystemTime::now());
             let _ = writeln!(self.buffer, "{now} {PROGRAM}: {message}");
-            self.spill();
-        }
+            &mut self.said
+        } else {
+            &mut self.buffer
+        };
+        let _ = writeln!(stderr, "{PROGRAM}: {message}");
+        self.spill();
     }
 
     /// Writes what is left, and says what could not be written.
@@ -72,6 +78,9 @@ impl Log {
     }
 
     fn write(&mut self) {
+        // Where stderr is closed or full nothing can be told, so nothing is.
+        let _ = io::stderr().lock().write_all(self.said.as_bytes());
+        self.said.clear();
         let buffer = std::mem::take(&mut self.buffer);
         if buffer.is_empty() || self.error.is_some() {
             return;

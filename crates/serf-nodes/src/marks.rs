@@ -1,5 +1,6 @@
 //! `/nodes/.lost/NAME`: since when a node is lost, as a date that a person can read.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -18,12 +19,15 @@ const MAX_FILE: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Lost {
     path: PathBuf,
+    /// The names with a mark, once they were listed.
+    marked: Option<BTreeSet<Name>>,
 }
 
 impl Lost {
     pub(crate) fn new(nodes: &Nodes) -> Self {
         Self {
             path: nodes.path().join(".lost"),
+            marked: None,
         }
     }
 
@@ -33,7 +37,13 @@ impl Lost {
 
     /// Reads all marks. The date is in the file and not its time stamp, which a
     /// backup or a person's `touch` would change.
-    pub(crate) fn list(&self) -> anyhow::Result<Marks> {
+    pub(crate) fn list(&mut self) -> anyhow::Result<Marks> {
+        let marks = self.read_all()?;
+        self.marked = Some(marks.keys().cloned().collect());
+        Ok(marks)
+    }
+
+    fn read_all(&self) -> anyhow::Result<Marks> {
         let list = || format!("list {}", self.path.display());
         let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::new()),
@@ -50,12 +60,15 @@ impl Lost {
         Ok(marks)
     }
 
-    pub(crate) fn mark(&self, name: &Name, since: SystemTime) -> anyhow::Result<()> {
+    pub(crate) fn mark(&mut self, name: &Name, since: SystemTime) -> anyhow::Result<()> {
         match fs::create_dir(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(error).with_context(|| format!("create {}", self.path.display()));
             }
             _ => {}
+        }
+        if let Some(marked) = &mut self.marked {
+            marked.insert(name.clone());
         }
         let date = format!(
             "{}\n",
@@ -64,7 +77,16 @@ impl Lost {
         chain::replace(&self.path.join(name.as_str()), date.as_bytes(), Sync::None)
     }
 
-    pub(crate) fn unmark(&self, name: &Name) -> anyhow::Result<()> {
+    /// Takes a mark away, if there is one: what was listed without one is not
+    /// looked for, since ten thousand new nodes have none.
+    pub(crate) fn unmark(&mut self, name: &Name) -> anyhow::Result<()> {
+        if self
+            .marked
+            .as_ref()
+            .is_some_and(|marked| !marked.contains(name))
+        {
+            return Ok(());
+        }
         let path = self.path.join(name.as_str());
         match fs::remove_file(&path) {
             Err(error)
@@ -96,7 +118,7 @@ mod tests {
     #[test]
     fn a_mark_keeps_its_date_until_it_is_taken_away() {
         let directory = tempfile::tempdir().unwrap();
-        let lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = Lost::new(&Nodes::new(directory.path()));
         assert!(lost.list().unwrap().is_empty());
         lost.unmark(&name("s1")).unwrap();
         let since = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
@@ -110,9 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_marked_after_the_list_was_read_can_be_taken_away_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lost = Lost::new(&Nodes::new(directory.path()));
+        lost.mark(&name("s1"), SystemTime::now()).unwrap();
+        lost.list().unwrap();
+        lost.mark(&name("s2"), SystemTime::now()).unwrap();
+        for marked in ["s1", "s2", "s3"] {
+            lost.unmark(&name(marked)).unwrap();
+        }
+        assert!(lost.list().unwrap().is_empty());
+    }
+
+    #[test]
     fn a_mark_that_cannot_be_read_is_a_mark_without_a_date() {
         let directory = tempfile::tempdir().unwrap();
-        let lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = Lost::new(&Nodes::new(directory.path()));
         lost.mark(&name("s1"), SystemTime::now()).unwrap();
         for content in ["", "yesterday\n", &"9".repeat(100), "\u{fffd}"] {
             #[expect(clippy::disallowed_methods, reason = "a fixture")]
@@ -124,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_no_mark_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = Lost::new(&Nodes::new(directory.path()));
         fs::create_dir_all(lost.path().join(".s1.new")).unwrap();
         assert!(lost.list().unwrap().is_empty());
     }

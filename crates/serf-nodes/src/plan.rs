@@ -79,27 +79,70 @@ pub(crate) fn plan(
     policy: Policy,
 ) -> Plan {
     let mut plan = Plan::default();
-    plan.write_living(roster, files);
+    let entries = side_by_side(roster, files);
+    plan.write_living(&entries);
     plan.clear_marks(roster, files, marks);
-    let lost = lost(roster, files);
+    let lost = lost(&entries);
     if roster.is_alone {
-        plan.remark_alone(roster, files);
+        plan.remark_alone(&entries);
     } else {
-        plan.remove_left(roster, files);
-        let is_wipe = plan.remark_wipe(roster, files, &lost, policy);
+        plan.remove_left(&entries);
+        let is_wipe = plan.remark_wipe(&entries, &lost, policy);
         plan.hold(&lost, marks, now, policy.hold, is_wipe);
     }
     plan.remarks.extend(remarks::refused(&roster.refused));
     plan
 }
 
+/// A name as the list has it, and as its file has it: one of them at least.
+struct Entry<'a> {
+    name: &'a Name,
+    standing: Option<&'a Standing>,
+    file: Option<&'a Option<Node>>,
+}
+
+impl Entry<'_> {
+    fn is_living(&self) -> bool {
+        matches!(self.standing, Some(Standing::Living(_)))
+    }
+
+    fn has_left(&self) -> bool {
+        self.standing == Some(&Standing::Left)
+    }
+}
+
+/// All names in one walk through both: to look each of ten thousand up would cost
+/// as much as to read the list.
+fn side_by_side<'a>(roster: &'a Roster, files: &'a Files) -> Vec<Entry<'a>> {
+    let mut entries = Vec::with_capacity(roster.standings.len().max(files.len()));
+    let mut files = files.iter().peekable();
+    let without_standing = |(name, file)| Entry {
+        name,
+        standing: None,
+        file: Some(file),
+    };
+    for (name, standing) in &roster.standings {
+        while let Some(before) = files.next_if(|(file_name, _)| *file_name < name) {
+            entries.push(without_standing(before));
+        }
+        let file = files.next_if(|(file_name, _)| *file_name == name);
+        entries.push(Entry {
+            name,
+            standing: Some(standing),
+            file: file.map(|(_, file)| file),
+        });
+    }
+    entries.extend(files.map(without_standing));
+    entries
+}
+
 impl Plan {
-    fn write_living(&mut self, roster: &Roster, files: &Files) {
-        for (name, standing) in &roster.standings {
-            let Standing::Living(node) = standing else {
+    fn write_living(&mut self, entries: &[Entry<'_>]) {
+        for entry in entries {
+            let Some(Standing::Living(node)) = entry.standing else {
                 continue;
             };
-            let old = files.get(name).and_then(Option::as_ref);
+            let old = entry.file.and_then(Option::as_ref);
             if old != Some(node) {
                 self.actions.push(Action::Write {
                     node: node.clone(),
@@ -123,11 +166,11 @@ impl Plan {
         }
     }
 
-    fn remove_left(&mut self, roster: &Roster, files: &Files) {
-        for name in files.keys() {
-            if roster.standings.get(name) == Some(&Standing::Left) {
+    fn remove_left(&mut self, entries: &[Entry<'_>]) {
+        for entry in entries {
+            if entry.file.is_some() && entry.has_left() {
                 self.actions.push(Action::Remove {
-                    name: name.clone(),
+                    name: entry.name.clone(),
                     why: "it has left".to_string(),
                 });
             }
@@ -164,8 +207,9 @@ impl Plan {
         }
     }
 
-    fn remark_alone(&mut self, roster: &Roster, files: &Files) {
-        if !files.keys().all(|name| roster.is_living(name)) {
+    fn remark_alone(&mut self, entries: &[Entry<'_>]) {
+        let stays = |entry: &Entry| entry.file.is_some() && !entry.is_living();
+        if entries.iter().any(stays) {
             let text = "the member list has nobody but the agent itself: all nodes stay";
             self.remarks.push(Remark::new("alone", text));
         }
@@ -174,12 +218,11 @@ impl Plan {
     /// Whether so many are lost that the list itself must be doubted.
     fn remark_wipe(
         &mut self,
-        roster: &Roster,
-        files: &Files,
+        entries: &[Entry<'_>],
         lost: &[(&Name, Loss)],
         policy: Policy,
     ) -> bool {
-        let all = count(roster, files);
+        let all = count(entries);
         let is_wipe = lost.len() > 1 && policy.max_lost.is_below(lost.len(), all);
         if is_wipe {
             let text = format!(
@@ -197,29 +240,20 @@ impl Plan {
 }
 
 /// The nodes that have a file and are not in the list as they should be.
-fn lost<'a>(roster: &Roster, files: &'a Files) -> Vec<(&'a Name, Loss)> {
-    let loss = |name| match roster.standings.get(name) {
-        None => Some(Loss::Absent),
-        Some(Standing::Lost(loss)) => Some(*loss),
+fn lost<'a>(entries: &[Entry<'a>]) -> Vec<(&'a Name, Loss)> {
+    let loss = |entry: &Entry<'a>| match entry.standing {
+        _ if entry.file.is_none() => None,
+        None => Some((entry.name, Loss::Absent)),
+        Some(Standing::Lost(loss)) => Some((entry.name, *loss)),
         Some(Standing::Living(_) | Standing::Left) => None,
     };
-    files
-        .keys()
-        .filter_map(|name| Some((name, loss(name)?)))
-        .collect()
+    entries.iter().filter_map(loss).collect()
 }
 
 /// How many nodes there are once the list is followed, the lost ones included.
-fn count(roster: &Roster, files: &Files) -> usize {
-    let left = |name: &&Name| roster.standings.get(*name) == Some(&Standing::Left);
-    let new = roster
-        .standings
-        .iter()
-        .filter(|(name, standing)| {
-            matches!(standing, Standing::Living(_)) && !files.contains_key(*name)
-        })
-        .count();
-    files.len() - files.keys().filter(left).count() + new
+fn count(entries: &[Entry<'_>]) -> usize {
+    let stays = |entry: &&Entry| entry.is_living() || (entry.file.is_some() && !entry.has_left());
+    entries.iter().filter(stays).count()
 }
 
 fn names(lost: &[(&Name, Loss)]) -> String {

@@ -1,5 +1,6 @@
 //! What the member list says of each name.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -99,11 +100,14 @@ impl Roster {
     }
 
     fn claim(&mut self, name: Name, standing: Standing) {
-        match self.standings.get(&name) {
-            Some(other) if !is_stronger(&standing, other) => {}
-            _ => {
-                self.standings.insert(name, standing);
+        match self.standings.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(standing);
             }
+            Entry::Occupied(mut other) if is_stronger(&standing, other.get()) => {
+                other.insert(standing);
+            }
+            Entry::Occupied(_) => {}
         }
     }
 }

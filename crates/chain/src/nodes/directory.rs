@@ -1,22 +1,23 @@
 //! The directory `/nodes`.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Context;
 
+use super::file::read_line;
 use super::{Name, Node};
 use crate::replace::put;
 use crate::{Sync, escape, lock, replace};
 
-/// A node's line is at most a few hundred bytes long.
-const MAX_FILE: usize = 1024;
-/// `O_NOFOLLOW | O_NONBLOCK` of Linux: neither a link nor a FIFO that somebody
-/// put there may lead a reader astray.
-const NOFOLLOW_NONBLOCK: i32 = 0o400_000 | 0o4_000;
+/// So many files are read in the time that a thread costs, many times over.
+const FILES_A_THREAD: usize = 500;
+/// The kernel's own locks leave nothing to do for more.
+const MAX_THREADS: usize = 4;
 
 /// The directory that holds one file a node.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Nodes {
 }
 
 /// What [`Nodes::list`] finds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The nodes, in name order.
     pub nodes: Vec<Node>,
@@ -61,20 +62,8 @@ impl Nodes {
 
     /// Reads every file.
     pub fn list(&self) -> anyhow::Result<Listing> {
-        let mut listing = Listing::default();
-        for file_name in self.file_names()? {
-            match self.parse_file(&file_name) {
-                Ok(Some(node)) => listing.nodes.push(node),
-                Ok(None) => {}
-                Err(why) => {
-                    listing.refused.push(Refused {
-                        path: self.path.join(&file_name),
-                        why,
-                    });
-                }
-            }
-        }
-        Ok(listing)
+        let names = self.file_names()?;
+        Ok(self.read_by(threads_for(names.len()), &names))
     }
 
     /// Reads one node; `None` when there is no such file, or none that holds a node.
@@ -108,7 +97,48 @@ impl Nodes {
         }
     }
 
-    fn file_names(&self) -> anyhow::Result<Vec<std::ffi::OsString>> {
+    /// Nearly all of the time goes into the kernel's opening and closing of files,
+    /// which it does for several threads at once.
+    fn read_by(&self, threads: usize, names: &[OsString]) -> Listing {
+        if threads < 2 {
+            return self.read_all(names);
+        }
+        let shares = names.chunks(names.len().div_ceil(threads).max(1));
+        thread::scope(|scope| {
+            let start = |share| {
+                let reader =
+                    thread::Builder::new().spawn_scoped(scope, move || self.read_all(share));
+                (share, reader)
+            };
+            let started: Vec<_> = shares.map(start).collect();
+            let mut listing = Listing::default();
+            for (share, reader) in started {
+                // Where no thread is to be had, this one does its work.
+                let read = reader.ok().and_then(|reader| reader.join().ok());
+                listing.append(read.unwrap_or_else(|| self.read_all(share)));
+            }
+            listing
+        })
+    }
+
+    fn read_all(&self, names: &[OsString]) -> Listing {
+        let mut listing = Listing::default();
+        for file_name in names {
+            match self.parse_file(file_name) {
+                Ok(Some(node)) => listing.nodes.push(node),
+                Ok(None) => {}
+                Err(why) => {
+                    listing.refused.push(Refused {
+                        path: self.path.join(file_name),
+                        why,
+                    });
+                }
+            }
+        }
+        listing
+    }
+
+    fn file_names(&self) -> anyhow::Result<Vec<OsString>> {
         let mut names = fs::read_dir(&self.path)
             .and_then(|entries| {
                 entries
@@ -137,46 +167,20 @@ impl Nodes {
     }
 }
 
-/// One read call a file: what is longer than a line can be is not read on.
-fn read_line(path: &Path) -> io::Result<Option<String>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(NOFOLLOW_NONBLOCK)
-        .open(path);
-    let mut file = match file {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(because(error, path.symlink_metadata())),
-        Ok(file) => file,
-    };
-    let mut buffer = [0; MAX_FILE];
-    let length = match file.read(&mut buffer) {
-        // A FIFO gives nothing, or has nothing yet. What gives a line is taken.
-        Ok(0) => other_kind(file.metadata()).map_or(Ok(0), Err)?,
-        Ok(length) => length,
-        Err(error) => return Err(because(error, file.metadata())),
-    };
-    if length == MAX_FILE {
-        return Err(io::Error::other("it is too long for a node's line"));
-    }
-    match std::str::from_utf8(&buffer[..length]) {
-        Ok(line) => Ok(Some(line.to_string())),
-        Err(_) => Err(io::Error::other("it is not UTF-8")),
+impl Listing {
+    fn append(&mut self, mut other: Self) {
+        self.nodes.append(&mut other.nodes);
+        self.refused.append(&mut other.refused);
     }
 }
 
-/// The error, or what says more to a person than it does.
-fn because(error: io::Error, metadata: io::Result<Metadata>) -> io::Error {
-    other_kind(metadata).unwrap_or(error)
-}
-
-/// What is wrong with something that is no file.
-fn other_kind(metadata: io::Result<Metadata>) -> Option<io::Error> {
-    let kind = metadata.ok()?.file_type();
-    if kind.is_symlink() {
-        Some(io::Error::other("it is a symbolic link"))
-    } else {
-        (!kind.is_file()).then(|| io::Error::other("it is not a file"))
+/// A few files are read before a thread has started.
+fn threads_for(files: usize) -> usize {
+    let useful = (files / FILES_A_THREAD).min(MAX_THREADS);
+    if useful < 2 {
+        return 1;
     }
+    useful.min(thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 #[cfg(test)]
@@ -234,6 +238,35 @@ mod tests {
                 .iter()
                 .any(|file| file.why == "'nowhere' is not an IP address")
         );
+    }
+
+    #[test]
+    fn many_threads_find_the_same_in_the_same_order_as_one() {
+        let (directory, nodes) = nodes();
+        for number in 0..23 {
+            let address = if number % 7 == 0 {
+                "nowhere"
+            } else {
+                "10.0.0.1"
+            };
+            let line = format!("s{number} {address}\n");
+            fs::write(directory.path().join(format!("s{number}")), line).unwrap();
+        }
+        let names = nodes.file_names().unwrap();
+        let alone = nodes.read_by(1, &names);
+        assert_eq!((alone.nodes.len(), alone.refused.len()), (19, 4));
+        for threads in 2..=25 {
+            assert_eq!(nodes.read_by(threads, &names), alone, "{threads}");
+        }
+        assert_eq!(nodes.read_by(4, &[]), Listing::default());
+    }
+
+    #[test]
+    fn a_few_files_are_not_worth_a_thread_and_many_are_not_worth_many() {
+        assert_eq!([0, 1, 2 * FILES_A_THREAD - 1].map(threads_for), [1, 1, 1]);
+        let most = threads_for(1_000_000);
+        assert!((1..=MAX_THREADS).contains(&most), "{most}");
+        assert!(threads_for(2 * FILES_A_THREAD) <= most.min(2));
     }
 
     #[test]

@@ -1,0 +1,114 @@
+//! What holds for every list, file and mark.
+
+use super::*;
+use proptest::prelude::*;
+
+fn any_standing() -> impl Strategy<Value = Option<Standing>> {
+    prop_oneof![
+        (1u8..4).prop_map(|host| {
+            let address = format!("10.0.0.{host}");
+            Some(Standing::Living(node("x", &address)))
+        }),
+        Just(Some(Standing::Lost(Loss::Failed))),
+        Just(Some(Standing::Lost(Loss::Refused))),
+        Just(Some(Standing::Left)),
+        Just(None),
+    ]
+}
+
+/// A file, a mark and a standing for each of a few names.
+fn any_world() -> impl Strategy<Value = (World, Roster)> {
+    let file = proptest::option::of(proptest::option::of(1u8..4));
+    let mark = proptest::option::of(proptest::option::of(0u64..100));
+    let names = proptest::collection::vec((any_standing(), file, mark), 0..12);
+    (names, proptest::bool::weighted(0.1)).prop_map(|(names, is_alone)| {
+        let mut world = World::with(&[]);
+        let mut roster = Roster {
+            is_alone,
+            ..Roster::default()
+        };
+        for (number, (standing, file, mark)) in names.into_iter().enumerate() {
+            let text = format!("s{number}");
+            let own = |node: Node| Node {
+                name: name(&text),
+                ..node
+            };
+            let standing = standing.map(|standing| match standing {
+                Standing::Living(node) => Standing::Living(own(node)),
+                other => other,
+            });
+            roster
+                .standings
+                .extend(standing.map(|standing| (name(&text), standing)));
+            if let Some(file) = file {
+                let node = file.map(|host| node(&text, &format!("10.0.0.{host}")));
+                world.files.insert(name(&text), node);
+            }
+            if let Some(ago) = mark {
+                let since = ago.map(|ago| start() - Duration::from_secs(ago));
+                world.marks.insert(name(&text), since);
+            }
+        }
+        (world, roster)
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_name_stands_once_beside_its_file_in_order((world, roster) in any_world()) {
+        let entries = side_by_side(&roster, &world.files);
+        prop_assert!(entries.is_sorted_by(|one, other| one.name < other.name));
+        for entry in &entries {
+            prop_assert_eq!(entry.standing, roster.standings.get(entry.name));
+            prop_assert_eq!(entry.file, world.files.get(entry.name));
+        }
+        let only_files = world.files.keys().filter(|name| !roster.standings.contains_key(*name));
+        prop_assert_eq!(entries.len(), roster.standings.len() + only_files.count());
+    }
+
+    #[test]
+    fn a_plan_that_was_carried_out_leaves_nothing_to_do((mut world, roster) in any_world()) {
+        world.follow(&roster, "50%");
+        let again = world.follow(&roster, "50%");
+        prop_assert!(again.actions.is_empty(), "{again:?}");
+    }
+
+    #[test]
+    fn the_living_have_their_file_and_those_that_left_have_none((mut world, roster) in any_world()) {
+        world.follow(&roster, "50%");
+        for (name, standing) in &roster.standings {
+            match standing {
+                Standing::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
+                Standing::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_nodes_are_removed_than_is_allowed((mut world, roster) in any_world(), share in 0usize..=100) {
+        let before = world.files.clone();
+        let entries = side_by_side(&roster, &before);
+        let (lost, all) = (lost(&entries).len(), count(&entries));
+        world.follow(&roster, &format!("{share}%"));
+        let left = |name: &&Name| roster.standings.get(*name) == Some(&Standing::Left);
+        let removed = before
+            .keys()
+            .filter(|name| !world.files.contains_key(*name) && (roster.is_alone || !left(name)))
+            .count();
+        prop_assert!(removed == 0 || !roster.is_alone);
+        prop_assert!(removed <= 1 || removed * 100 <= share * all, "{removed} of {all}");
+        prop_assert!(lost <= 1 || lost * 100 <= share * all || removed == 0);
+    }
+
+    #[test]
+    fn a_member_that_is_refused_changes_nothing_for_the_others((world, mut roster) in any_world()) {
+        let actions = |roster: &Roster| {
+            plan(roster, &world.files, &world.marks, world.now, policy("50%")).actions
+        };
+        let before = actions(&roster);
+        roster.standings.insert(name("hostile"), Standing::Lost(Loss::Refused));
+        roster.refused.push("refused hostile: why".to_string());
+        prop_assert_eq!(before, actions(&roster));
+    }
+}
