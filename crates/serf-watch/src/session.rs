@@ -34,6 +34,8 @@ pub(crate) struct Session {
     to_send: Vec<u8>,
     last_seq: u64,
     asked: Option<u64>,
+    /// Whether the last list had a member that is leaving.
+    leaving: bool,
     monitors: bool,
     has_key: bool,
     keys: RandomState,
@@ -48,6 +50,7 @@ impl Session {
             to_send: wire::greeting(key)?,
             last_seq: wire::FIRST_MEMBERS - 1,
             asked: None,
+            leaving: false,
             monitors: false,
             has_key: key.is_some(),
             keys,
@@ -88,11 +91,17 @@ impl Session {
         match std::mem::replace(&mut self.next, Next::Reply) {
             Next::Reply => self.reply(value)?,
             Next::Record => {
-                if wire::is_sign(value)? && news.last() != Some(&News::Hint) {
+                // A list that is on its way may show what the last one did not.
+                let leaving = self.leaving || self.asked.is_some();
+                if wire::is_sign(value, leaving)? && news.last() != Some(&News::Hint) {
                     news.push(News::Hint);
                 }
             }
-            Next::Members => news.push(News::Members(wire::fingerprint(value, &self.keys)?)),
+            Next::Members => {
+                let list = wire::fingerprint(value, &self.keys)?;
+                self.leaving = list.leaving;
+                news.push(News::Members(list));
+            }
         }
         Ok(())
     }
@@ -186,6 +195,18 @@ mod tests {
         ]
         .concat();
         assert_eq!(receive(&mut session, &bytes).unwrap(), [News::Hint]);
+    }
+
+    #[test]
+    fn that_a_member_stays_is_a_hint_only_while_the_list_is_not_known() {
+        let mut session = session(None);
+        session.ask().unwrap();
+        let stays = log("serf: messageJoinType: s1");
+        let before = [reply(0, ""), reply(2, ""), stays.clone()].concat();
+        assert_eq!(receive(&mut session, &before).unwrap(), [News::Hint]);
+        let after = [reply(3, ""), nobody(), stays].concat();
+        let news = receive(&mut session, &after).unwrap();
+        assert!(matches!(news[..], [News::Members(_)]), "{news:?}");
     }
 
     #[test]

@@ -18,7 +18,12 @@ const LOG_LEVEL: &str = "DEBUG";
 
 /// What the agent's log calls a change of its members. The agent logs much else, and a line may
 /// say anything, since names are in it: it is a reason to look, and nothing more.
-const SIGNS: [&[u8]; 3] = [b"EventMember", b"messageLeaveType", b"messageJoinType"];
+const SIGNS: [&[u8]; 2] = [b"EventMember", b"messageLeaveType"];
+
+/// A member says that it stays, as each one does whenever any agent is told to join. It changes
+/// only a member that is leaving, and then no other line tells of it.
+const STAYS: &[u8] = b"messageJoinType";
+const LEAVING: &[u8] = b"leaving";
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -72,6 +77,8 @@ struct Member<'a> {
 pub(crate) struct Fingerprint {
     members: usize,
     sum: u64,
+    /// Whether any of them is on its way out.
+    pub(crate) leaving: bool,
 }
 
 /// A string of the agent's, which need not be UTF-8.
@@ -155,12 +162,12 @@ pub(crate) fn reply(bytes: &[u8]) -> anyhow::Result<Reply<'_>> {
     rmp_serde::from_slice(bytes).context("understand the agent's answer")
 }
 
-/// Whether a line of the agent's log is a reason to look at its members.
-pub(crate) fn is_sign(record: &[u8]) -> anyhow::Result<bool> {
+/// Whether a line of the agent's log is a reason to look at its members, of which one may be
+/// `leaving`.
+pub(crate) fn is_sign(record: &[u8], leaving: bool) -> anyhow::Result<bool> {
     let record: Record = rmp_serde::from_slice(record).context("understand the agent's log")?;
-    Ok(SIGNS
-        .iter()
-        .any(|sign| record.log.0.windows(sign.len()).any(|part| part == *sign)))
+    let has = |sign: &[u8]| record.log.0.windows(sign.len()).any(|part| part == sign);
+    Ok(SIGNS.into_iter().any(has) || (leaving && has(STAYS)))
 }
 
 pub(crate) fn fingerprint(list: &[u8], keys: &RandomState) -> anyhow::Result<Fingerprint> {
@@ -172,6 +179,7 @@ pub(crate) fn fingerprint(list: &[u8], keys: &RandomState) -> anyhow::Result<Fin
     Ok(Fingerprint {
         members: members.len(),
         sum,
+        leaving: members.iter().any(|member| member.status.0 == LEAVING),
     })
 }
 

@@ -127,26 +127,40 @@ fn what_is_not_a_list_is_no_empty_list() {
     }
 }
 
+fn record(line: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x81];
+    raw(&mut bytes, b"Log");
+    bytes.extend([0xda, 0, u8::try_from(line.len()).unwrap()]);
+    bytes.extend(line);
+    bytes
+}
+
 #[test]
-fn only_lines_about_members_are_signs() {
-    let record = |line: &[u8]| {
-        let mut bytes = vec![0x81];
-        raw(&mut bytes, b"Log");
-        bytes.extend([0xda, 0, u8::try_from(line.len()).unwrap()]);
-        bytes.extend(line);
-        bytes
-    };
+fn only_lines_about_changes_of_members_are_signs() {
     for line in [
         &b"2026/01/01 [INFO] serf: EventMemberJoin: s1 127.0.0.2"[..],
         b"2026/01/01 [DEBUG] serf: messageLeaveType: s\xff",
     ] {
-        assert!(is_sign(&record(line)).unwrap());
+        assert!(is_sign(&record(line), false).unwrap());
     }
     for line in [
         &b"2026/01/01 [INFO] agent.ipc: Accepted client: 127.0.0.1:55"[..],
         b"2026/01/01 [DEBUG] memberlist: Initiating push/pull sync with: s1",
         b"",
     ] {
-        assert!(!is_sign(&record(line)).unwrap());
+        assert!(!is_sign(&record(line), true).unwrap());
+    }
+}
+
+#[test]
+fn a_member_that_stays_is_a_sign_only_where_one_is_leaving() {
+    let stays = record(b"2026/01/01 [DEBUG] serf: messageJoinType: s1");
+    let leaving = |status| {
+        let list = list(&[(b"s1", IP, 1, &[], status), (b"s2", IP, 2, &[], "alive")]);
+        fingerprint(&list, &RandomState::new()).unwrap().leaving
+    };
+    assert!(is_sign(&stays, leaving("leaving")).unwrap());
+    for status in ["alive", "left", "failed"] {
+        assert!(!is_sign(&stays, leaving(status)).unwrap(), "{status}");
     }
 }

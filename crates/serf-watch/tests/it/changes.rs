@@ -9,6 +9,7 @@ use crate::watcher::{LONG, NEVER, OFTEN, Watcher};
 
 const JOIN: &str = "2026/01/01 00:00:00 [INFO] serf: EventMemberJoin: s1 127.0.0.1\n";
 const OTHER: &str = "2026/01/01 00:00:00 [DEBUG] memberlist: Stream connection from=127.0.0.1:5\n";
+const STAYS: &str = "2026/01/01 00:00:00 [DEBUG] serf: messageJoinType: ha\n";
 
 /// Handled, and looked at again after the run.
 fn settled(agent: &Agent, watcher: &Watcher) {
@@ -77,12 +78,40 @@ fn lines_about_anything_else_ask_nothing() {
     settled(&agent, &watcher);
     for _ in 0..1000 {
         agent.log(OTHER);
+        agent.log(STAYS);
     }
     // Read after all of them, so it shows that they were read.
     agent.log(JOIN);
     agent.wait_asked(3);
     assert!(agent.asked() <= 4, "{}", agent.asked());
     assert_eq!(watcher.begins(), 1);
+}
+
+#[test]
+fn a_member_that_was_leaving_and_stays_is_seen_at_once() {
+    let agent = Agent::start("127.0.60.11");
+    let mut s1 = member("s1");
+    "leaving".clone_into(&mut s1.status);
+    agent.set(vec![s1]);
+    let watcher = Watcher::start(&agent.rpc, NEVER);
+    settled(&agent, &watcher);
+    agent.set(vec![member("s1")]);
+    agent.log(STAYS);
+    watcher.wait_ends(2);
+}
+
+#[test]
+fn it_wakes_for_nothing_but_its_looks_and_their_answers() {
+    let agent = Agent::start("127.0.60.12");
+    let watcher = Watcher::start(&agent.rpc, OFTEN);
+    settled(&agent, &watcher);
+    // In this order, what passes between the two counts for it and not against it.
+    let (asked, woken) = (agent.asked(), watcher.woken());
+    agent.wait_asked(asked + 40);
+    let woken = watcher.woken() - woken;
+    let asked = agent.asked() - asked;
+    // A few for what was under way at the beginning and at the end.
+    assert!(woken <= 2 * asked as u64 + 6, "{woken} for {asked} looks");
 }
 
 #[test]

@@ -147,12 +147,19 @@ impl Watcher {
 
     /// Anonymous memory that is in use, in kB.
     pub(crate) fn memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// How often it has waited for something, and so was woken.
+    pub(crate) fn woken(&self) -> u64 {
+        self.status("voluntary_ctxt_switches:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("RssAnon:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = value.unwrap().split_whitespace().next().unwrap();
+        number.parse().unwrap()
     }
 }
 
