@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::place;
+
 /// Where s6-overlay keeps it.
 pub const DEFAULT: &str = "/var/run/s6/container_environment";
 
@@ -68,13 +70,15 @@ pub fn read(dir: &Path) -> Result<Vec<(OsString, OsString)>> {
 }
 
 /// The directory that belongs to a program started in `cwd`: beside the scan directory when `cwd` is a service
-/// directory or its `log`, so that several supervisors can run on one machine, and s6-overlay's otherwise.
+/// directory or its `log`, so that several supervisors can run on one machine, and s6-overlay's otherwise, or the
+/// user's own.
 #[must_use]
 pub fn find(cwd: &Path) -> PathBuf {
     cwd.ancestors()
         .skip(2)
         .take(2)
         .map(|above| above.join(NAME))
+        .chain([DEFAULT.into(), place::own().join(NAME)])
         .find(|dir| is_ours(dir))
         .unwrap_or_else(|| PathBuf::from(DEFAULT))
 }

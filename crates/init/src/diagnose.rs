@@ -27,6 +27,11 @@ const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
     0
 };
 
+const ELF: &[u8] = b"\x7fELF";
+/// `e_machine` of those that another machine's kernel may run.
+const X86: u16 = 3;
+const ARM: u16 = 40;
+
 /// What is wrong with the file although the kernel, or a shell that is called
 /// instead, would try; it cannot start.
 pub(crate) fn before(path: &Path) -> Option<String> {
@@ -34,8 +39,10 @@ pub(crate) fn before(path: &Path) -> Option<String> {
     if let Some(line) = shebang(&start) {
         return line.ends_with(b"\r").then(|| carriage_return(line));
     }
-    if start.starts_with(b"\x7fELF") {
-        return foreign(&start);
+    if start.starts_with(ELF) {
+        // An old 32-bit program may well run here; the kernel is asked.
+        let machine = foreign(&start).filter(|machine| ![X86, ARM].contains(machine));
+        return machine.map(program_for);
     }
     if start.starts_with(b"\xef\xbb\xbf#!") {
         return Some("a byte order mark stands before its #!: save it without".into());
@@ -67,7 +74,7 @@ pub(crate) fn after(path: &Path, error: &io::Error) -> String {
     let why = match error.raw_os_error() {
         Some(libc::ENOENT) => missing(path),
         Some(libc::EACCES) => forbidden(path),
-        Some(libc::ENOEXEC) => before(path),
+        Some(libc::ENOEXEC) => unknown(path),
         _ => None,
     };
     why.unwrap_or_else(|| plain(error))
@@ -135,21 +142,31 @@ fn carriage_return(line: &[u8]) -> String {
     format!("its first line #!{shown} ends with a carriage return: save it with line feeds alone")
 }
 
-fn foreign(start: &[u8]) -> Option<String> {
+/// The machine that a program is for, unless it is ours.
+fn foreign(start: &[u8]) -> Option<u16> {
     let machine = u16::from_le_bytes([*start.get(18)?, *start.get(19)?]);
-    if MACHINE == 0 || machine == MACHINE {
-        return None;
-    }
+    (MACHINE != 0 && machine != MACHINE).then_some(machine)
+}
+
+fn program_for(machine: u16) -> String {
     let name = match machine {
-        3 => "32-bit x86",
-        40 => "32-bit ARM",
+        X86 => "32-bit x86",
+        ARM => "32-bit ARM",
         62 => "x86-64",
         183 => "64-bit ARM",
         243 => "RISC-V",
         _ => "another architecture",
     };
-    // An old 32-bit program may well run here; the kernel is asked.
-    (machine != 3 && machine != 40).then(|| format!("it is a program for {name}"))
+    format!("it is a program for {name}")
+}
+
+/// The kernel has been asked, and does not know what to do with it.
+fn unknown(path: &Path) -> Option<String> {
+    let start = first_bytes(path).ok()?;
+    if start.starts_with(ELF) {
+        return foreign(&start).map(program_for);
+    }
+    before(path)
 }
 
 fn shebang(start: &[u8]) -> Option<&[u8]> {
@@ -212,11 +229,19 @@ mod tests {
 
     #[test]
     fn a_program_for_another_machine_is_told() {
+        let (_scratch, path) = file(&elf(243), 0o755);
+        assert_eq!(before(&path).unwrap(), "it is a program for RISC-V");
+        let (_scratch, path) = file(&elf(40), 0o755);
+        assert_eq!(before(&path), None, "the kernel is asked");
+        let why = told(&elf(40), 0o755, libc::ENOEXEC);
+        assert_eq!(why, "it is a program for 32-bit ARM");
+    }
+
+    fn elf(machine: u8) -> Vec<u8> {
         let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
         elf.resize(18, 0);
-        elf.extend([243, 0]);
-        let (_scratch, path) = file(&elf, 0o755);
-        assert_eq!(before(&path).unwrap(), "it is a program for RISC-V");
+        elf.extend([machine, 0]);
+        elf
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod contenv;
 pub mod diagnose;
 mod order;
 mod output;
+pub mod place;
 mod reap;
 mod restarts;
 mod scandir;

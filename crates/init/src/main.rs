@@ -25,7 +25,9 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   on SIGTERM, it stops COMMAND, then the services (those first that nobody
 ///   needs), runs the scripts of cont-finish.d, and ends whatever is left.
 ///   Without services and scripts it is a plain init for COMMAND.
-///   --scan DIR supervises DIR in place, as s6-svscan DIR does.
+///   Where the default of --scandir cannot be written to, the services live in
+///   /tmp/s6-UID/services. --scan DIR supervises DIR in place, as s6-svscan DIR
+///   does.
 ///
 /// Files
 ///   In a service directory, besides those of s6:
@@ -77,7 +79,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR", default_value = init::DEFAULT_SERVICES)]
     services: PathBuf,
     /// Where the services live
-    #[arg(long, value_name = "DIR", default_value = "/var/run/s6/services")]
+    #[arg(long, value_name = "DIR", default_value = init::place::DEFAULT_SCANDIR)]
     scandir: PathBuf,
     /// Supervise this directory in place, as s6-svscan does
     #[arg(long, value_name = "DIR")]

@@ -267,6 +267,12 @@ impl Service {
         pid > 0 && pid == self.pid()
     }
 
+    /// It counts on the end of a process that is none of our children.
+    pub(crate) fn has_lost_its_process(&self) -> bool {
+        let waits = !matches!(self.state(), State::Down | State::Gone);
+        waits && !sys::is_child(self.pid())
+    }
+
     /// Kills what runs of it, `run` or `finish`.
     pub(crate) fn kill(&self) {
         let pid = self.pid();

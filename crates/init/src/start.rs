@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use chain::exit::misuse;
@@ -15,6 +15,7 @@ use nix::poll::{PollTimeout, poll};
 use crate::command::MainCommand;
 use crate::contenv;
 use crate::output;
+use crate::place::{self, DEFAULT_SCANDIR};
 use crate::scandir::Scandir;
 use crate::signals::Signals;
 use crate::spawn::Nursery;
@@ -25,12 +26,11 @@ use crate::sys::Inherited;
 
 /// Where s6-overlay has its services; an image may have none.
 pub const DEFAULT_SERVICES: &str = "/etc/services.d";
-/// Where s6-overlay has its scan directory, and where it is also looked for.
-const DEFAULT_SCANDIR: &str = "/var/run/s6/services";
+/// Where s6-overlay's scan directory is also looked for.
 const ALIAS: &str = "/run/s6/services";
 /// What waits to be written at the end is given this time.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// A bug that shows at every turn must not take the whole processor: a pause in ms.
+/// A bug that shows turn after turn must not take the whole processor: a pause in ms.
 const AFTER_PANIC: u8 = 250;
 
 /// What is asked for on the command line.
@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, command);
     prepare(&mut supervisor, options)?;
     panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
-    survive(|| supervisor.turn());
+    survive(|after_bug| supervisor.turn(after_bug));
     end(&supervisor, options, &inherited)
 }
 
@@ -112,12 +112,10 @@ fn open_scandir(options: &Options) -> anyhow::Result<Option<Scandir>> {
         return Ok(None);
     }
     let path = std::path::absolute(options.scan.as_ref().unwrap_or(&options.scandir))?;
-    if options.scan.is_none() {
-        std::fs::create_dir_all(&path).with_context(|| {
-            let shown = path.display();
-            format!("make {shown} (a writable place is needed: mount a tmpfs, or --scandir)")
-        })?;
-    }
+    let path = match options.scan {
+        Some(_) => path,
+        None => place::make(&path)?,
+    };
     Scandir::open(&path).map(Some)
 }
 
@@ -157,19 +155,20 @@ fn result_file(scandir: &Path) -> PathBuf {
     beside(scandir, "env-stage3").join("S6_STAGE2_EXITED")
 }
 
-/// Turns until that was the last one. The loop survives what should not happen:
-/// a first process that ends takes the container with it.
-fn survive(mut turn: impl FnMut() -> bool) {
-    let mut last_bug: Option<Instant> = None;
+/// Turns until that was the last one; a turn is told when the one before ended in
+/// a bug. The loop survives what should not happen: a first process that ends
+/// takes the container with it.
+fn survive(mut turn: impl FnMut(bool) -> bool) {
+    let mut bugs: u32 = 0;
     loop {
-        match panic::catch_unwind(AssertUnwindSafe(&mut turn)) {
+        match panic::catch_unwind(AssertUnwindSafe(|| turn(bugs > 0))) {
             Ok(true) => return,
-            Ok(false) => {}
+            Ok(false) => bugs = 0,
             Err(_) => {
-                if last_bug.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+                bugs += 1;
+                if bugs > 1 {
                     let _ = poll(&mut [], PollTimeout::from(AFTER_PANIC));
                 }
-                last_bug = Some(Instant::now());
             }
         }
     }
@@ -212,13 +211,13 @@ mod tests {
 
     #[test]
     fn the_loop_goes_on_after_a_bug() {
-        let mut turns = 0;
-        survive(|| {
-            turns += 1;
-            assert!(turns != 2, "a bug on purpose");
-            turns == 4
+        let mut turns = Vec::new();
+        survive(|after_bug| {
+            turns.push(after_bug);
+            assert!(turns.len() != 2, "a bug on purpose");
+            turns.len() == 4
         });
-        assert_eq!(turns, 4);
+        assert_eq!(turns, [false, false, true, false]);
     }
 
     fn options(scratch: &Path, command: &[&str]) -> Options {
@@ -265,14 +264,5 @@ mod tests {
         let options = options(scratch.path(), &["true"]);
         assert!(open_scandir(&options).unwrap().is_none());
         assert!(!options.scandir.exists());
-    }
-
-    #[test]
-    fn a_place_that_cannot_be_written_is_told_with_what_to_do() {
-        let scratch = harness::scratch();
-        fs::write(scratch.path().join("run"), "a file").unwrap();
-        let error = open_scandir(&options(scratch.path(), &[])).unwrap_err();
-        let told = format!("{error:#}");
-        assert!(told.contains("mount a tmpfs, or --scandir"), "{told}");
     }
 }

@@ -47,8 +47,10 @@ pub(crate) enum Event {
     Ready,
     /// `run` has ended so.
     Died { wait_status: u16 },
-    /// `finish` was started; 0 when there is none.
+    /// `finish` was started.
     FinishStarted { pid: u64 },
+    /// There is none: what is written and told waits for [`Event::Finished`].
+    NoFinish,
     /// There was no process to be had for `finish`.
     FinishNotStarted,
     /// `finish` has ended; `give_up`: the service stays down. Without `delay`
@@ -174,12 +176,22 @@ impl Machine {
                 self.status.finishing = true;
                 vec![WriteStatus, Notify(b"d")]
             }
+            (State::Finish | State::LastFinish, Event::NoFinish) => {
+                self.status.pid = 0;
+                vec![]
+            }
             (State::Finish | State::LastFinish, Event::FinishNotStarted) => {
                 self.finished(b"dD", None, now)
             }
             (State::Finish | State::LastFinish, Event::Finished { give_up, delay }) => {
                 self.status.want_up &= !give_up;
-                self.finished(if give_up { b"OD" } else { b"D" }, delay, now)
+                let told: &'static [u8] = match (self.status.finishing, give_up) {
+                    (true, false) => b"D",
+                    (true, true) => b"OD",
+                    (false, false) => b"dD",
+                    (false, true) => b"dOD",
+                };
+                self.finished(told, delay, now)
             }
             _ => vec![],
         }

@@ -1,6 +1,7 @@
 //! The loop: waits for whatever happens next, and hands it to whom it concerns.
 
 mod phases;
+mod recovery;
 mod scan;
 mod wait;
 
@@ -20,6 +21,7 @@ use crate::spawn::Nursery;
 use crate::stage::{IfScriptFails, Variables};
 use crate::stages::Scripts;
 use crate::sys::{self, Reaped};
+use recovery::Happening;
 use wait::Ready;
 
 /// So many ended children are reaped before others get their turn.
@@ -57,6 +59,8 @@ pub(crate) struct Supervisor {
     /// With what we end.
     pub(crate) code: Option<u8>,
     pub(crate) is_childless: bool,
+    /// What is being dealt with: a bug must not make it unheard.
+    at_hand: Option<Happening>,
     /// The start is over: nothing was due once.
     has_settled: bool,
     more_to_reap: bool,
@@ -85,6 +89,7 @@ impl Supervisor {
             at_end: None,
             code: None,
             is_childless: false,
+            at_hand: None,
             has_settled: false,
             more_to_reap: false,
             scan_at: None,
@@ -93,7 +98,10 @@ impl Supervisor {
     }
 
     /// One turn of the loop; true when it was the last one.
-    pub(crate) fn turn(&mut self) -> bool {
+    pub(crate) fn turn(&mut self, after_bug: bool) -> bool {
+        if after_bug {
+            self.recover();
+        }
         self.proceed();
         if matches!(self.phase, Phase::Done) {
             return true;
@@ -122,7 +130,7 @@ impl Supervisor {
         match *ready {
             Ready::Signals => {
                 for signal in self.signals.arrived() {
-                    self.on_signal(signal);
+                    self.treat(Happening::Signal(signal));
                 }
             }
             Ready::Scandir => self.obey(),
@@ -187,7 +195,7 @@ impl Supervisor {
     fn reap(&mut self) {
         for _ in 0..REAPED_AT_ONCE {
             match sys::reap_one() {
-                Reaped::One { pid, status } => self.ended(pid, status),
+                Reaped::One { pid, status } => self.treat(Happening::Death { pid, status }),
                 other => {
                     self.is_childless = other == Reaped::NoChildren;
                     self.more_to_reap = false;

@@ -6,9 +6,12 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 
 /// The highest signal number of Linux.
 const LAST_SIGNAL: c_int = 64;
@@ -210,6 +213,12 @@ pub(crate) fn reap_one() -> Reaped {
     }
 }
 
+/// Whether `pid` is a child of ours that has not been reaped.
+pub(crate) fn is_child(pid: i32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    pid > 0 && waitid(Id::Pid(Pid::from_raw(pid)), flags) != Err(Errno::ECHILD)
+}
+
 /// What [`reap_one`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaped {
@@ -250,6 +259,16 @@ mod tests {
             assert!(kill(pid, 0).is_err());
         }
         assert!(kill(std::process::id().cast_signed(), 0).is_ok());
+    }
+
+    #[test]
+    fn a_child_is_one_until_it_is_reaped() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        assert!(is_child(pid));
+        child.wait().unwrap();
+        assert!(!is_child(pid));
+        assert!(!is_child(1) && !is_child(0) && !is_child(-1));
     }
 
     #[test]

@@ -28,11 +28,6 @@ pub(crate) fn make(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(MODE))
 }
 
-/// Removes the FIFOs that nobody reads any more.
-pub(crate) fn clean(path: &Path) -> io::Result<()> {
-    notify(path, b"")
-}
-
 /// Writes `event` into every listener's FIFO and removes those without reader.
 /// A listener that does not read loses events, nobody waits for it.
 pub(crate) fn notify(path: &Path, event: &[u8]) -> io::Result<()> {
@@ -53,8 +48,8 @@ fn tell(path: &Path, event: &[u8]) {
         .custom_flags(O_NONBLOCK)
         .open(path);
     let result = match fifo {
-        Ok(mut fifo) if !event.is_empty() => fifo.write(event).map(drop),
-        other => other.map(drop),
+        Ok(mut fifo) => fifo.write(event).map(drop),
+        Err(error) => Err(error),
     };
     if let Err(error) = result
         && matches!(

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use nix::libc::O_NONBLOCK;
 
+const DEATHS: &str = "supervise/death_tally";
 /// The record never grows beyond this, in bytes, whatever somebody writes there.
 const MAX_RECORD: u64 = 128 * 1024;
 
@@ -79,8 +80,7 @@ impl Servicedir {
             return Ok(None);
         };
         let control = open_control(&self.join("supervise/control"))?;
-        File::create(self.join("supervise/death_tally"))?;
-        fifodir::clean(&self.join("event"))?;
+        File::create(self.join(DEATHS))?;
         Ok(Some(Held { lock, control }))
     }
 
@@ -116,22 +116,30 @@ impl Servicedir {
     /// The last deaths, oldest first.
     pub fn deaths(&self) -> io::Result<Vec<Death>> {
         let mut bytes = Vec::new();
-        File::open(self.join("supervise/death_tally"))?
+        File::open(self.join(DEATHS))?
             .take(MAX_RECORD)
             .read_to_end(&mut bytes)?;
         Ok(tally::decode(&bytes))
     }
 
-    /// Adds a death and forgets the oldest beyond `max`. The file is read again
+    /// Adds a death and forgets the oldest beyond `max`. The file is looked at
     /// each time, since `s6-svdt-clear` empties it behind the supervisor's back.
     pub fn add_death(&self, death: &Death, max: usize) -> io::Result<()> {
         if max == 0 {
             return Ok(());
         }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.join(DEATHS))?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if length.is_multiple_of(DEATH_SIZE) && length / DEATH_SIZE < max {
+            return file.write_all(&tally::encode(&[*death]));
+        }
         let mut deaths = self.deaths().unwrap_or_default();
         deaths.push(*death);
         let first = deaths.len().saturating_sub(max);
-        self.replace("supervise/death_tally", &tally::encode(&deaths[first..]))
+        self.replace(DEATHS, &tally::encode(&deaths[first..]))
     }
 
     /// Whether the service is up by default: no `down` file.

@@ -103,6 +103,9 @@ fn the_tally_forgets_the_oldest_and_accepts_being_cleared() {
     directory.add_death(&death(5), 3).unwrap();
     directory.add_death(&death(6), 0).unwrap();
     assert_eq!(codes(&directory), [5]);
+    fs::write(directory.join("supervise/death_tally"), "torn").unwrap();
+    directory.add_death(&death(7), 3).unwrap();
+    assert_eq!(codes(&directory), [7]);
 }
 
 #[test]

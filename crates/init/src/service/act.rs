@@ -39,9 +39,10 @@ impl Service {
         if let Err(error) = self.enter() {
             output::say(format_args!("{}: enter its directory: {error}", self.name));
         }
+        let now = Moment::now();
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for action in self.machine.on(event, Moment::now()) {
+            for action in self.machine.on(event, now) {
                 events.extend(self.act(action, nursery));
             }
         }
@@ -115,9 +116,9 @@ impl Service {
     }
 
     fn start(&mut self, nursery: &Nursery) -> Event {
+        self.started_at = Instant::now();
         match self.start_run(nursery) {
             Ok(pid) => {
-                self.started_at = Instant::now();
                 self.is_expected = false;
                 Event::Started {
                     pid: u64::from(pid.unsigned_abs()),
@@ -174,11 +175,9 @@ impl Service {
         }
     }
 
-    /// Without a file `finish` there is nothing to wait for; the events are told
-    /// as if it had run.
     fn start_finish(&mut self, nursery: &Nursery) -> Event {
         if !Self::files().join("finish").exists() {
-            return Event::FinishStarted { pid: 0 };
+            return Event::NoFinish;
         }
         let status = *self.machine.status();
         let code = status.exit_code().map_or(256, u16::from).to_string();
@@ -186,10 +185,11 @@ impl Service {
         let name = self.name.clone();
         let mut program = Program::new("./finish", &[&code, &signal, &name], nursery);
         self.connect(&mut program);
+        let time = self.ask(Settings::timeout_finish);
+        let kill_at = time.map(|time| Instant::now() + time);
         match program.start(nursery) {
             Ok(pid) => {
-                let time = self.ask(Settings::timeout_finish);
-                self.finish_kill_at = time.map(|time| Instant::now() + time);
+                self.finish_kill_at = kill_at;
                 Event::FinishStarted {
                     pid: u64::from(pid.unsigned_abs()),
                 }
@@ -199,7 +199,7 @@ impl Service {
                 if errno == libc::EAGAIN || errno == libc::ENOMEM {
                     return Event::FinishNotStarted;
                 }
-                Event::FinishStarted { pid: 0 }
+                Event::NoFinish
             }
         }
     }

@@ -197,6 +197,8 @@ const EVENTS: &[(State, Event, &str, State)] = &[
     (State::Finish, STARTED, "", State::Finish),
     (State::Finish, FINISHING, "status d", State::Finish),
     (State::LastFinish, FINISHING, "status d", State::LastFinish),
+    (State::Finish, Event::NoFinish, "", State::Finish),
+    (State::LastFinish, Event::NoFinish, "", State::LastFinish),
     (State::Finish, FINISHED, "status D", State::Down),
     (State::LastFinish, FINISHED, "status D x", State::Gone),
     (
@@ -303,6 +305,23 @@ fn one_that_gives_up_stays_down_and_says_so() {
     assert_eq!(show(&machine.on(finished, now)), "status OD");
     assert!(!machine.status().want_up);
     assert_eq!(machine.starts_at(), None);
+}
+
+#[test]
+fn without_a_finish_both_events_are_told_together_after_one_record() {
+    for (give_up, expected) in [(false, "status dD"), (true, "status dOD")] {
+        let (mut machine, now) = at(State::Up);
+        machine.on(DIED, now);
+        assert_eq!(show(&machine.on(Event::NoFinish, now)), "");
+        let finished = Event::Finished {
+            give_up,
+            delay: None,
+        };
+        assert_eq!(show(&machine.on(finished, now)), expected);
+        let status = machine.status();
+        assert!(status.ready && status.pid == 0);
+        assert_eq!(status.want_up, !give_up);
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Supervisor {
         }
     }
 
-    fn put_in_order(&mut self) {
+    pub(super) fn put_in_order(&mut self) {
         let nodes: Vec<Node> = self
             .services
             .iter()

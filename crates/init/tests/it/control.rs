@@ -80,8 +80,11 @@ fn pause_and_continue_are_shown_and_done() {
     scan.wait_stat("s", UP);
     scan.svc(&["-p"], "s");
     scan.wait_stat("s", "up (pid N) N seconds, paused");
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", scan.service_pid("s"))).unwrap();
-    assert!(stat.contains(") T "), "{stat}");
+    let stat = format!("/proc/{}/stat", scan.service_pid("s"));
+    harness::wait_for("the process to stand still", SOON, || {
+        let stat = std::fs::read_to_string(&stat).unwrap();
+        stat.contains(") T ").then_some(())
+    });
     scan.svc(&["-c"], "s");
     scan.wait_stat("s", UP);
 }

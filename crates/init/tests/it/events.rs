@@ -32,11 +32,11 @@ fn waiters_give_up_when_their_time_is_over() {
     let scan = Scan::of(&[Service::sleeper("s")]);
     scan.wait_stat("s", "up (pid N) N seconds");
     assert_eq!(
-        scan.tool("s6-svwait", &["-t", "100", "-d"], "s").code,
+        scan.tool("s6-svwait", &["-t", "2000", "-d"], "s").code,
         TIMED_OUT
     );
     assert_eq!(
-        scan.tool("s6-svc", &["-T", "100", "-wD"], "s").code,
+        scan.tool("s6-svc", &["-T", "2000", "-wD"], "s").code,
         TIMED_OUT
     );
 }

@@ -9,6 +9,8 @@
     reason = "a helper's failure is the test's, and its words are read by people"
 )]
 
+mod bug;
+mod clocks;
 mod control;
 mod environment;
 mod events;

@@ -149,6 +149,43 @@ fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
     assert!(is_alive(new));
 }
 
+/// Our `init` over a file system of its own that is mounted so, with what `make` puts into the service `s`.
+fn mounted(options: &str, make: &str) -> Scan {
+    let script = format!(
+        "mkdir \"$DIR/disk\" && mount -t tmpfs -o {options} tmpfs \"$DIR/disk\" && \
+         cp -a \"$DIR/scan/.\" \"$DIR/disk/\" && cd \"$DIR/disk/s\" && {make} && \
+         exec \"$INIT\" --scan \"$DIR/disk\""
+    );
+    let script = format!("exec unshare --mount sh -c '{script}'");
+    started_by(&script, &[Service::sleeper("s")])
+}
+
+#[test]
+fn a_file_system_that_forbids_execution_is_told_with_what_to_do() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mut scan = mounted("noexec", "true");
+    scan.wait_output(
+        "init: s: start ./run: it is on a file system mounted noexec: mount it with exec (docker: --tmpfs /run:exec)",
+    );
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}
+
+#[test]
+fn a_program_for_another_machine_is_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    // The beginning of an ELF header; 243 is RISC-V.
+    let header = r#"printf "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0" >run"#;
+    let mut scan = mounted("mode=755", header);
+    scan.wait_output("init: s: start ./run: it is a program for RISC-V; trying again in 10s");
+    scan.signal(Signal::SIGTERM);
+    assert_eq!(scan.ended_code(), 0);
+}
+
 #[test]
 fn a_command_has_the_terminal() {
     if ours_alone("s6-svscan runs no command") {

@@ -1,15 +1,18 @@
 //! What a test works in: a scan directory with services in it, a supervisor that runs it, and the s6 tools.
 
+mod clock;
 mod container;
 mod process;
 mod scan;
 mod service;
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+pub(crate) use clock::Clock;
 pub(crate) use container::Container;
 use process::pause;
 pub(crate) use process::{children, is_alive, kill_hard, wait_gone};
@@ -38,10 +41,10 @@ impl Kind {
         }
     }
 
-    fn command(self, scandir: &Path) -> Command {
+    pub(crate) fn command(self, scandir: &Path) -> Command {
         let mut command = match self {
             Kind::Ours => init(),
-            Kind::S6 => Command::new(harness::require("s6-svscan")),
+            Kind::S6 => hearing_all_signals(harness::require("s6-svscan")),
         };
         if self == Kind::Ours {
             command.arg("--scan");
@@ -53,7 +56,15 @@ impl Kind {
 
 /// Our `init`, not yet started.
 pub(crate) fn init() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_init"))
+    hearing_all_signals(env!("CARGO_BIN_EXE_init"))
+}
+
+/// A program whose children ignore what it was started to ignore: nothing, even where the tests run by `nohup`
+/// or in the background of a script.
+fn hearing_all_signals(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(harness::require("env"));
+    command.arg("--default-signal").arg(program);
+    command
 }
 
 /// The known list of differences: true, and said, when this test cannot be passed by the real s6-svscan.

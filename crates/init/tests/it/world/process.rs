@@ -21,7 +21,10 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 }
 
 /// Whatever it is doing; one that has gone already is as good.
+///
+/// Nothing but the number of one process: -1, which s6-svstat says where nothing runs, is everybody on this machine.
 pub(crate) fn kill_hard(pid: i32) {
+    assert!(pid > 1, "{pid} is no process of a test's");
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
 

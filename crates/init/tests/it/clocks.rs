@@ -1,0 +1,142 @@
+//! A clock that jumps, as it does when a machine wakes up or hears the right time: nothing waits by the wall clock.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Clock, Container, Kind, SOON, Scan, Service, is_alive, kill_hard, ours_alone};
+
+const HOUR: i64 = 3600;
+const YEAR: i64 = 365 * 24 * HOUR;
+/// Longer than a test.
+const LONG: &str = "600000\n";
+const UP: &str = "up (pid N) N seconds";
+
+/// Dies at once, again and again.
+fn again() -> Service {
+    Service::new("again", "echo run >>../../log; exit 1")
+}
+
+/// One ignores its signal, the other has a `finish` that does not end; both say their numbers.
+fn stubborn(timeout: &str) -> [Service; 2] {
+    [
+        Service::new(
+            "stubborn",
+            "trap '' TERM; echo $$ >>../../pids; exec sleep 1000",
+        )
+        .file("timeout-kill", timeout),
+        Service::sleeper("slow")
+            .script("finish", "echo $$ >>../../pids; exec sleep 1000")
+            .file("timeout-finish", timeout),
+    ]
+}
+
+fn start(clock: &Clock, timeout: &str) -> Scan {
+    let dir = harness::scratch();
+    let scandir = dir.path().join("scan");
+    std::fs::create_dir(&scandir).unwrap();
+    again().install(&scandir);
+    for service in stubborn(timeout) {
+        service.install(&scandir);
+    }
+    let mut command = Kind::from_environment().command(&scandir);
+    command.envs(clock.environment());
+    wait_up(Scan::start(dir, command))
+}
+
+fn wait_up(scan: Scan) -> Scan {
+    for service in ["stubborn", "slow"] {
+        scan.wait_supervised(service);
+        scan.wait_stat(service, UP);
+    }
+    pids(&scan, 1);
+    scan
+}
+
+/// The numbers that the stubborn ones have said, which is what they do last before they are that.
+fn pids(scan: &Scan, count: usize) -> Vec<i32> {
+    harness::wait_for(&format!("{count} processes"), SOON, || {
+        let text = std::fs::read_to_string(scan.dir.path().join("pids")).ok()?;
+        let pids: Vec<i32> = text.lines().filter_map(|pid| pid.parse().ok()).collect();
+        (pids.len() >= count && text.ends_with('\n')).then_some(pids)
+    })
+}
+
+/// How long a service is up or down, as `s6-svstat` says that goes by the same clock.
+fn seconds(clock: &Clock, scan: &Scan, service: &str) -> i64 {
+    let output = Command::new(harness::require("s6-svstat"))
+        .args(["-o", "updownfor"])
+        .arg(scan.path(service))
+        .envs(clock.environment())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.trim().parse().unwrap()
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_nothing() {
+    let clock = Clock::new();
+    let scan = start(&clock, "1000\n");
+    clock.set(-HOUR);
+    assert_eq!(seconds(&clock, &scan, "slow"), 0);
+    let runs = scan.log().lines().count();
+    scan.wait_lines(runs + 2);
+    for service in ["stubborn", "slow"] {
+        scan.svc(&["-d"], service);
+    }
+    clock.set(-2 * HOUR);
+    for (service, signal) in [("stubborn", "SIGKILL"), ("slow", "SIGTERM")] {
+        let down = format!("down (signal {signal}) N seconds, normally up, ready N seconds");
+        scan.wait_stat(service, &down);
+    }
+    scan.svc(&["-u"], "slow");
+    scan.wait_stat("slow", UP);
+    assert_eq!(seconds(&clock, &scan, "slow"), 0);
+}
+
+#[test]
+fn a_clock_that_is_set_forward_hurries_nothing() {
+    let clock = Clock::new();
+    let started = Instant::now();
+    let scan = start(&clock, LONG);
+    for service in ["stubborn", "slow"] {
+        scan.svc(&["-d"], service);
+    }
+    let pids = pids(&scan, 2);
+    for run in 1..=4 {
+        scan.wait_lines(run);
+        clock.set(i64::try_from(run).unwrap() * YEAR);
+    }
+    scan.wait_lines(5);
+    assert!(
+        started.elapsed() >= Duration::from_millis(3900),
+        "five runs, a second between them"
+    );
+    assert!(seconds(&clock, &scan, "stubborn") >= 4 * YEAR);
+    assert!(seconds(&clock, &scan, "again") < YEAR);
+    assert!(pids.iter().all(|pid| is_alive(*pid)), "one was killed");
+    pids.into_iter().for_each(kill_hard);
+}
+
+#[test]
+fn the_grace_time_of_the_stop_is_none_of_the_wall_clocks() {
+    if ours_alone("s6-svscan has no grace time") {
+        return;
+    }
+    let clock = Clock::new();
+    let mut container = Container::with(&stubborn(LONG)).env("S6_SERVICES_GRACETIME", "1000");
+    for (name, value) in clock.environment() {
+        container = container.env(name, &value);
+    }
+    let mut scan = wait_up(container.start(&[]));
+    let started = Instant::now();
+    scan.signal(Signal::SIGTERM);
+    scan.wait_stat("slow", "down (signal SIGTERM) N seconds, normally up");
+    clock.set(YEAR);
+    scan.wait_output("does not end: killed");
+    assert!(started.elapsed() >= Duration::from_millis(900));
+    clock.set(-HOUR);
+    assert_eq!(scan.ended_code(), 0);
+}
