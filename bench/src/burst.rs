@@ -1,6 +1,5 @@
 //! A hundred nodes that come at once.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -63,9 +62,9 @@ fn lab(setting: &Setting) -> anyhow::Result<[Sample; 2]> {
         return Ok([Sample::default(), Sample::default()]);
     }
     progress("burst: the lab's handler");
-    let scratch = tempfile::tempdir_in("/tmp").context("make a scratch directory")?;
-    let at_once = Handler::new(setting, &scratch.path().join("once"), 0)?.joins(&names())?;
-    let handler = Handler::new(setting, &scratch.path().join("each"), 0)?;
+    let scratch = setting.scratch()?;
+    let at_once = Handler::new(setting, &scratch.join("once"), 0)?.joins(&names())?;
+    let handler = Handler::new(setting, &scratch.join("each"), 0)?;
     let each: Vec<f64> = names()
         .iter()
         .map(|name| handler.join(name))
@@ -92,7 +91,7 @@ fn measure(
     let mut sample = Sample::default();
     let mut reloads = 0;
     for _ in 0..rounds {
-        let fixture = Fixture::new(setting, 0, Path::new("/tmp"))?;
+        let fixture = Fixture::new(setting, 0)?;
         let before = fixture.haproxy().worker()?;
         sample.push(burst(&fixture, setting, &names())?);
         reloads += usize::from(fixture.haproxy().worker()? != before);

@@ -8,10 +8,11 @@ use anyhow::{Context, ensure};
 use bench::client::{Connections, Load, Report, Running};
 
 use crate::cluster::Cluster;
+use crate::kill::Watch;
 use crate::setting::{Setting, progress};
 use crate::wait;
 
-/// Requests a second.
+/// Requests a second, where nobody wants another number.
 pub(crate) const RATE: u32 = 500;
 /// So many nodes come and go. Each is away for long enough that its leave has
 /// ended before it starts again.
@@ -32,18 +33,29 @@ pub(crate) struct Trouble {
     pub(crate) kills: bool,
 }
 
+/// What came of it.
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    /// For each node that was killed: how many milliseconds later the last
+    /// request was sent to it.
+    pub(crate) killed: Vec<f64>,
+}
+
 /// Puts so many requests on the cluster, and the trouble beside them.
 pub(crate) fn run(
     setting: &Setting,
     cluster: &Cluster,
     requests: u64,
+    rate: u32,
     trouble: Trouble,
-) -> anyhow::Result<Report> {
-    let running = start(cluster)?;
+) -> anyhow::Result<Outcome> {
+    let running = start(cluster, rate)?;
     let mut churn = Churn {
         setting,
         cluster,
         under_way: BTreeMap::new(),
+        watches: BTreeMap::new(),
+        killed: Vec::new(),
         comers: Comers::default(),
     };
     let begin = Instant::now();
@@ -62,13 +74,16 @@ pub(crate) fn run(
         wait::pass(next.saturating_duration_since(Instant::now()));
     }
     churn.settle()?;
-    Ok(running.stop())
+    Ok(Outcome {
+        report: running.stop(),
+        killed: churn.killed,
+    })
 }
 
-pub(crate) fn start(cluster: &Cluster) -> anyhow::Result<Running> {
+pub(crate) fn start(cluster: &Cluster, rate: u32) -> anyhow::Result<Running> {
     let load = Load {
         address: cluster.front()?,
-        rate: RATE,
+        rate,
         connections: Connections::Both,
     };
     Ok(load.start())
@@ -127,6 +142,9 @@ struct Churn<'a> {
     cluster: &'a Cluster,
     /// The script that works on each of them.
     under_way: BTreeMap<String, Child>,
+    /// Of those that were killed.
+    watches: BTreeMap<String, Watch>,
+    killed: Vec<f64>,
     comers: Comers,
 }
 
@@ -151,6 +169,13 @@ impl Churn<'_> {
         if let Some(before) = self.under_way.remove(&name) {
             finish(&name, before)?;
         }
+        if let Some(watch) = self.watches.remove(&name) {
+            self.end(watch)?;
+        }
+        if step.how == "kill" {
+            let watch = Watch::begin(self.cluster, &name)?;
+            self.watches.insert(name.clone(), watch);
+        }
         let address = self.cluster.address(FIRST_ADDRESS + step.node);
         let arguments: &[&str] = match step.how {
             "start" => &["start", &name, &address],
@@ -158,6 +183,11 @@ impl Churn<'_> {
         };
         let child = self.cluster.node(arguments)?;
         self.under_way.insert(name, child);
+        Ok(())
+    }
+
+    fn end(&mut self, watch: Watch) -> anyhow::Result<()> {
+        self.killed.push(watch.end()?.as_secs_f64() * 1e3);
         Ok(())
     }
 
@@ -190,6 +220,9 @@ impl Churn<'_> {
         }
         while let Some((name, child)) = self.under_way.pop_first() {
             finish(&name, child)?;
+        }
+        while let Some((_, watch)) = self.watches.pop_first() {
+            self.end(watch)?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use chain::{Sync, replace};
-use tempfile::TempDir;
 
 use crate::haproxy::Haproxy;
 use crate::process::{Owned, stdin_from, timed};
@@ -17,7 +16,7 @@ const ADDRESS: &str = "127.0.43.2";
 /// The template's checks, as it writes them. Nodes that are not there would be
 /// checked a thousand times a second, on the processor that is measured.
 const CHECKS: [(&str, &str); 3] = [
-    ("check inter 1s", "check inter 5m"),
+    ("check inter 800ms", "check inter 5m"),
     ("fastinter 100ms", "fastinter 5m"),
     ("downinter {{ down }}", "downinter 5m"),
 ];
@@ -48,21 +47,18 @@ pub(crate) struct Fixture<'a> {
     setting: &'a Setting,
     haproxy: Haproxy,
     _running: Owned,
-    directory: TempDir,
+    directory: PathBuf,
 }
 
 impl<'a> Fixture<'a> {
-    /// A balancer with that many nodes, in `place`, whose HAProxy runs.
-    pub(crate) fn new(setting: &'a Setting, nodes: usize, place: &Path) -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("bench-")
-            .tempdir_in(place)
-            .context("make a scratch directory")?;
-        write_template(setting, directory.path())?;
-        write_nodes(&directory.path().join("nodes"), nodes)?;
-        let haproxy = Haproxy::new(directory.path(), ADDRESS);
+    /// A balancer with that many nodes, whose HAProxy runs.
+    pub(crate) fn new(setting: &'a Setting, nodes: usize) -> anyhow::Result<Self> {
+        let directory = setting.scratch()?;
+        write_template(setting, &directory)?;
+        write_nodes(&directory.join("nodes"), nodes)?;
+        let haproxy = Haproxy::new(&directory, ADDRESS);
         let mut generate = Command::new(setting.program("haproxy-gen"));
-        chain_environment(&mut generate, directory.path(), &haproxy);
+        chain_environment(&mut generate, &directory, &haproxy);
         timed(&mut generate)?;
         Ok(Self {
             setting,
@@ -73,7 +69,7 @@ impl<'a> Fixture<'a> {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     pub(crate) fn haproxy(&self) -> &Haproxy {
@@ -83,7 +79,7 @@ impl<'a> Fixture<'a> {
     /// A program of ours, or a script, that works on these files.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        chain_environment(&mut command, self.directory.path(), &self.haproxy);
+        chain_environment(&mut command, &self.directory, &self.haproxy);
         command
     }
 

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::process::Memory;
+use crate::ratio::Ratio;
 use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::supervisors::{Kind, Set, require};
 use crate::table::{Answer, Table, at_most};
 
+/// Those that a quick answer needs: ours, and the one that it is judged by.
+const QUICK: [Kind; 2] = [Kind::Init, Kind::S6];
 const ALL: [Kind; 7] = [
     Kind::Init,
     Kind::InitPausing,
@@ -33,15 +36,41 @@ struct Row {
 }
 
 pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
-    require(&ALL)?;
-    let rows = ALL
+    let kinds = if setting.quick { &QUICK[..] } else { &ALL };
+    require(kinds)?;
+    let rows = kinds
         .iter()
         .map(|kind| measure(setting, *kind))
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Answer::new("init: two services that sleep")
         .text("From the start to both services running; from the death of a service that is older than a second to its next start; from the signal to the end of all their processes; memory and wake-ups (voluntary context switches) of all processes but the services.")
         .table(table(&rows, wakeup_time(setting)))
-        .table(goals(&rows)))
+        .table(goals(&rows))
+        .ratios(ratios(&rows[0], rows.iter().find(|row| row.kind == Kind::S6))))
+}
+
+fn ratios(ours: &Row, s6: Option<&Row>) -> Vec<Ratio> {
+    let Some(s6) = s6 else {
+        return Vec::new();
+    };
+    let rss = |row: &Row| count(row.memory.rss);
+    let start = ours.start.min();
+    vec![
+        Ratio::new("init, start : s6-svscan", start, s6.start.min(), 1.0),
+        Ratio::new(
+            "init, restart : s6's start",
+            ours.restart.min(),
+            s6.start.min(),
+            0.9,
+        ),
+        Ratio::new(
+            "init, stop : s6-svscan",
+            ours.stop.min(),
+            s6.stop.min(),
+            1.0,
+        ),
+        Ratio::new("init, RSS : s6-svscan", rss(ours), rss(s6), 0.25),
+    ]
 }
 
 fn wakeup_time(setting: &Setting) -> Duration {
@@ -78,7 +107,7 @@ fn measure(setting: &Setting, kind: Kind) -> anyhow::Result<Row> {
 fn rounds(setting: &Setting, kind: Kind) -> usize {
     match kind {
         Kind::Runit | Kind::Supervisord => setting.rounds(5, 1),
-        _ => setting.rounds(21, 5),
+        _ => setting.rounds(21, 15),
     }
 }
 
@@ -146,6 +175,7 @@ fn count(value: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ratio::assert_finds;
 
     fn row(kind: Kind, start: f64, rss: u64) -> Row {
         let one = |value: f64| [value].into_iter().collect::<Sample>();
@@ -171,6 +201,29 @@ mod tests {
         assert!(text.contains("<= 3.30: **missed**"), "{text}");
         assert!(text.contains("<= 4,400: met"), "{text}");
         assert!(text.contains("<= 1,500: met"), "{text}");
+    }
+
+    #[test]
+    fn an_init_that_takes_three_times_as_much_is_found() {
+        let s6 = row(Kind::S6, 4.0, 4_000);
+        let judged = |slower: usize| {
+            let times = |place: usize| if place == slower { 3.1 } else { 1.0 };
+            let one = |value: f64| [value].into_iter().collect::<Sample>();
+            let rss = if slower == 4 { 3_100 } else { 1_000 };
+            let ours = Row {
+                restart: one(3.6 * times(2)),
+                stop: one(times(3)),
+                ..row(Kind::Init, 4.0 * times(1), rss)
+            };
+            ratios(&ours, Some(&s6))
+        };
+        let slower = [
+            ("init, start", judged(1)),
+            ("init, restart", judged(2)),
+            ("init, stop", judged(3)),
+            ("init, RSS", judged(4)),
+        ];
+        assert_finds(&judged(0), &slower);
     }
 
     #[test]

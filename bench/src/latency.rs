@@ -1,19 +1,22 @@
 //! From a node's start to its first request, and from its leave to its last.
 
-use std::process::Command;
+mod tag;
+
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 
 use crate::cluster::Cluster;
-use crate::process::timed;
 use crate::sample::Sample;
 use crate::setting::progress;
 use crate::table::{Answer, Table, at_most};
 use crate::wait;
+use tag::AgentLog;
 
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The balancer's address.
+const BALANCER: usize = 42;
 /// Addresses of nodes that come and go, which no node of `scripts/up` has.
 const ADDRESSES: std::ops::Range<usize> = 150..190;
 
@@ -31,19 +34,20 @@ pub(crate) struct Latency {
     agent_to_request: Sample,
     node_to_request: Sample,
     tag_to_weight: Sample,
-    gossip_to_weight: Sample,
+    known_to_weight: Sample,
     leave_to_out: Sample,
 }
 
 /// Starts a node, changes it and lets it leave, so many times.
 pub(crate) fn measure(cluster: &Cluster, rounds: usize) -> anyhow::Result<Latency> {
     let mut latency = Latency::default();
+    let log = AgentLog::follow(&rpc(&cluster.address(BALANCER)))?;
     for round in 0..rounds {
         progress(format_args!("latency: round {} of {rounds}", round + 1));
         let name = format!("l{round}");
         let address = cluster.address(ADDRESSES.start + round % ADDRESSES.len());
         latency.start(cluster, &name, &address)?;
-        latency.tag(cluster, &name, &address)?;
+        latency.tag(cluster, &name, &address, &log)?;
         latency.leave(cluster, &name)?;
     }
     Ok(latency)
@@ -73,22 +77,18 @@ impl Latency {
         Ok(())
     }
 
-    fn tag(&mut self, cluster: &Cluster, name: &str, address: &str) -> anyhow::Result<()> {
-        let start = SystemTime::now();
-        let mut command = Command::new("serf");
-        command
-            .arg("tags")
-            .arg(format!("-rpc-addr={address}:7373"))
-            .args(["-set", "weight=50"]);
-        timed(&mut command)?;
-        // It returns when the agent has sent the news to everybody.
-        let gossiped = SystemTime::now();
-        let weight = wait::until("the new weight", PATIENCE, || {
-            let server = cluster.server(name)?;
-            (server.weight == 50).then(SystemTime::now)
-        })?;
-        self.tag_to_weight.push(between(start, weight));
-        self.gossip_to_weight.push(between(gossiped, weight));
+    fn tag(
+        &mut self,
+        cluster: &Cluster,
+        name: &str,
+        address: &str,
+        log: &AgentLog,
+    ) -> anyhow::Result<()> {
+        let haproxy = cluster.file("ha", "haproxy.sock");
+        let change = tag::change(name, &rpc(address), log, &haproxy)?;
+        self.tag_to_weight.push(between(change.set, change.runs));
+        self.known_to_weight
+            .push(between(change.known, change.runs));
         Ok(())
     }
 
@@ -146,9 +146,9 @@ impl Latency {
             Some(TAG_TO_WEIGHT),
         );
         row(
-            "its end (the gossip is out)",
+            "the balancer's agent knows it",
             "running weight",
-            &self.gossip_to_weight,
+            &self.known_to_weight,
             None,
         );
         row(
@@ -161,6 +161,10 @@ impl Latency {
             .text("Real agents, HAProxy and web applications on loopback (`scripts/latency`).")
             .table(table)
     }
+}
+
+fn rpc(address: &str) -> String {
+    format!("{address}:7373")
 }
 
 /// Milliseconds; the clocks' grains can put an effect before its cause.

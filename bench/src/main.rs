@@ -2,12 +2,13 @@
 
 mod burst;
 mod chain_cost;
-mod check;
 mod churn;
+mod churn_command;
 mod cluster;
 mod fixture;
 mod haproxy;
 mod init_question;
+mod kill;
 mod lab;
 mod latency;
 mod load_command;
@@ -17,6 +18,7 @@ mod memory;
 mod picture;
 mod process;
 mod questions;
+mod ratio;
 mod results;
 mod sample;
 mod setting;
@@ -29,8 +31,7 @@ mod wait;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
-use chain::exit::{Exit, print};
+use chain::exit::Exit;
 use clap::Parser;
 
 use crate::cluster::Cluster;
@@ -41,7 +42,6 @@ use crate::setting::Setting;
 /// Interface
 ///   run        answers questions, all of them if none is named: chain, burst,
 ///              members, size, init, memory, effect, churn
-///   check      measures a few ratios: a threefold regression fails
 ///   latency    of a cluster that runs (scripts/latency)
 ///   churn      requests while the membership changes (scripts/load)
 ///   load       asks a server at a steady rate, and prints a line of JSON
@@ -73,18 +73,12 @@ struct Options {
 enum Action {
     /// Answer questions
     Run {
-        /// Fewer rounds, nothing is kept
+        /// Fewer rounds, without peers; nothing is kept, and ratios are judged
         #[arg(long)]
         quick: bool,
         /// Which (all)
         #[arg(value_parser = questions::NAMES)]
         questions: Vec<String>,
-    },
-    /// Look for regressions
-    Check {
-        /// In what (all): chain, members, size, init
-        #[arg(value_parser = clap::builder::PossibleValuesParser::new(check::names()))]
-        groups: Vec<String>,
     },
     /// Measure the cluster that the environment names
     Latency {
@@ -99,7 +93,7 @@ enum Action {
         keep: bool,
     },
     /// Put load on that cluster while it changes
-    Churn(questions::Churn),
+    Churn(churn_command::Churn),
     /// Put load on any server
     Load(load_command::Load),
 }
@@ -113,7 +107,6 @@ fn run(options: Options) -> anyhow::Result<Exit> {
     match options.action {
         Action::Load(load) => load.run(),
         Action::Run { quick, questions } => questions::run(&setting(quick)?, &questions),
-        Action::Check { groups } => look_for_regressions(&setting(true)?, &groups),
         Action::Churn(churn) => churn.run(&setting(false)?),
         Action::Latency {
             rounds,
@@ -132,15 +125,6 @@ fn run(options: Options) -> anyhow::Result<Exit> {
     }
 }
 
-fn look_for_regressions(setting: &Setting, groups: &[String]) -> anyhow::Result<Exit> {
-    let (table, failed) = check::check(setting, groups)?;
-    print(&table.to_string())?;
-    if !failed.is_empty() {
-        bail!("look for regressions: {}", failed.join("; "));
-    }
-    Ok(Exit::Changed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,9 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn questions_and_groups_have_names_of_one_word() {
-        let names = questions::NAMES.into_iter().chain(check::names());
-        for name in names {
+    fn questions_have_names_of_one_word() {
+        for name in questions::NAMES {
             assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
         }
     }

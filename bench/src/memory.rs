@@ -1,36 +1,34 @@
 //! What every long-running program of a cluster takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::process::{self, Memory};
 use crate::sample::number;
 use crate::setting::progress;
 use crate::table::{Answer, Table};
+use crate::wait;
 
 /// Programs of ours that run for as long as a node does.
 const OURS: [&str; 3] = ["init", "serf-watch", "webapp"];
+/// Some rounds of what programs do every second.
+const WATCHED: Duration = Duration::from_secs(10);
 
 pub(crate) fn question(cluster: &Cluster) -> anyhow::Result<Answer> {
     progress("memory: the programs of a cluster");
-    let mut programs: BTreeMap<String, Vec<Memory>> = BTreeMap::new();
-    for node in cluster.nodes()? {
-        for pid in process::family(cluster.pid(&node)?) {
-            let memory = process::memory(pid);
-            if memory.rss > 0 {
-                programs.entry(process::name(pid)).or_default().push(memory);
-            }
-        }
-    }
+    let programs = watch(cluster, WATCHED)?;
     let mut table = Table::new(&[
         "program",
         "processes",
         "RSS of the largest, kB",
         "its PSS, kB",
+        "most wake-ups in 10 s",
     ]);
     for (name, processes) in &programs {
-        let largest = processes.iter().max_by_key(|memory| memory.rss);
-        let largest = largest.copied().unwrap_or_default();
+        let largest = processes.iter().map(|process| process.memory);
+        let largest = largest.max_by_key(|memory| memory.rss).unwrap_or_default();
+        let woken = processes.iter().map(|process| process.woken).max();
         table.row(vec![
             if OURS.contains(&name.as_str()) {
                 format!("**{name}**")
@@ -40,11 +38,41 @@ pub(crate) fn question(cluster: &Cluster) -> anyhow::Result<Answer> {
             processes.len().to_string(),
             kilobytes(largest.rss),
             kilobytes(largest.pss),
+            woken.unwrap_or_default().to_string(),
         ]);
     }
     Ok(Answer::new("memory: the programs of a running cluster")
-        .text("A balancer and three nodes on this machine; programs of muster in bold.")
+        .text("A balancer and three nodes on this machine, without a request; programs of muster in bold. Wake-ups are voluntary context switches.")
         .table(table))
+}
+
+/// What one process takes.
+struct Process {
+    memory: Memory,
+    woken: u64,
+}
+
+/// Looks at all programs for so long, by their names.
+fn watch(cluster: &Cluster, time: Duration) -> anyhow::Result<BTreeMap<String, Vec<Process>>> {
+    let mut before = Vec::new();
+    for node in cluster.nodes()? {
+        let family = process::family(cluster.pid(&node)?);
+        before.extend(family.into_iter().map(|pid| (pid, process::wakeups(pid))));
+    }
+    wait::pass(time);
+    let mut programs: BTreeMap<String, Vec<Process>> = BTreeMap::new();
+    for (pid, woken) in before {
+        let memory = process::memory(pid);
+        if memory.rss > 0 {
+            let woken = process::wakeups(pid).saturating_sub(woken);
+            let process = Process { memory, woken };
+            programs
+                .entry(process::name(pid))
+                .or_default()
+                .push(process);
+        }
+    }
+    Ok(programs)
 }
 
 fn kilobytes(value: u64) -> String {
@@ -62,7 +90,7 @@ mod tests {
         let scratch = harness::scratch();
         let cluster = Cluster::at(scratch.path());
         let sleeper = Owned::spawn(Command::new("sleep").arg("1000")).unwrap();
-        harness::wait_for("the program", std::time::Duration::from_secs(30), || {
+        harness::wait_for("the program", Duration::from_secs(30), || {
             (process::name(sleeper.pid()) == "sleep").then_some(())
         });
         for node in ["s1", "s2"] {
@@ -71,7 +99,13 @@ mod tests {
             let file = cluster.file(node, "pid");
             chain::replace(&file, line.as_bytes(), chain::Sync::None).unwrap();
         }
-        let told = question(&cluster).unwrap().to_string();
-        assert!(told.contains("| sleep   | 2 "), "{told}");
+        let programs = watch(&cluster, Duration::ZERO).unwrap();
+        assert_eq!(programs.keys().collect::<Vec<_>>(), ["sleep"]);
+        assert_eq!(programs["sleep"].len(), 2);
+        assert!(
+            programs["sleep"]
+                .iter()
+                .all(|process| process.memory.rss > 0)
+        );
     }
 }

@@ -8,6 +8,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 90.0;
+/// How wide a letter of the style's font is, on average.
+const LETTER: f64 = 6.3;
 
 /// Colours that differ from both backgrounds, and from each other by lightness too.
 const STYLE: &str = "\
@@ -130,9 +132,10 @@ impl Picture {
         text(&mut svg, LEFT, 26.0, "title", &self.title);
         self.grid(&mut svg);
         self.draw_marks(&mut svg);
-        for (number, line) in self.lines.iter().enumerate() {
+        let mut x = LEFT;
+        for line in &self.lines {
             self.draw(&mut svg, line);
-            legend(&mut svg, number, line);
+            x = legend(&mut svg, x, line);
         }
         svg.push_str("</svg>\n");
         svg
@@ -200,9 +203,8 @@ impl Picture {
     }
 }
 
-fn legend(svg: &mut String, number: usize, line: &Line) {
-    let row = f64::from(u32::try_from(number).unwrap_or(0));
-    let x = LEFT + row * 225.0;
+/// Says whose line it is, and where the next one can be told.
+fn legend(svg: &mut String, x: f64, line: &Line) -> f64 {
     let y = HEIGHT - 22.0;
     let _ = writeln!(
         svg,
@@ -211,6 +213,8 @@ fn legend(svg: &mut String, number: usize, line: &Line) {
         x + 26.0
     );
     text(svg, x + 32.0, y + 4.0, "", &line.name);
+    let letters = f64::from(u32::try_from(line.name.chars().count()).unwrap_or(0));
+    x + 32.0 + letters * LETTER + 18.0
 }
 
 fn rule(svg: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {

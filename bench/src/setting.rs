@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use chain::exit::say;
+use tempfile::TempDir;
 
 /// What every question needs to know.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct Setting {
     /// The yardstick, which is built beside this program.
     limit: PathBuf,
     pub(crate) quick: bool,
+    /// They go with the last copy of the value.
+    scratches: Arc<Mutex<Vec<TempDir>>>,
 }
 
 impl Setting {
@@ -29,6 +33,7 @@ impl Setting {
             limit: own.with_file_name("limit"),
             root,
             quick,
+            scratches: Arc::default(),
         };
         for program in [setting.program("haproxy-gen"), setting.limit.clone()] {
             if !program.is_file() {
@@ -49,6 +54,7 @@ impl Setting {
             programs: root.join("target/bin"),
             limit: "limit".into(),
             quick: true,
+            scratches: Arc::default(),
         }
     }
 
@@ -62,6 +68,31 @@ impl Setting {
 
     pub(crate) fn limit(&self) -> Command {
         Command::new(&self.limit)
+    }
+
+    /// A new directory, which stays until all is measured: ext4 does not use the
+    /// inode of a removed file again for minutes, and looks at each such one
+    /// anew for every file that is made.
+    pub(crate) fn scratch(&self) -> anyhow::Result<PathBuf> {
+        let scratch = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(self.place())
+            .context("make a scratch directory")?;
+        let path = scratch.path().to_path_buf();
+        let mut scratches = self.scratches.lock();
+        let scratches = scratches.as_mut().unwrap_or_else(PoisonError::get_mut);
+        scratches.push(scratch);
+        Ok(path)
+    }
+
+    /// What is judged is measured where no disk is, so that its moods do not show.
+    fn place(&self) -> &'static Path {
+        let memory = Path::new("/dev/shm");
+        if self.quick && tempfile::tempfile_in(memory).is_ok() {
+            memory
+        } else {
+            Path::new("/tmp")
+        }
     }
 
     /// A script of the repository, which uses the programs as they are built.

@@ -28,7 +28,7 @@ pub(crate) fn tell(
     victim: &str,
 ) -> anyhow::Result<(Report, Picture)> {
     progress("load: a join, a leave and a kill");
-    let running = churn::start(cluster)?;
+    let running = churn::start(cluster, churn::RATE)?;
     let begin = Instant::now();
     let mut scripts = Vec::new();
     for (at, how, _) in EVENTS {

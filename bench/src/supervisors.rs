@@ -1,10 +1,12 @@
 //! Our `init` and the others, each with two services that only sleep.
 
+mod kind;
+
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -18,6 +20,7 @@ use tempfile::TempDir;
 use crate::process::{self, Memory, Owned, milliseconds};
 use crate::setting::Setting;
 use crate::wait;
+pub(crate) use kind::Kind;
 
 /// Ten times what the slowest needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,66 +29,6 @@ const AGE: Duration = Duration::from_millis(1_200);
 
 /// After this time nothing of the start goes on.
 const SETTLED: Duration = Duration::from_secs(1);
-
-/// A supervisor, and how it is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Ours, with a service that asks for a restart at once.
-    Init,
-    /// Ours, with the pause between two starts that is s6's.
-    InitPausing,
-    S6,
-    Runit,
-    Supervisord,
-    /// These two run one command, and start nothing anew.
-    Tini,
-    DumbInit,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Init => "init (`restart-delay` 0)",
-            Self::InitPausing => "init",
-            Self::S6 => "s6-svscan",
-            Self::Runit => "runsvdir (runit)",
-            Self::Supervisord => "supervisord",
-            Self::Tini => "tini (one command, no supervision)",
-            Self::DumbInit => "dumb-init (one command, no supervision)",
-        }
-    }
-
-    pub(crate) fn supervises(self) -> bool {
-        !matches!(self, Self::Tini | Self::DumbInit)
-    }
-
-    fn command(self, setting: &Setting, directory: &Path) -> Command {
-        let services = directory.join("services");
-        let (program, arguments): (PathBuf, Vec<PathBuf>) = match self {
-            Self::Init | Self::InitPausing => {
-                (setting.program("init"), vec!["--scan".into(), services])
-            }
-            Self::S6 => ("s6-svscan".into(), vec![services]),
-            Self::Runit => ("runsvdir".into(), vec![services]),
-            Self::Supervisord => {
-                let file = directory.join("supervisord.conf");
-                ("supervisord".into(), vec!["-n".into(), "-c".into(), file])
-            }
-            Self::Tini => ("tini".into(), vec!["--".into(), services.join("a/run")]),
-            Self::DumbInit => ("dumb-init".into(), vec![services.join("a/run")]),
-        };
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(directory);
-        command
-    }
-
-    fn stop_signal(self) -> Signal {
-        match self {
-            Self::Runit => Signal::SIGHUP,
-            _ => Signal::SIGTERM,
-        }
-    }
-}
 
 /// Two services that tell each of their starts, and who runs them.
 pub(crate) struct Set<'a> {
@@ -343,13 +286,6 @@ mod tests {
                 "[program:{name}]\ncommand=/d/services/{name}/run\n"
             )));
         }
-    }
-
-    #[test]
-    fn each_is_stopped_by_the_signal_that_ends_its_services_too() {
-        assert_eq!(Kind::Runit.stop_signal(), Signal::SIGHUP);
-        assert_eq!(Kind::Init.stop_signal(), Signal::SIGTERM);
-        assert!(Kind::Init.supervises() && !Kind::Tini.supervises());
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use std::fmt::{self, Write};
 
+use crate::ratio::Ratio;
+
 /// The answer to one question.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) title: String,
     pub(crate) parts: Vec<Part>,
+    /// What a quick answer is judged by.
+    pub(crate) ratios: Vec<Ratio>,
 }
 
 /// A piece of an answer.
@@ -21,6 +25,7 @@ impl Answer {
         Self {
             title: title.to_string(),
             parts: Vec::new(),
+            ratios: Vec::new(),
         }
     }
 
@@ -31,6 +36,11 @@ impl Answer {
 
     pub(crate) fn table(mut self, table: Table) -> Self {
         self.parts.push(Part::Table(table));
+        self
+    }
+
+    pub(crate) fn ratios(mut self, ratios: Vec<Ratio>) -> Self {
+        self.ratios = ratios;
         self
     }
 }

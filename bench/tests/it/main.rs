@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 
-mod check;
 mod limit;
 mod load;
 mod questions;
+mod quick;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

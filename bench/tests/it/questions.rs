@@ -70,8 +70,24 @@ fn the_page_is_shown_on_request() {
 }
 
 #[test]
+fn the_profile_of_a_join_counts_instructions_and_calls_of_every_program() {
+    let _alone = alone();
+    let output = run(Command::new(root().join("scripts/profile"))
+        .arg("20")
+        .env("PROFILE_PROGRAMS", programs()));
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for program in ["serf-nodes", "haproxy-gen", "haproxy-reload"] {
+        assert!(told.contains(&format!("\n{program}: ")), "{told}");
+    }
+    for what in [" million instructions\n", " system calls: "] {
+        assert_eq!(told.matches(what).count(), 3, "{told}");
+    }
+}
+
+#[test]
 fn scripts_that_are_used_wrongly_say_how_to_use_them() {
-    for (script, argument) in [("load", "many"), ("latency", "soon")] {
+    for (script, argument) in [("load", "many"), ("latency", "soon"), ("profile", "all")] {
         let output = run(Command::new(root().join("scripts").join(script)).arg(argument));
         assert_eq!(output.status.code(), Some(100), "{output:?}");
         let usage = format!("scripts/{script} ");

@@ -1,5 +1,5 @@
-//! `scripts/bench --check`: it holds for the programs as they are, and finds one
-//! that has become slow.
+//! `scripts/bench --quick`: its ratios hold for the programs as they are, and it
+//! finds one that has become slow.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,14 +10,25 @@ use tempfile::TempDir;
 
 use crate::{alone, programs, root, run, text};
 
-fn check(programs: &Path, groups: &[&str]) -> Output {
+const QUESTIONS: [&str; 8] = [
+    "chain", "burst", "members", "size", "init", "memory", "effect", "churn",
+];
+
+fn quick(programs: &Path, questions: &[&str]) -> Output {
     let mut command = Command::new(root().join("scripts/bench"));
     command
-        .arg("--check")
-        .args(groups)
+        .arg("--quick")
+        .args(questions)
         .env("MUSTER_BUILT", "1")
         .env("BENCH_PROGRAMS", programs);
     run(&mut command)
+}
+
+/// What `scripts/bench` writes into the repository.
+fn answers() -> Vec<Option<Vec<u8>>> {
+    let kept = ["results.md", "cost.svg", "latency.svg"];
+    kept.map(|name| fs::read(root().join("bench").join(name)).ok())
+        .to_vec()
 }
 
 /// A folder with all programs, of which one sleeps before it works.
@@ -38,21 +49,26 @@ fn with_a_slow(name: &str) -> TempDir {
 }
 
 #[test]
-fn nothing_has_become_three_times_slower() {
+fn nothing_has_become_three_times_slower_and_nothing_is_kept() {
     let _alone = alone();
-    let output = check(&programs(), &[]);
+    let before = answers();
+    let output = quick(&programs(), &[]);
     let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{told}");
     for what in ["serf-nodes", "haproxy-gen", "haproxy-reload", "init, start"] {
         assert!(told.contains(what), "{told}");
     }
+    for question in QUESTIONS {
+        assert!(told.contains(&format!("## {question}: ")), "{told}");
+    }
+    assert_eq!(answers(), before);
 }
 
 #[test]
 fn a_program_that_has_become_slow_is_found_and_named() {
     let _alone = alone();
     let folder = with_a_slow("svstat");
-    let output = check(folder.path(), &["size"]);
+    let output = quick(folder.path(), &["size"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(111), "{told}");
     assert!(
@@ -71,7 +87,7 @@ fn a_program_that_does_not_work_is_told_in_its_own_words() {
         chain::Sync::None,
     )
     .unwrap();
-    let output = check(folder.path(), &["size"]);
+    let output = quick(folder.path(), &["size"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(111), "{told}");
     assert!(told.trim_end().ends_with(": no luck"), "{told}");
