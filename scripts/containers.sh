@@ -4,7 +4,12 @@
 #   down     ends them, and removes what is theirs
 #   build    builds the images and prints their sizes
 # scripts/task sources it, for its functions, from the root of the project.
-# Exit: 0 done, 100 used wrongly, 111 something failed.
+# Exit: 0 done, 100 used wrongly, 111 something failed, 130 interrupted.
+
+failed() {
+    echo "${0##*/}: $*" >&2
+    return 111
+}
 
 # Version 2 is a plugin of docker, version 1 a program of its own.
 compose() {
@@ -23,13 +28,8 @@ setting() {
 }
 
 need_engine() {
-    for program in docker curl column; do
-        scripts/require "$program" || return
-    done
-    if ! docker info >/dev/null 2>&1; then
-        echo "no Docker engine answers ('docker info' says why); 'scripts/up' without --docker needs none" >&2
-        return 111
-    fi
+    scripts/require curl column || return
+    scripts/engine || failed "'scripts/up' without --docker needs none" || return
     compose version >/dev/null 2>&1 || scripts/require docker-compose
 }
 
@@ -39,27 +39,47 @@ build_images() {
     for certificate in /usr/local/share/ca-certificates/*.crt; do
         [ ! -e "$certificate" ] || cp "$certificate" .certs/
     done
-    scripts/base-image || return
     release=$(setting DEBIAN debian:trixie-slim)
-    case $release in
-        debian:trixie-slim) ;;
-        debian:*-slim) scripts/base-image "$(expr "$release" : 'debian:\(.*\)-slim')" || return ;;
-    esac
-    log=$(mktemp)
-    if ! compose build >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        rm -f "$log"
-        return 111
-    fi
-    rm -f "$log"
+    # Only what has to be compiled there needs another Debian to build in.
+    builder=$release
+    [ -x target/bin/init ] || builder=debian:trixie-slim
+    for image in "$release" "$builder"; do
+        case $image in
+            debian:*-slim) scripts/base-image "$(expr "$image" : 'debian:\(.*\)-slim')" || return ;;
+        esac
+    done
+    BUILD=$builder reported build || return
     image_sizes
+}
+
+# reported ARGUMENTS...: compose, in silence unless it fails. Then its last words,
+# and the remedy for what happens most.
+reported() {
+    log=$(mktemp)
+    if compose "$@" >"$log" 2>&1; then
+        rm -f "$log"
+        return
+    fi
+    tail -n 40 "$log" >&2
+    words=$(cat "$log")
+    rm -f "$log"
+    case $words in
+        *"address already in use"* | *"port is already allocated"*)
+            failed "a port is taken ('ss -ltnp' says by whom): end that, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
+            ;;
+        *overlap*)
+            failed "the subnet $(setting NETWORK_SUBNET 192.168.42.0/24) is taken ('docker network ls' and 'ip route' say by whom): choose another in .env (NETWORK_SUBNET, HA_PROXY_IP and NODE_RANGE together)"
+            ;;
+        *) failed "compose failed (its last words are above)" ;;
+    esac
 }
 
 # Beside them what the lab's own images weighed.
 image_sizes() {
+    tag=$(setting IMAGE_TAG 0.1.0)
     for row in "$(setting DEBIAN debian:trixie-slim) the_base" \
-        "muster/ha:0.1.0 the_lab's:_233_to_358_MB" \
-        "muster/webapp:0.1.0 the_lab's:_701_MB_to_1.13_GB"; do
+        "muster/ha:$tag the_lab's:_233_to_358_MB" \
+        "muster/webapp:$tag the_lab's:_701_MB_to_1.13_GB"; do
         image=${row%% *}
         bytes=$(docker image inspect -f '{{.Size}}' "$image") || return
         printf '%-22s %4d MB  (%s)\n' "$image" $((bytes / 1000000)) "$(echo "${row#* }" | tr _ ' ')"
@@ -77,10 +97,10 @@ wait_serving() {
     deadline=$(($(date +%s) + 180))
     while [ "$(nodes_table | grep -c 'UP$')" -ne "$1" ]; do
         if [ "$(date +%s)" -gt "$deadline" ]; then
-            echo "not $1 nodes, but after three minutes:" >&2
             nodes_table >&2
             compose ps >&2
-            return 111
+            failed "not $1 nodes after three minutes, but those above ('docker logs' of a container says more)"
+            return
         fi
         sleep 0.2
     done
@@ -88,9 +108,11 @@ wait_serving() {
 
 # up_docker [N]: builds, starts a balancer and N nodes (3), waits until all serve.
 up_docker() {
-    case ${1:-3} in *[!0-9]*) echo "a number of nodes, not $1" >&2; return 100 ;; esac
+    # Where a function that is interrupted writes to is not where we do.
+    exec 3>&2
+    trap 'echo "interrupted: what was started runs on; scripts/up --docker goes on from here, scripts/down --docker ends it" >&3; exit 130' INT
     build_images || return
-    compose up -d --no-build --remove-orphans --scale "webapp=${1:-3}" || return
+    reported up -d --no-build --remove-orphans --scale "webapp=${1:-3}" || return
     wait_serving "${1:-3}" || return
     nodes_table
     publish=$(setting PUBLISH 127.0.0.1)
@@ -109,11 +131,16 @@ case ${0##*/} in
     containers.sh)
         set -eu
         cd "$(dirname "$0")/.."
-        case ${1-} in
-            up) shift; up_docker "$@" ;;
+        case "$*" in
+            up | "up "[0-9] | "up "[0-9][0-9]) up_docker "${2-}" ;;
             down) down_docker ;;
             build) build_images ;;
-            *) sed -n '2,7s/^# //p' "$0" >&2; exit 100 ;;
+            *-h | *--help) sed -n '2,7s/^# //p' "$0" ;;
+            *)
+                echo "containers.sh: not one of its uses: '$*'" >&2
+                sed -n '2,7s/^# //p' "$0" >&2
+                exit 100
+                ;;
         esac
         ;;
 esac

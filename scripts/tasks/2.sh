@@ -2,7 +2,7 @@
 # Task 2: everybody knows who is there.
 
 say "Two nodes start before any balancer: they find each other"
-compose up -d --no-build --scale webapp=2 webapp >/dev/null 2>&1
+reported up -d --no-build --scale webapp=2 webapp
 alive() { [ "$(docker exec "$(container webapp)" serf members -status=alive 2>/dev/null | wc -l)" -eq "$1" ]; }
 await 180 "two members" alive 2
 keep members-without-ha.txt docker exec "$(container webapp)" serf members

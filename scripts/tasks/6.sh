@@ -28,7 +28,7 @@ picture stats-after-two-stopped.png
 keep docker-ps-after-two-stopped.txt running
 
 say "The two come back, and a sixth with them"
-compose up -d --no-build --no-recreate --scale webapp=6 webapp >/dev/null 2>&1
+reported up -d --no-build --no-recreate --scale webapp=6 webapp
 wait_serving 6
 picture stats-after-new-ones.png
 keep docker-ps-after-new-ones.txt running

@@ -11,7 +11,7 @@ url() { echo "http://$(setting PUBLISH 127.0.0.1):$(setting "$1" "$2")"; }
 say() { printf '\n-- %s\n' "$*"; }
 
 static_system() {
-    compose -p muster-static -f scripts/tasks/static.yml --project-directory . "$@"
+    reported -p muster-static -f scripts/tasks/static.yml --project-directory . "$@"
 }
 
 # begin N: an empty system, an empty folder for what it leaves.
@@ -55,15 +55,15 @@ picture() {
 
 # system N: a balancer and N nodes; returns when all serve.
 system() {
-    compose up -d --no-build --no-recreate --scale "webapp=$1" >/dev/null 2>&1
+    reported up -d --no-build --no-recreate --scale "webapp=$1"
     wait_serving "$1"
     nodes_table | sed 's/^/   | /'
 }
 
 # The balancer alone.
 balancer() {
-    compose up -d --no-build --scale webapp=0 ha >/dev/null 2>&1
-    until curl -sf -o /dev/null "$(url STATS_PORT 1936)/"; do sleep 0.2; done
+    reported up -d --no-build --scale webapp=0 ha
+    await 60 "the statistics page" curl -sf -o /dev/null "$(url STATS_PORT 1936)/"
 }
 
 container() {
@@ -80,7 +80,7 @@ await() {
     what=$2
     shift 2
     until "$@"; do
-        [ "$(date +%s)" -le "$limit" ] || { echo "waited in vain for $what" >&2; return 111; }
+        [ "$(date +%s)" -le "$limit" ] || { failed "waited in vain for $what"; return; }
         sleep 0.2
     done
 }

@@ -17,7 +17,12 @@ impl Agent {
     /// with the cluster's key.
     pub(crate) fn start(cluster: &Cluster, name: &OsStr, host: u8, tags: &[&str]) -> Self {
         let address = cluster.address(host);
-        let mut command = Command::new(harness::require("serf"));
+        // One that ignored the signal to leave, since the tests run under `nohup`
+        // or in the background of a script, would lose it while it starts.
+        let mut command = Command::new(harness::require("env"));
+        command
+            .arg("--default-signal")
+            .arg(harness::require("serf"));
         command.arg("agent").arg("-node").arg(name);
         command.args(["-bind", &address, "-rpc-addr", &format!("{address}:7373")]);
         command.args(["-retry-join", &cluster.address(42), "-retry-interval", "1s"]);

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use harness::wait_for;
 
+use crate::view;
+
 /// How long the membership may need to become right where no failure detection
 /// is involved: tenfold of what a busy machine needs.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -129,24 +131,12 @@ impl Cluster {
 
     /// What the balancer `name` believes: the files in its `/nodes`.
     pub(crate) fn node_files(&self, name: &str) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.file(name, "nodes"))
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.'))
-            .collect();
-        names.sort();
-        names
+        view::files(&self.file(name, "nodes"))
     }
 
     /// The names on the server lines of its configuration.
     pub(crate) fn configured(&self, name: &str) -> Vec<String> {
-        let config = fs::read_to_string(self.file(name, "haproxy/haproxy.cfg")).unwrap_or_default();
-        let server = |line: &str| {
-            let mut words = line.split_ascii_whitespace();
-            (words.next()? == "server").then(|| words.next().map(str::to_string))?
-        };
-        config.lines().filter_map(server).collect()
+        view::configured(&self.file(name, "haproxy/haproxy.cfg"))
     }
 
     /// Each server that its HAProxy has, and the state that it shows: those that
@@ -163,26 +153,9 @@ impl Cluster {
 
     /// Asks Serf itself, at the agent of 127.0.NET.HOST, who is alive as a backend.
     pub(crate) fn living(&self, host: u8) -> Vec<String> {
-        let output = Command::new("serf")
-            .args([
-                "members",
-                "-format=json",
-                "-status=alive",
-                "-tag",
-                "role=backend",
-            ])
-            .env("SERF_RPC_ADDR", format!("{}:7373", self.address(host)))
-            .output()
-            .expect("run serf");
-        let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let mut names: Vec<String> = list["members"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|member| member["name"].as_str().map(str::to_string))
-            .collect();
-        names.sort();
-        names
+        view::living(
+            Command::new("serf").env("SERF_RPC_ADDR", format!("{}:7373", self.address(host))),
+        )
     }
 
     /// The id of HAProxy's current worker, which a reload would change.

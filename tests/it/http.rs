@@ -1,4 +1,5 @@
-//! As much of an HTTP client as the tests need: one request, one connection.
+//! As much of an HTTP client as the tests need: one request, one connection,
+//! and HTTP 1.0, which has no chunks.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,10 +22,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String), Stri
 fn exchange(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: muster\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: muster\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

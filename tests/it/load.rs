@@ -1,15 +1,20 @@
 //! Requests under a steady change of membership: none fails.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bench::client::{Connections, Load};
 use harness::wait_for;
+use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 
-use crate::cluster::{Cluster, SOON};
+use crate::cluster::{Cluster, SOON, program, signal};
 
 /// How long the membership changes under load.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(30);
+/// Until HAProxy sends nothing to a dead node: tenfold of what is wanted.
+const LAST_REQUEST: Duration = Duration::from_secs(10);
 
 #[test]
 fn nodes_come_and_go_under_load_without_a_failed_request_or_a_reload() {
@@ -62,6 +67,71 @@ fn full_reload(cluster: &Cluster) -> Command {
 }
 
 #[test]
+fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
+    let cluster = Cluster::up(69, 4);
+    let load = Load {
+        address: cluster.front(),
+        rate: 500,
+        connections: Connections::Both,
+    }
+    .start();
+    let next_requests = |count| {
+        let until = load.begun() + count;
+        wait_for("more requests", SOON, || {
+            (load.begun() >= until).then_some(())
+        });
+    };
+    next_requests(200);
+    cluster.succeed(&["node", "kill", "s3"]);
+    assert_gets_nothing(&cluster, "s3", || next_requests(500));
+    // Of another only the application dies, and stays dead.
+    let once = Command::new(program("svc"))
+        .arg("-O")
+        .arg(cluster.file("s4", "services/webapp"))
+        .status();
+    assert!(once.unwrap().success());
+    let application = cluster.service_pid("s4", "webapp").unwrap();
+    signal(application, SIGSTOP);
+    wait_for("requests to be in flight on s4", SOON, || {
+        (counter(&cluster, "s4", "scur") >= 3).then_some(())
+    });
+    signal(application, SIGKILL);
+    assert_gets_nothing(&cluster, "s4", || next_requests(500));
+    let in_flight: u64 = ["s3", "s4"]
+        .map(|node| counter(&cluster, node, "smax"))
+        .iter()
+        .sum();
+    let report = load.stop();
+    assert!(report.failed() <= in_flight, "{in_flight}: {report:?}");
+}
+
+/// Follows the death of a node.
+fn assert_gets_nothing(cluster: &Cluster, node: &str, next_requests: impl Fn()) {
+    let end = format!("HAProxy to send nothing to {node}, which should take one second");
+    wait_for(&end, LAST_REQUEST, || {
+        let states = cluster.servers(42);
+        states.get(node)?.starts_with("DOWN").then_some(())
+    });
+    let before = counter(cluster, node, "stot");
+    next_requests();
+    assert_eq!(counter(cluster, node, "stot"), before, "requests to {node}");
+}
+
+/// What HAProxy has counted of a server.
+fn counter(cluster: &Cluster, node: &str, column: &str) -> u64 {
+    let mut socket = UnixStream::connect(cluster.file("ha", "haproxy.sock")).unwrap();
+    socket.write_all(b"show stat nodes 4 -1\n").unwrap();
+    let table = std::io::read_to_string(socket).unwrap();
+    let mut rows = table
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    let head = rows.next().expect("a head");
+    let column = head.iter().position(|name| *name == column).unwrap();
+    let row = rows.find(|row| row.get(1) == Some(&node)).unwrap();
+    row[column].parse().unwrap()
+}
+
+#[test]
 fn a_template_that_haproxy_refuses_harms_nobody_and_a_good_one_is_taken_again() {
     let cluster = Cluster::new(95);
     let template = cluster.run().join("haproxy.cfg.tera");
@@ -98,4 +168,15 @@ fn a_template_that_haproxy_refuses_harms_nobody_and_a_good_one_is_taken_again() 
 )]
 fn replace(path: &std::path::Path, text: &str) {
     std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_load_that_cannot_be_put_on_is_refused_with_the_page() {
+    let cluster = Cluster::new(99);
+    for words in [&["load"][..], &["load", "1", "--container", "--keep"]] {
+        let output = cluster.run_script(words);
+        assert_eq!(output.status.code(), Some(100), "{words:?}");
+        let page = String::from_utf8_lossy(&output.stderr);
+        assert!(page.contains("scripts/load N --kill"), "{page}");
+    }
 }

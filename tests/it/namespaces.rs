@@ -1,192 +1,13 @@
-//! Hosts with a network of their own: what a loopback net cannot show, cut cables
-//! and multicast.
+//! Nodes that find each other by multicast, and nodes whose network is cut.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use harness::wait_for;
-use nix::sys::signal::Signal;
 
-use crate::cluster::{FAILURE, SOON, program, root, signal};
-use crate::hold::{lost, set_lost_since};
-
-/// A bridge and hosts on it, in network namespaces that this machine's own
-/// network does not see: host N is 10.77.0.N.
-struct Lan {
-    name: String,
-    hosts: Vec<Host>,
-    scratch: tempfile::TempDir,
-}
-
-struct Host {
-    number: u8,
-    init: Child,
-}
-
-fn ip(words: &str) -> Output {
-    Command::new("ip")
-        .args(words.split(' '))
-        .output()
-        .expect("run ip")
-}
-
-fn must(words: &str) {
-    let output = ip(words);
-    assert!(
-        output.status.success(),
-        "ip {words} (are you root?): {output:?}"
-    );
-}
-
-impl Lan {
-    fn new(name: &str) -> Self {
-        let lan = Self {
-            name: format!("muster-{name}"),
-            hosts: Vec::new(),
-            scratch: harness::scratch(),
-        };
-        let switch = lan.namespace(0);
-        must(&format!("netns add {switch}"));
-        must(&format!("-n {switch} link add br0 type bridge"));
-        must(&format!("-n {switch} link set br0 up"));
-        lan
-    }
-
-    /// The namespace of a host; 0 is the switch.
-    fn namespace(&self, number: u8) -> String {
-        format!("{}-{number}", self.name)
-    }
-
-    /// Plugs a host in and starts the services of `folder` on it.
-    fn start(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
-        let (switch, namespace) = (self.namespace(0), self.namespace(number));
-        must(&format!("netns add {namespace}"));
-        must(&format!("-n {namespace} link set lo up"));
-        must(&format!(
-            "-n {switch} link add port{number} type veth peer name eth0 netns {namespace}"
-        ));
-        must(&format!("-n {switch} link set port{number} master br0 up"));
-        must(&format!(
-            "-n {namespace} address add 10.77.0.{number}/24 dev eth0"
-        ));
-        must(&format!("-n {namespace} link set eth0 up"));
-        must(&format!("-n {namespace} route add default dev eth0"));
-        wait_for("the address to be usable", SOON, || {
-            ip(&format!("-n {namespace} address show tentative"))
-                .stdout
-                .is_empty()
-                .then_some(())
-        });
-        let init = self.init(number, folder, settings);
-        self.hosts.push(Host { number, init });
-    }
-
-    fn init(&self, number: u8, folder: &str, settings: &[(&str, &str)]) -> Child {
-        let state = self.state(number);
-        fs::create_dir_all(state.join("nodes")).unwrap();
-        fs::create_dir_all(state.join("haproxy")).unwrap();
-        let log = fs::File::create(state.join("log")).unwrap();
-        let path = |file: &str| state.join(file).display().to_string();
-        let programs = program("init").parent().unwrap().display().to_string();
-        let scripts = root().join("ha/scripts").display().to_string();
-        Command::new("ip")
-            .args(["netns", "exec", &self.namespace(number)])
-            .arg(program("init"))
-            .arg("--services")
-            .arg(root().join(folder))
-            .arg("--scandir")
-            .arg(state.join("services"))
-            .env_clear()
-            .env(
-                "PATH",
-                format!("{programs}:{scripts}:/usr/sbin:/usr/bin:/sbin:/bin"),
-            )
-            .env("S6_KEEP_ENV", "1")
-            .env("INIT_PREFIX", "1")
-            .env("SERF_NODE", format!("n{number}"))
-            .env("SERF_IFACE", "eth0")
-            .env("SERF_JOIN_EVERY", "2")
-            .env("SERVER_NAME", format!("n{number}"))
-            .env("NODES_DIR", path("nodes"))
-            .env("SERF_LOG", path("serf.log"))
-            .env(
-                "HAPROXY_TEMPLATE",
-                root().join("ha/config/haproxy.cfg.tera"),
-            )
-            .env("HAPROXY_CFG", path("haproxy/haproxy.cfg"))
-            .env("HAPROXY_SOCKET", path("haproxy.sock"))
-            .env("HAPROXY_MASTER", path("master.sock"))
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("start init in a namespace")
-    }
-
-    fn state(&self, number: u8) -> PathBuf {
-        self.scratch.path().join(number.to_string())
-    }
-
-    fn log(&self, number: u8) -> String {
-        fs::read_to_string(self.state(number).join("log")).unwrap_or_default()
-    }
-
-    /// Pulls or plugs the cable of a host.
-    fn cable(&self, number: u8, state: &str) {
-        must(&format!(
-            "-n {} link set port{number} {state}",
-            self.namespace(0)
-        ));
-    }
-
-    /// The nodes that are UP in the HAProxy of host `number`.
-    fn up(&self, number: u8) -> Vec<String> {
-        let namespace = self.namespace(number);
-        let words = [
-            "netns",
-            "exec",
-            &namespace,
-            "curl",
-            "-s",
-            "-m",
-            "5",
-            "http://127.0.0.1:1936/;csv",
-        ];
-        let output = Command::new("ip").args(words).output().unwrap();
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(|line| line.split(',').collect::<Vec<_>>())
-            .filter(|row| row.len() > 17 && row[1].starts_with('n') && row[17].starts_with("UP"))
-            .map(|row| row[1].to_string())
-            .collect()
-    }
-
-    fn wait_until_up(&self, number: u8, names: &[&str]) {
-        wait_for(&format!("{names:?} to be up"), FAILURE, || {
-            (self.up(number) == names).then_some(())
-        });
-    }
-}
-
-impl Drop for Lan {
-    fn drop(&mut self) {
-        for host in &mut self.hosts {
-            signal(i32::try_from(host.init.id()).unwrap(), Signal::SIGTERM);
-        }
-        for host in &mut self.hosts {
-            let _ = host.init.wait();
-        }
-        for number in self.hosts.iter().map(|host| host.number).chain([0]) {
-            if std::thread::panicking() && number > 0 {
-                eprintln!("--- the log of n{number}:\n{}", self.log(number));
-            }
-            ip(&format!("netns delete {}", self.namespace(number)));
-        }
-    }
-}
+use crate::cluster::{FAILURE, SOON};
+use crate::hold::{EXPIRED, lost, set_lost_since};
+use crate::lan::{Lan, Switch};
+use crate::view;
 
 #[test]
 fn agents_find_each_other_by_multicast_where_nobody_is_named() {
@@ -226,5 +47,59 @@ fn a_balancer_that_was_cut_off_keeps_its_nodes_and_is_right_when_the_cable_is_ba
     });
     lan.start(3, "webapp/services", &join);
     lan.cable(42, "up");
-    lan.wait_until_up(42, &["n1", "n2", "n3"]);
+    lan.wait_for_agreement(42, &["n1", "n2", "n3"]);
+}
+
+#[test]
+fn a_balancer_cut_off_from_half_or_most_of_its_nodes_serves_from_the_others() {
+    let all = ["n1", "n2", "n3", "n4", "n5", "n6"];
+    let mut lan = Lan::new("half");
+    let join = [("SERF_JOIN", "10.77.0.1 10.77.0.4 10.77.0.42")];
+    lan.start(42, "ha/services", &join);
+    for number in 1..=3 {
+        lan.start(number, "webapp/services", &join);
+        lan.start_at(Switch::Far, number + 3, "webapp/services", &join);
+    }
+    lan.wait_for_agreement(42, &all);
+    let load = lan.load(42);
+    wait_for("connections to all nodes", SOON, || {
+        (load.begun() > 200).then_some(())
+    });
+    lan.uplink("down");
+    lan.wait_until_up(42, &all[..3]);
+    let report = load.stop();
+    // A request over each of the 16 connections that are kept can be in flight.
+    assert!(report.failed() <= 16, "{report:?}");
+    hold(&lan, &all[..3], &all[3..]);
+    lan.cable(3, "down");
+    hold(&lan, &all[..2], &all[2..]);
+    let load = lan.load(42);
+    set_lost_since(&lan.state(42).join("nodes"), EXPIRED);
+    wait_for("the log to tell how it can be confirmed", SOON, || {
+        lan.log(42).contains("--max-lost 100%").then_some(())
+    });
+    assert_eq!(view::files(&lan.state(42).join("nodes")), all);
+    lan.cable(3, "up");
+    lan.uplink("up");
+    lan.wait_for_agreement(42, &all);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+}
+
+/// Waits until Serf has found that those `away` are lost, whose files stay, while
+/// each request is served by those that are `here`.
+fn hold(lan: &Lan, here: &[&str], away: &[&str]) {
+    lan.wait_until_up(42, here);
+    let nodes = lan.state(42).join("nodes");
+    let load = lan.load(42);
+    wait_for(&format!("{away:?} to be lost"), FAILURE, || {
+        // Serf finds them one by one; none may end its hold before the last is found.
+        set_lost_since(&nodes, Duration::ZERO);
+        (lost(&nodes) == away).then_some(())
+    });
+    assert_eq!(view::files(&nodes), [here, away].concat());
+    assert_eq!(lan.up(42), here);
+    let report = load.stop();
+    assert!(report.requests > 0);
+    assert_eq!(report.failed(), 0, "{report:?}");
 }

@@ -1,12 +1,17 @@
-//! Several balancers, late ones, and agents that do not belong.
+//! Several balancers, late ones, agents that do not belong, and nodes that are cut
+//! off or move.
 
-use super::engine::{Container, docker, turn};
-use super::project::{PATIENCE, Project, Server};
-use bench::client::{Connections, Load};
+use std::time::{Duration, Instant};
+
+use super::engine::{Container, docker, image, try_docker, turn};
+use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
 use harness::wait_for;
 
 const FIRST: u16 = 1936;
 const SECOND: u16 = 1937;
+
+/// When a balancer that starts knows its nodes. It takes less than 2 s.
+const RIGHT: Duration = Duration::from_secs(20);
 
 #[test]
 fn two_balancers_that_start_last_follow_the_same_nodes() {
@@ -19,13 +24,7 @@ fn two_balancers_that_start_last_follow_the_same_nodes() {
     let second = names(project.wait_for_nodes(SECOND, 2));
     assert!(first.eq(second));
 
-    let address = project.published(81);
-    let load = Load {
-        address,
-        rate: 200,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = steady_load(&project, 81);
     docker(&["restart", "-t", "60", &project.containers("ha")[0]]);
     project.wait_for_nodes(FIRST, 2);
     project.up(3, &["webapp"]);
@@ -46,9 +45,13 @@ fn a_restarted_balancer_forgets_a_node_that_ended_meanwhile() {
     docker(&["stop", "-t", "60", balancer]);
     docker(&["stop", "-t", "60", &project.containers("webapp")[0]]);
     docker(&["start", balancer]);
+    let started = Instant::now();
+    wait_for("the file of the node that stayed, alone", RIGHT, || {
+        let files = try_docker(&["exec", balancer, "ls", "/nodes"])?;
+        (files.lines().count() == 1).then_some(())
+    });
+    eprintln!("/nodes was right {:?} after the start", started.elapsed());
     project.wait_for_nodes(FIRST, 1);
-    let files = docker(&["exec", balancer, "ls", "/nodes"]);
-    assert_eq!(files.lines().count(), 1, "{files}");
 }
 
 #[test]
@@ -62,7 +65,7 @@ fn a_node_with_another_gossip_key_never_gets_in() {
     let network = project.network();
     let network = ["--network", &network, "--network-alias", "cluster"];
     let files = ["--tmpfs", "/run:exec,uid=4242"];
-    let image = ["-e", "SERF_NODE=rogue", "muster/webapp:0.1.0"];
+    let image = ["-e", "SERF_NODE=rogue", &image("webapp")];
     let rogue = Container::run(&[&network[..], &files, &image].concat());
     wait_for("the rogue to be turned away", PATIENCE, || {
         rogue
@@ -107,18 +110,64 @@ fn a_node_that_was_cut_off_from_the_network_is_served_again_when_it_is_back() {
     project.wait_for_nodes(FIRST, 2);
 
     let (network, node) = (project.network(), &project.containers("webapp")[0]);
-    let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-    let address = docker(&["inspect", "-f", address, node]);
+    let address = address_of(node);
+    let load = steady_load(&project, 80);
     docker(&["network", "disconnect", &network, node]);
     wait_for("the health check to see it", PATIENCE, || {
         let servers = project.servers(FIRST)?;
         let down = |server: &Server| server.status.starts_with("DOWN");
         servers.iter().any(down).then_some(())
     });
-    let (status, _) = crate::http::get(project.published(80), "/").expect("an answer");
-    assert_eq!(status, 200);
+    let load_while_away = steady_load(&project, 80);
+    wait_for("some requests", PATIENCE, || {
+        (load_while_away.begun() > 500).then_some(())
+    });
     docker(&[
         "network", "connect", "--ip", &address, "--alias", "cluster", &network, node,
     ]);
     project.wait_for_nodes(FIRST, 2);
+    let report = load_while_away.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+    let report = load.stop();
+    assert!(report.failed() <= IN_FLIGHT, "{report:?}");
+}
+
+#[test]
+fn a_name_that_returns_with_another_address_is_served_there_and_nowhere_else() {
+    let _turn = turn();
+    let project = Project::new(15);
+    project.up(1, &["ha", "webapp"]);
+    project.wait_for_nodes(FIRST, 1);
+
+    let fixed = |host: u8| {
+        let secrets = format!("{}:/secrets", project.volume());
+        let (network, address) = (project.network(), project.address(host));
+        let place = ["--network", &network, "--ip", &address];
+        let name = ["--network-alias", "cluster", "-e", "SERF_NODE=fixed"];
+        let files = ["-v", &secrets, "--tmpfs", "/run:exec,uid=4242"];
+        Container::run(&[&place[..], &name, &files, &[&image("webapp")]].concat())
+    };
+    let first = fixed(50);
+    project.wait_for_nodes(FIRST, 2);
+    docker(&["stop", "-t", "60", &first.0]);
+    drop(first);
+    let _second = fixed(51);
+
+    let balancer = &project.containers("ha")[0];
+    let (old, new) = (project.address(50), project.address(51));
+    let everywhere = "cat /nodes/* /usr/local/etc/haproxy/haproxy.cfg; haproxy-reload --status";
+    wait_for("the new address, and the new one alone", PATIENCE, || {
+        let known = try_docker(&["exec", balancer, "sh", "-c", everywhere])?;
+        (known.matches(&new).count() == 3 && !known.contains(&old)).then_some(())
+    });
+    project.wait_for_nodes(FIRST, 2);
+    wait_for("an answer from there", PATIENCE, || {
+        let (_, body) = crate::http::get(project.published(80), "/").ok()?;
+        body.contains(&new).then_some(())
+    });
+}
+
+fn address_of(container: &str) -> String {
+    let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    docker(&["inspect", "-f", address, container])
 }

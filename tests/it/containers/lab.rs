@@ -1,99 +1,113 @@
-//! The lab's own files in our image, as they are.
+//! Services and handlers built as the lab's are, in our images as they are: a
+//! shell that traps TERM for its child, a new HAProxy that takes over from the
+//! one in the pid file, handlers that end with `s6-svc -h`.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::engine::{Container, turn};
+use super::engine::{Container, docker, image, turn};
 use super::project::PATIENCE;
 use harness::wait_for;
 
-/// The lab's `run` of its balancer: HAProxy in the background, the shell waits
-/// for signals and restarts it. Only its node program is left out.
-const HA_RUN: &str = r#"#!/usr/bin/with-contenv bash
-
-trap 'restart' SIGHUP
-
-restart() {
-  kill -TERM $(cat /var/run/haproxy.pid)
-  start
-}
-
-start() {
-  echo "starting for role $ROLE"
-  rm -f /var/run/haproxy.sock
-  haproxy -D -f /etc/lab/haproxy.cfg -p /var/run/haproxy.pid
-  echo started >> /var/run/starts
-}
-
-start
-while true; do
-  sleep 1 &
-  wait $!
-done
-"#;
-
-const SERF_RUN: &str = r#"#!/usr/bin/with-contenv bash
-SERF_HANDLERS="member-join=/etc/lab/member-join.sh"
-exec serf agent -tag role=$ROLE -event-handler $SERF_HANDLERS
-"#;
-
-/// The lab's handler for task 3, with its log lines.
-const MEMBER_JOIN: &str = r#"#!/usr/bin/env bash
-echo "Member join script triggered" >> /var/log/serf.log
-while read -a values; do
-  HOSTNAME=${values[0]}
-  HOSTROLE=${values[2]}
-  echo "Member join event received from: $HOSTNAME with role $HOSTROLE" >> /var/log/serf.log
-done
-"#;
-
-const CONFIGURATION: &str = "\
-global
-  stats socket /var/run/haproxy.sock mode 600 level admin
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 50s
-  timeout server 50s
-listen stats
-  bind *:1936
-  stats enable
-  stats uri /
-";
+const HA_RUN: &str = include_str!("lab/ha-run");
+const SERF_RUN: &str = include_str!("lab/serf-run");
+const NODE_RUN: &str = include_str!("lab/node-run");
+const MEMBER_JOIN: &str = include_str!("lab/member-join.sh");
+const MEMBER_LEAVE: &str = include_str!("lab/member-leave.sh");
+const GENERATE: &str = include_str!("lab/generate.sh");
+const CONFIGURATION: &str = include_str!("lab/haproxy.cfg");
 
 #[test]
 fn the_labs_services_handlers_and_tools_work_unchanged() {
     let _turn = turn();
     let files = harness::scratch();
-    let in_files = |path: &str| files.path().join(path);
-    place(&in_files("services/ha/run"), HA_RUN, 0o755);
-    // The lab's files lose their modes on Windows; version 1 took them all the same.
-    place(&in_files("services/serf/run"), SERF_RUN, 0o644);
-    place(&in_files("lab/member-join.sh"), MEMBER_JOIN, 0o755);
-    place(&in_files("lab/haproxy.cfg"), CONFIGURATION, 0o644);
-    readable(files.path());
+    place_all(files.path());
 
-    let services = format!("{}:/etc/services.d:ro", in_files("services").display());
-    let lab = format!("{}:/etc/lab:ro", in_files("lab").display());
-    let mounts = ["-v", &services, "-v", &lab];
-    let container = Container::run(&[&mounts[..], &["muster/ha:0.1.0"]].concat());
-    let reads = |path, wanted: &str| {
-        wait_for(&format!("{wanted:?} in {path}"), PATIENCE, || {
-            container
-                .exec(&["cat", path])?
-                .contains(wanted)
-                .then_some(())
-        });
-    };
-    reads("/var/run/starts", "started");
-    reads("/var/log/serf.log", "with role balancer");
-    assert!(container.log().contains("starting for role balancer"));
+    let ha = lab_container(files.path(), "ha", &["-p", "127.0.0.1::80"]);
+    let address = docker(&["port", &ha.0, "80/tcp"]);
+    let address: SocketAddr = address.parse().expect("where HAProxy is published");
+    holds(&ha, "/var/log/serf.log", "Member join script triggered");
+    let first = haproxy_of(&ha);
+    let ip = docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", &ha.0]);
+    let host = format!("ha:{ip}");
+    let node = lab_container(files.path(), "s1", &["--add-host", &host]);
 
-    let hangup = ["s6-svc", "-h", "/var/run/s6/services/ha"];
-    container.exec(&hangup).expect("s6-svc -h");
-    reads("/var/run/starts", "started\nstarted");
-    let state = container.exec(&["s6-svstat", "/var/run/s6/services/ha"]);
+    let joined = "Member join event received from: s1 with role backend";
+    holds(&ha, "/var/log/serf.log", joined);
+    wait_for("an answer of the node", PATIENCE, || {
+        let (status, body) = crate::http::get(address, "/").ok()?;
+        (status == 200 && body.contains(r#""host":"s1""#)).then_some(())
+    });
+    wait_for("the end of the HAProxy before", PATIENCE, || {
+        let process = format!("/proc/{first}/comm");
+        ha.exec(&["cat", &process]).is_none().then_some(())
+    });
+    let state = ha.exec(&["s6-svstat", "/var/run/s6/services/ha"]);
     assert!(state.is_some_and(|state| state.starts_with("up (pid ")));
+
+    // Serf may say that it left or that it failed: the lab's `run` ends before it.
+    ends_well(&node);
+    holds(&ha, "/var/log/serf.log", "Member member-");
+    wait_for("the file of the node to go", PATIENCE, || {
+        ha.exec(&["ls", "/nodes"])?.is_empty().then_some(())
+    });
+    ends_well(&ha);
+}
+
+fn place_all(files: &Path) {
+    let scripts = [
+        ("ha/ha/run", HA_RUN),
+        ("ha/serf/run", SERF_RUN),
+        ("s1/node/run", NODE_RUN),
+        ("lab/member-join.sh", MEMBER_JOIN),
+        ("lab/member-leave.sh", MEMBER_LEAVE),
+        ("lab/generate.sh", GENERATE),
+    ];
+    for (path, script) in scripts {
+        place(&files.join(path), script, 0o755);
+    }
+    // The lab's files lose their modes on Windows; version 1 took them all the same.
+    place(&files.join("s1/serf/run"), SERF_RUN, 0o644);
+    place(&files.join("lab/haproxy.cfg"), CONFIGURATION, 0o644);
+    // The handlers write it anew.
+    place(&files.join("haproxy.cfg"), CONFIGURATION, 0o666);
+    // The container's user is not the one that made the files.
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(files, permissions).expect("open the directory");
+}
+
+/// The lab's container of this name, with its services in place of ours.
+fn lab_container(files: &Path, name: &str, more: &[&str]) -> Container {
+    let mount = |from: &str, to: &str| format!("{}:{to}", files.join(from).display());
+    let services = mount(name, "/etc/services.d:ro");
+    let lab = mount("lab", "/etc/lab:ro");
+    let configuration = mount("haproxy.cfg", "/usr/local/etc/haproxy/haproxy.cfg");
+    let mounts = ["-v", &services, "-v", &lab, "-v", &configuration];
+    let image = image(if name == "ha" { "ha" } else { "webapp" });
+    let name = ["--hostname", name, &image];
+    Container::run(&[&mounts[..], more, &name].concat())
+}
+
+fn holds(container: &Container, file: &str, words: &str) {
+    wait_for(&format!("{words:?} in {file}"), PATIENCE, || {
+        let text = container.exec(&["cat", file])?;
+        text.contains(words).then_some(())
+    });
+}
+
+fn haproxy_of(container: &Container) -> String {
+    wait_for("HAProxy's id", PATIENCE, || {
+        let id = container.exec(&["cat", "/var/run/haproxy.pid"])?;
+        (!id.is_empty()).then_some(id)
+    })
+}
+
+/// Ended by itself: nobody had to be killed for it.
+fn ends_well(container: &Container) {
+    docker(&["stop", "-t", "60", &container.0]);
+    let code = docker(&["inspect", "-f", "{{.State.ExitCode}}", &container.0]);
+    assert_eq!(code, "0", "{}", container.log());
 }
 
 #[expect(
@@ -106,10 +120,4 @@ fn place(path: &Path, text: &str, mode: u32) {
     std::fs::write(path, text).expect("write the fixture");
     let permissions = std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(path, permissions).expect("set the fixture's mode");
-}
-
-/// The container's user is not the one that made the files.
-fn readable(directory: &Path) {
-    let permissions = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory, permissions).expect("open the directory");
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bench::client::{Connections, Load, Running};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::engine::{docker, try_docker, turn};
-use super::project::{PATIENCE, Project, Server};
+use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
 use harness::wait_for;
 
 const STATS: u16 = 1936;
@@ -42,7 +41,7 @@ fn no_request_is_lost_while_nodes_come_and_go() {
     project.up(3, &[]);
     project.wait_for_nodes(STATS, 3);
 
-    let load = steady_load(&project);
+    let load = steady_load(&project, 80);
     project.up(10, &[]);
     project.wait_for_nodes(STATS, 10);
     project.up(2, &[]);
@@ -57,17 +56,6 @@ fn no_request_is_lost_while_nodes_come_and_go() {
     assert_eq!(report.failed(), 0, "{report:?}");
 }
 
-/// 500 requests a second, on kept connections and on new ones.
-fn steady_load(project: &Project) -> Running {
-    let address = project.published(80);
-    Load {
-        address,
-        rate: 500,
-        connections: Connections::Both,
-    }
-    .start()
-}
-
 #[test]
 fn a_killed_container_comes_back_and_costs_only_what_was_in_flight() {
     let _turn = turn();
@@ -75,12 +63,11 @@ fn a_killed_container_comes_back_and_costs_only_what_was_in_flight() {
     project.up(2, &[]);
     project.wait_for_nodes(STATS, 2);
 
-    let load = steady_load(&project);
+    let load = steady_load(&project, 80);
     kill_first_process(&project.containers("webapp")[0]);
     project.wait_for_nodes(STATS, 2);
     let report = load.stop();
-    // One request of each connection can be in flight on it.
-    assert!(report.failed() <= 8, "{report:?}");
+    assert!(report.failed() <= IN_FLIGHT, "{report:?}");
 
     let balancer = &project.containers("ha")[0];
     kill_first_process(balancer);

@@ -1,6 +1,6 @@
 //! HAProxy's log: in the container's own, and at a receiver elsewhere.
 
-use super::engine::{Container, container_log, docker, turn};
+use super::engine::{Container, container_log, docker, image, turn};
 use super::project::{PATIENCE, Project};
 use harness::wait_for;
 
@@ -19,7 +19,7 @@ fn the_balancers_log_reaches_the_engine_and_a_receiver() {
     let network = project.network();
     let place = ["--network", &network, "--network-alias", "receiver"];
     let files = ["--tmpfs", "/run:exec,uid=4242"];
-    let command = ["--entrypoint", "sh", "muster/ha:0.1.0", "-c", RECEIVER];
+    let command = ["--entrypoint", "sh", &image("ha"), "-c", RECEIVER];
     let receiver = Container::run(&[&place[..], &files, &command].concat());
 
     project.up(1, &["webapp", "ha"]);

@@ -6,6 +6,7 @@
 mod balancers;
 mod engine;
 mod evidence;
+mod init;
 mod lab;
 mod life;
 mod logs;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bench::client::{Connections, Load, Running};
 use harness::wait_for;
 
 use super::engine::{docker, limited, told, try_docker};
@@ -33,7 +34,7 @@ impl Project {
     pub(crate) fn new(number: u8) -> Project {
         Project {
             name: format!("muster-test-{}-{number}", std::process::id()),
-            publish: format!("127.0.77.{number}"),
+            publish: published_at(number),
             subnet: free_subnet(number),
             log_host: String::new(),
         }
@@ -87,6 +88,16 @@ impl Project {
         format!("{}_heig", self.name)
     }
 
+    /// The volume with the gossip key.
+    pub(crate) fn volume(&self) -> String {
+        format!("{}_secrets", self.name)
+    }
+
+    /// An address of the network. Those above 127 are given to the nodes.
+    pub(crate) fn address(&self, host: u8) -> String {
+        format!("{}.{host}", self.subnet)
+    }
+
     /// Where the first balancer's port is published; the second's is one above.
     pub(crate) fn published(&self, port: u16) -> SocketAddr {
         let address = format!("{}:{port}", self.publish);
@@ -119,6 +130,21 @@ impl Project {
     }
 }
 
+/// The connections of the steady load: each can have one request in flight on a
+/// node that is killed or cut off.
+pub(crate) const IN_FLIGHT: u64 = 32;
+
+/// 500 requests a second, on kept connections and on new ones.
+pub(crate) fn steady_load(project: &Project, port: u16) -> Running {
+    let address = project.published(port);
+    Load {
+        address,
+        rate: 500,
+        connections: Connections::Both,
+    }
+    .start()
+}
+
 impl Drop for Project {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -149,13 +175,21 @@ fn server(line: &str) -> Option<Server> {
     })
 }
 
-/// The first three numbers of a subnet that this machine has no route to.
+/// An address of loopback that no other run of these tests has at the same time.
+fn published_at(number: u8) -> String {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{low}.{number}", 64 + high % 64)
+}
+
+/// The first three numbers of a subnet that this machine has no route to. Runs
+/// beside each other look in different places, since both could find one free.
 fn free_subnet(number: u8) -> String {
     let routes = told(&mut limited("ip", &["-4", "route"]));
-    (0..16)
-        .map(|step| format!("10.197.{}", number + step * 16))
+    let place = std::process::id();
+    (place..place + 16)
+        .map(|place| format!("10.{}.{number}", 128 + place % 128))
         .find(|subnet| !routes.contains(&format!("{subnet}.")))
-        .expect("a subnet of 10.197.0.0/16 that is free")
+        .expect("a free subnet in 10.128.0.0/9")
 }
 
 /// Whether compose is docker's plugin (version 2) or a program (version 1).

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+echo "Member join script triggered" >> /var/log/serf.log
+joined=false
+while read -a values; do
+  if [[ "${values[2]}" == "backend" ]]; then
+    echo "Member join event received from: ${values[0]} with role ${values[2]}" >> /var/log/serf.log
+    echo "${values[0]} ${values[1]}" > /nodes/${values[0]}
+    joined=true
+  fi
+done
+if [[ "$joined" = true ]]; then
+  /etc/lab/generate.sh
+  s6-svc -h /var/run/s6/services/ha
+fi

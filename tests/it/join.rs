@@ -1,0 +1,63 @@
+//! `serf-join`: who is joined again, told by what it asks of Serf.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::cluster::root;
+
+/// What is joined where `members` live and `seeds` are to be.
+fn joined(members: &[&str], seeds: &str) -> String {
+    let dir = harness::scratch();
+    let (list, joined) = (dir.path().join("list"), dir.path().join("joined"));
+    for name in ["serf", "sleep"] {
+        symlink(root().join("tests/it/join/serf"), dir.path().join(name)).unwrap();
+    }
+    let members: Vec<_> = members
+        .iter()
+        .map(|addr| serde_json::json!({"name": "n", "addr": addr, "status": "alive"}))
+        .collect();
+    let text = serde_json::to_string_pretty(&serde_json::json!({ "members": members })).unwrap();
+    chain::replace(&list, text.as_bytes(), chain::Sync::None).unwrap();
+    let path = format!(
+        "{}:{}",
+        dir.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    Command::new(root().join("ha/scripts/serf-join"))
+        .env("PATH", path)
+        .env("LIST", &list)
+        .env("JOINED", &joined)
+        .env("SERF_JOIN", seeds)
+        .status()
+        .unwrap();
+    fs::read_to_string(joined).unwrap_or_default()
+}
+
+#[test]
+fn a_cluster_that_is_whole_is_left_in_peace() {
+    assert_eq!(
+        joined(&["10.0.0.1:7946", "10.0.0.2:7946"], "10.0.0.1 10.0.0.2"),
+        ""
+    );
+    assert_eq!(joined(&["10.0.0.1:8000"], "10.0.0.1:8000"), "");
+    assert_eq!(joined(&["[fd00::1]:7946"], "fd00::1"), "");
+    assert_eq!(joined(&["[fd00::1]:8000"], "[fd00::1]:8000"), "");
+    assert_eq!(joined(&["127.0.0.1:7946", "[::1]:7946"], "localhost"), "");
+}
+
+#[test]
+fn while_a_seed_is_missing_all_are_joined() {
+    let seeds = "10.0.0.1 10.0.0.2";
+    for members in [
+        &["10.0.0.1:7946"][..],
+        &["10.0.0.1:7946", "10.0.0.22:7946"],
+        &[],
+    ] {
+        assert_eq!(joined(members, seeds), format!("{seeds}\n"));
+    }
+    assert_eq!(
+        joined(&["10.0.0.1:7946"], "10.0.0.1:8000"),
+        "10.0.0.1:8000\n"
+    );
+}

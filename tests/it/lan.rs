@@ -1,0 +1,261 @@
+//! Hosts with a network of their own: what a loopback net cannot show, cut cables
+//! and multicast.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use bench::client::{Connections, Load, Running};
+use harness::wait_for;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
+
+use crate::cluster::{FAILURE, SOON, program, root, signal};
+use crate::view;
+
+/// Two bridges with a cable between them, and hosts on them, in network
+/// namespaces that this machine's own network does not see: host N is 10.77.0.N.
+pub(crate) struct Lan {
+    name: String,
+    hosts: Vec<Host>,
+    scratch: tempfile::TempDir,
+}
+
+/// Where a host is plugged in.
+#[derive(Clone, Copy)]
+pub(crate) enum Switch {
+    Near,
+    Far,
+}
+
+impl Switch {
+    fn bridge(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Far => "far",
+        }
+    }
+}
+
+struct Host {
+    number: u8,
+    init: Child,
+}
+
+fn ip(words: &str) -> Output {
+    Command::new("ip")
+        .args(words.split(' '))
+        .output()
+        .expect("run ip")
+}
+
+fn must(words: &str) {
+    let output = ip(words);
+    assert!(
+        output.status.success(),
+        "ip {words} (are you root?): {output:?}"
+    );
+}
+
+impl Lan {
+    pub(crate) fn new(name: &str) -> Self {
+        let lan = Self {
+            name: format!("muster-{name}-{}", std::process::id()),
+            hosts: Vec::new(),
+            scratch: harness::scratch(),
+        };
+        let switches = lan.namespace(0);
+        must(&format!("netns add {switches}"));
+        must(&format!(
+            "-n {switches} link add up0 type veth peer name up1"
+        ));
+        for (switch, end) in [(Switch::Near, "up0"), (Switch::Far, "up1")] {
+            let bridge = switch.bridge();
+            must(&format!("-n {switches} link add {bridge} type bridge"));
+            must(&format!("-n {switches} link set {bridge} up"));
+            must(&format!("-n {switches} link set {end} master {bridge} up"));
+        }
+        lan
+    }
+
+    /// The namespace of a host; 0 is that of the switches.
+    fn namespace(&self, number: u8) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    /// Plugs a host in and starts the services of `folder` on it.
+    pub(crate) fn start(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
+        self.start_at(Switch::Near, number, folder, settings);
+    }
+
+    /// The same, at one of the switches.
+    pub(crate) fn start_at(
+        &mut self,
+        switch: Switch,
+        number: u8,
+        folder: &str,
+        settings: &[(&str, &str)],
+    ) {
+        self.plug_in(switch, number);
+        let init = self.init(number, folder, settings);
+        self.hosts.push(Host { number, init });
+    }
+
+    fn plug_in(&self, switch: Switch, number: u8) {
+        let (switches, namespace) = (self.namespace(0), self.namespace(number));
+        let bridge = switch.bridge();
+        must(&format!("netns add {namespace}"));
+        must(&format!("-n {namespace} link set lo up"));
+        must(&format!(
+            "-n {switches} link add port{number} type veth peer name eth0 netns {namespace}"
+        ));
+        must(&format!(
+            "-n {switches} link set port{number} master {bridge} up"
+        ));
+        must(&format!(
+            "-n {namespace} address add 10.77.0.{number}/24 dev eth0"
+        ));
+        must(&format!("-n {namespace} link set eth0 up"));
+        must(&format!("-n {namespace} route add default dev eth0"));
+        wait_for("the address to be usable", SOON, || {
+            ip(&format!("-n {namespace} address show tentative"))
+                .stdout
+                .is_empty()
+                .then_some(())
+        });
+    }
+
+    fn init(&self, number: u8, folder: &str, settings: &[(&str, &str)]) -> Child {
+        let state = self.state(number);
+        fs::create_dir_all(state.join("nodes")).unwrap();
+        fs::create_dir_all(state.join("haproxy")).unwrap();
+        let log = fs::File::create(state.join("log")).unwrap();
+        let path = |file: &str| state.join(file).display().to_string();
+        let programs = program("init").parent().unwrap().display().to_string();
+        let scripts = root().join("ha/scripts").display().to_string();
+        self.run_on(number, &program("init").display().to_string())
+            .arg("--services")
+            .arg(root().join(folder))
+            .arg("--scandir")
+            .arg(state.join("services"))
+            .env_clear()
+            .env(
+                "PATH",
+                format!("{programs}:{scripts}:/usr/sbin:/usr/bin:/sbin:/bin"),
+            )
+            .env("S6_KEEP_ENV", "1")
+            .env("INIT_PREFIX", "1")
+            .env("SERF_NODE", format!("n{number}"))
+            .env("SERF_IFACE", "eth0")
+            .env("SERF_JOIN_EVERY", "2")
+            .env("SERVER_NAME", format!("n{number}"))
+            .env("NODES_DIR", path("nodes"))
+            .env("SERF_LOG", path("serf.log"))
+            .env(
+                "HAPROXY_TEMPLATE",
+                root().join("ha/config/haproxy.cfg.tera"),
+            )
+            .env("HAPROXY_CFG", path("haproxy/haproxy.cfg"))
+            .env("HAPROXY_SOCKET", path("haproxy.sock"))
+            .env("HAPROXY_MASTER", path("master.sock"))
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("start init in a namespace")
+    }
+
+    pub(crate) fn state(&self, number: u8) -> PathBuf {
+        self.scratch.path().join(number.to_string())
+    }
+
+    pub(crate) fn log(&self, number: u8) -> String {
+        fs::read_to_string(self.state(number).join("log")).unwrap_or_default()
+    }
+
+    /// Pulls or plugs the cable of a host.
+    pub(crate) fn cable(&self, number: u8, state: &str) {
+        let switches = self.namespace(0);
+        must(&format!("-n {switches} link set port{number} {state}"));
+    }
+
+    /// Pulls or plugs the cable between the switches.
+    pub(crate) fn uplink(&self, state: &str) {
+        must(&format!("-n {} link set up0 {state}", self.namespace(0)));
+    }
+
+    /// A program on host `number`.
+    fn run_on(&self, number: u8, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace(number), program]);
+        command
+    }
+
+    /// A load on the balancer of host `number`, from that host itself.
+    pub(crate) fn load(&self, number: u8) -> Running {
+        let network = fs::File::open(format!("/run/netns/{}", self.namespace(number))).unwrap();
+        // The threads of the load begin in the network of the one that starts them.
+        let inside = std::thread::spawn(move || {
+            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+            let load = Load {
+                address: "127.0.0.1:80".parse().unwrap(),
+                rate: 50,
+                connections: Connections::Both,
+            };
+            load.start()
+        });
+        inside.join().unwrap()
+    }
+
+    /// The nodes that are UP in the HAProxy of host `number`.
+    pub(crate) fn up(&self, number: u8) -> Vec<String> {
+        let mut curl = self.run_on(number, "curl");
+        curl.args(["-s", "-m", "5", "http://127.0.0.1:1936/;csv"]);
+        let output = curl.output().unwrap();
+        let mut names: Vec<String> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| line.split(',').collect::<Vec<_>>())
+            .filter(|row| row.len() > 17 && row[1].starts_with('n') && row[17].starts_with("UP"))
+            .map(|row| row[1].to_string())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Waits until the members, `/nodes`, `haproxy.cfg` and HAProxy of host
+    /// `number` are these, and all of them up.
+    pub(crate) fn wait_for_agreement(&self, number: u8, names: &[&str]) {
+        wait_for(&format!("all to agree on {names:?}"), FAILURE, || {
+            let state = self.state(number);
+            (view::living(&mut self.run_on(number, "serf")) == names
+                && view::files(&state.join("nodes")) == names
+                && view::configured(&state.join("haproxy/haproxy.cfg")) == names
+                && self.up(number) == names)
+                .then_some(())
+        });
+    }
+
+    pub(crate) fn wait_until_up(&self, number: u8, names: &[&str]) {
+        wait_for(&format!("{names:?} to be up"), FAILURE, || {
+            (self.up(number) == names).then_some(())
+        });
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        for host in &mut self.hosts {
+            signal(i32::try_from(host.init.id()).unwrap(), Signal::SIGTERM);
+        }
+        for host in &mut self.hosts {
+            let _ = host.init.wait();
+        }
+        for number in self.hosts.iter().map(|host| host.number).chain([0]) {
+            if std::thread::panicking() && number > 0 {
+                eprintln!("--- the log of n{number}:\n{}", self.log(number));
+            }
+            ip(&format!("netns delete {}", self.namespace(number)));
+        }
+    }
+}
