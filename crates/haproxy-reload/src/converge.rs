@@ -1,6 +1,7 @@
 //! Compares, acts, and compares again until HAProxy agrees with the file.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -19,6 +20,9 @@ use crate::wanted::{Wanted, parse, read_bytes};
 const MOST_RELOADS: usize = 3;
 /// What is waited for takes some milliseconds.
 const TURN: Duration = Duration::from_millis(5);
+/// To list thousands of servers takes HAProxy as long as us to parse them, so
+/// both is done at the same time; for a file of fewer bytes a thread costs more.
+const LARGE: usize = 64 << 10;
 /// How many steps the log names one by one.
 const TOLD: usize = 5;
 
@@ -38,10 +42,9 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Reading thousands of servers is most of a run, so what was read before
+    /// Parsing thousands of servers is most of a run, so what was parsed before
     /// is kept where it is the same.
-    fn read(files: &Files, before: Option<Self>) -> anyhow::Result<Self> {
-        let bytes = read_bytes(&files.config)?;
+    fn new(files: &Files, bytes: Vec<u8>, before: Option<Self>) -> anyhow::Result<Self> {
         if let Some(before) = before.filter(|before| before.bytes == bytes) {
             return Ok(before);
         }
@@ -56,13 +59,21 @@ impl File {
     }
 }
 
-/// Reads the file first: a worker that starts in between has it already.
 pub(crate) fn situation(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Situation> {
-    compare(File::read(files, None)?, haproxy)
+    compare(files, None, haproxy)
 }
 
-fn compare(file: File, haproxy: &Haproxy) -> anyhow::Result<Situation> {
-    let running = current(haproxy)?;
+/// Reads the file first: a worker that starts in between has it already.
+fn compare(files: &Files, before: Option<File>, haproxy: &Haproxy) -> anyhow::Result<Situation> {
+    let bytes = read_bytes(&files.config)?;
+    let large = bytes.len() > LARGE;
+    let read = || File::new(files, bytes, before);
+    let (file, running) = if large {
+        at_once(read, || current(haproxy))
+    } else {
+        (read(), current(haproxy))
+    };
+    let (file, running) = (file?, running?);
     let plan = match &running {
         Some(running) => plan(&file.wanted, file.good.as_ref(), running),
         None => Plan::reload(format!(
@@ -74,6 +85,16 @@ fn compare(file: File, haproxy: &Haproxy) -> anyhow::Result<Situation> {
         file,
         running,
         plan,
+    })
+}
+
+fn at_once<A, B: Send>(one: impl FnOnce() -> A, other: impl Fn() -> B + Copy + Send) -> (A, B) {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, other);
+        let one = one();
+        // Where no thread is to be had, this one does its work.
+        let done = thread.ok().and_then(|thread| thread.join().ok());
+        (one, done.unwrap_or_else(other))
     })
 }
 
@@ -122,7 +143,7 @@ impl<'a> Convergence<'a> {
     pub(crate) fn run(mut self) -> anyhow::Result<Exit> {
         let mut before = None;
         loop {
-            let now = compare(File::read(self.files, before)?, self.haproxy)?;
+            let now = compare(self.files, before, self.haproxy)?;
             if now.plan.is_done() && !self.full {
                 return self.finish(&now);
             }

@@ -144,21 +144,25 @@ impl Planner<'_> {
         self.running.release() >= (3, 0)
     }
 
-    fn backend(&mut self, name: &str, wanted: &Backend) {
-        let running = self.running.backends.get(name);
-        for (server, wanted_server) in &wanted.servers {
-            let id = format!("{name}/{server}");
-            match running.and_then(|servers| servers.get(server)) {
-                Some(state) => self.change(&id, wanted_server, state),
-                None => match self.obstacle(wanted, wanted_server) {
-                    Some(why) => self.reload(format!("{id} cannot be added at run time: {why}")),
-                    None => self.add(&id, wanted_server),
-                },
+    /// Walks through both lists side by side: both are sorted by name.
+    fn backend(&mut self, backend: &str, wanted: &Backend) {
+        let id = |server: &String| format!("{backend}/{server}");
+        let running = self.running.backends.get(backend);
+        let mut running = running.into_iter().flatten().peekable();
+        let mut left = Vec::new();
+        for (name, server) in &wanted.servers {
+            while let Some(other) = running.next_if(|(running, _)| *running < name) {
+                left.push(other);
+            }
+            match running.next_if(|(running, _)| *running == name) {
+                Some((_, state)) if agrees(server, state) => {}
+                Some((_, state)) => self.change(&id(name), server, state),
+                None => self.add(&id(name), server, wanted),
             }
         }
-        for (server, state) in running.into_iter().flatten() {
-            if !wanted.servers.contains_key(server) && !wanted.is_fixed(server) {
-                self.retire(&format!("{name}/{server}"), state);
+        for (name, state) in left.into_iter().chain(running) {
+            if !wanted.is_fixed(name) {
+                self.retire(&id(name), state);
             }
         }
     }
@@ -188,7 +192,11 @@ impl Planner<'_> {
         }
     }
 
-    fn add(&mut self, id: &str, server: &Server) {
+    fn add(&mut self, id: &str, server: &Server, backend: &Backend) {
+        if let Some(why) = self.obstacle(backend, server) {
+            self.reload(format!("{id} cannot be added at run time: {why}"));
+            return;
+        }
         let Server {
             address,
             weight,
@@ -257,6 +265,15 @@ impl Planner<'_> {
             ));
         }
     }
+}
+
+/// As nearly all servers do in nearly all runs.
+fn agrees(wanted: &Server, state: &State) -> bool {
+    state.address == Some(wanted.address)
+        && state.weight == u32::from(wanted.weight)
+        && !state.maintenance
+        && !state.drain
+        && (state.checked || !wanted.is_checked())
 }
 
 /// Address and weight; out of use first, since the new address has passed no check.

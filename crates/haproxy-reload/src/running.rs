@@ -32,8 +32,10 @@ pub(crate) struct Running {
     pub(crate) fingerprint: Option<String>,
     /// The digest of the file that it was seen to take.
     pub(crate) mark: Option<String>,
-    pub(crate) backends: BTreeMap<String, BTreeMap<String, State>>,
+    pub(crate) backends: Backends,
 }
+
+pub(crate) type Backends = BTreeMap<String, BTreeMap<String, State>>;
 
 /// One server.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +68,7 @@ impl Running {
                 running.mark = between(rest, "value=<", ">");
             } else if line.starts_with("# be_id ") {
                 header = true;
-                servers(&mut lines, &mut running.backends)?;
+                running.backends = servers(&mut lines)?;
             } else if let Some((key, value)) = line.split_once(": ") {
                 told += running.info(key, value)?;
             }
@@ -101,28 +103,35 @@ fn between(text: &str, before: &str, after: &str) -> Option<String> {
     Some(rest.split_once(after)?.0.to_owned())
 }
 
-type Backends = BTreeMap<String, BTreeMap<String, State>>;
-
-fn servers(lines: &mut std::str::Lines, backends: &mut Backends) -> anyhow::Result<()> {
+fn servers(lines: &mut std::str::Lines) -> anyhow::Result<Backends> {
+    let mut rows: BTreeMap<&str, Vec<(String, State)>> = BTreeMap::new();
     for line in lines.take_while(|line| !line.is_empty()) {
-        let columns: Vec<&str> = line.split(' ').collect();
-        let (backend, name, state) = row(&columns)
-            .with_context(|| format!("HAProxy lists a server as `{}`", escaped(line)))?;
-        let servers = backends.entry(backend.to_owned()).or_default();
-        servers.insert(name.to_owned(), state);
+        let (backend, name, state) =
+            row(line).with_context(|| format!("HAProxy lists a server as `{}`", escaped(line)))?;
+        rows.entry(backend)
+            .or_default()
+            .push((name.to_owned(), state));
     }
-    Ok(())
+    // A map made of all at once costs less than one that grows.
+    let servers =
+        |(backend, rows): (&str, Vec<_>)| (backend.to_owned(), rows.into_iter().collect());
+    Ok(rows.into_iter().map(servers).collect())
 }
 
 fn escaped(line: &str) -> String {
     chain::escape(line.as_bytes()).to_string()
 }
 
-fn row<'a>(columns: &[&'a str]) -> Option<(&'a str, &'a str, State)> {
-    let number = |at: usize| columns.get(at)?.parse::<u32>().ok();
+/// The columns that count, of some 25.
+fn row(line: &str) -> Option<(&str, &str, State)> {
+    let mut columns = [""; 19];
+    for (column, text) in columns.iter_mut().zip(line.split_ascii_whitespace()) {
+        *column = text;
+    }
+    let number = |at: usize| columns[at].parse::<u32>().ok();
     let (admin, check) = (number(6)?, number(13)?);
     let port = u16::try_from(number(18)?).ok()?;
-    let ip = columns.get(4)?.parse::<IpAddr>().ok();
+    let ip = columns[4].parse::<IpAddr>().ok();
     let state = State {
         address: ip.map(|ip| SocketAddr::new(ip, port)),
         weight: number(7)?,
@@ -132,7 +141,7 @@ fn row<'a>(columns: &[&'a str]) -> Option<(&'a str, &'a str, State)> {
         checking: check & CHECK_IN_PROGRESS != 0,
         up: number(5)? == RUNNING,
     };
-    Some((columns.get(1)?, columns.get(3)?, state))
+    Some((columns[1], columns[3], state))
 }
 
 #[cfg(test)]

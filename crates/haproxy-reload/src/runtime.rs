@@ -71,8 +71,7 @@ impl Socket {
         let mut stream = self.connect()?;
         stream.set_write_timeout(Some(SILENCE))?;
         stream
-            .write_all(line.as_bytes())
-            .and_then(|()| stream.write_all(b"\n"))
+            .write_all(format!("{line}\n").as_bytes())
             .map_err(silent)?;
         if self.half_close {
             stream.shutdown(Shutdown::Write)?;
@@ -89,7 +88,8 @@ impl Socket {
             }
             ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
         }
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        Ok(String::from_utf8(answer)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     fn connect(&self) -> anyhow::Result<UnixStream> {
