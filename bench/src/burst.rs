@@ -1,6 +1,6 @@
 //! A hundred nodes that come at once.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
@@ -79,7 +79,7 @@ fn names() -> Vec<String> {
     (0..BURST).map(|number| format!("b{number:03}")).collect()
 }
 
-type Burst = fn(&Fixture, &Setting, &[String]) -> anyhow::Result<f64>;
+type Burst = fn(&Fixture, &[String]) -> anyhow::Result<f64>;
 
 /// How long it took, in milliseconds, and how many reloads there were in all.
 fn measure(
@@ -93,7 +93,7 @@ fn measure(
     for _ in 0..rounds {
         let fixture = Fixture::new(setting, 0)?;
         let before = fixture.haproxy().worker()?;
-        sample.push(burst(&fixture, setting, &names())?);
+        sample.push(burst(&fixture, &names())?);
         reloads += usize::from(fixture.haproxy().worker()? != before);
         let served = fixture.served()?;
         ensure!(
@@ -104,11 +104,11 @@ fn measure(
     Ok((sample, reloads))
 }
 
-fn one_event(fixture: &Fixture, _: &Setting, names: &[String]) -> anyhow::Result<f64> {
+fn one_event(fixture: &Fixture, names: &[String]) -> anyhow::Result<f64> {
     Ok(fixture.event("member-join", names, Check::IfNeeded)?.sum())
 }
 
-fn one_by_one(fixture: &Fixture, _: &Setting, names: &[String]) -> anyhow::Result<f64> {
+fn one_by_one(fixture: &Fixture, names: &[String]) -> anyhow::Result<f64> {
     let mut sum = 0.0;
     for name in names {
         sum += fixture.join(name, Check::IfNeeded)?.sum();
@@ -117,33 +117,23 @@ fn one_by_one(fixture: &Fixture, _: &Setting, names: &[String]) -> anyhow::Resul
 }
 
 /// As many handlers as nodes, all started before the first has ended.
-fn at_once(fixture: &Fixture, setting: &Setting, names: &[String]) -> anyhow::Result<f64> {
+fn at_once(fixture: &Fixture, names: &[String]) -> anyhow::Result<f64> {
     let start = Instant::now();
     let mut handlers = Vec::new();
     for name in names {
         let event = fixture.write_event(std::slice::from_ref(name))?;
-        let mut command = handler(fixture, setting)?;
-        let child = command.stdin(stdin_from(&event)?).spawn();
-        handlers.push(child.context("start member-event")?);
+        let mut command = fixture.member_event()?;
+        command
+            .env("SERF_EVENT", "member-join")
+            .env("SERF_RPC_ADDR", NO_AGENT)
+            .stdin(stdin_from(&event)?)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        handlers.push(command.spawn().context("start member-event")?);
     }
     for mut handler in handlers {
         let status = handler.wait().context("wait for member-event")?;
         ensure!(status.success(), "member-event ended with {status}");
     }
     Ok(milliseconds(start))
-}
-
-fn handler(fixture: &Fixture, setting: &Setting) -> anyhow::Result<Command> {
-    let mut command = fixture.command(&setting.root().join("ha/scripts/member-event"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let ours = std::iter::once(setting.program(""));
-    let path = std::env::join_paths(ours.chain(std::env::split_paths(&path)))
-        .context("put the programs on the PATH")?;
-    command
-        .env("PATH", path)
-        .env("SERF_EVENT", "member-join")
-        .env("SERF_RPC_ADDR", NO_AGENT)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Ok(command)
 }

@@ -83,6 +83,18 @@ impl<'a> Fixture<'a> {
         command
     }
 
+    /// The whole chain. Programs in the folder `bin` of these files go before
+    /// ours, and ours before all others.
+    pub(crate) fn member_event(&self) -> anyhow::Result<Command> {
+        let mut command = self.command(&self.setting.root().join("ha/scripts/member-event"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let first = [self.path("bin"), self.setting.program("")].into_iter();
+        let path = std::env::join_paths(first.chain(std::env::split_paths(&path)))
+            .context("put the programs on the PATH")?;
+        command.env("PATH", path);
+        Ok(command)
+    }
+
     /// Writes an event as Serf gives it to a handler: one line a member.
     pub(crate) fn write_event(&self, names: &[String]) -> anyhow::Result<PathBuf> {
         let address = address(9_999);

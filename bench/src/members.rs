@@ -1,14 +1,15 @@
-//! `serf-nodes` with a member list of 10,000.
+//! A member list of 10,000: `serf-nodes` alone, and the whole chain.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chain::{Sync, replace};
 
-use crate::fixture::{address, node};
+use crate::fixture::{Fixture, address, node};
 use crate::process::timed;
 use crate::ratio::Ratio;
 use crate::sample::{Sample, number};
@@ -21,12 +22,17 @@ const QUICK: usize = 1_000;
 /// In milliseconds: nothing changed, and all new.
 const UNCHANGED: f64 = 60.0;
 const ALL_NEW: f64 = 600.0;
+/// The same of the whole chain.
+const CHAIN_UNCHANGED: f64 = 300.0;
+const CHAIN_ALL_NEW: f64 = 1_000.0;
 
 /// What was measured.
 #[derive(Debug, Default)]
 struct Times {
     unchanged: Sample,
     new: Sample,
+    chain_unchanged: Sample,
+    chain_new: Sample,
     limit: Sample,
 }
 
@@ -42,11 +48,21 @@ pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
         let verdict = verdict.unwrap_or_else(|| "-".into());
         table.row(vec![what.into(), sample.to_string(), verdict]);
     };
-    row("nothing changed", &times.unchanged, Some(UNCHANGED));
-    row("all new", &times.new, Some(ALL_NEW));
+    row(
+        "serf-nodes, nothing changed",
+        &times.unchanged,
+        Some(UNCHANGED),
+    );
+    row("serf-nodes, all new", &times.new, Some(ALL_NEW));
     row("the limit", &times.limit, None);
-    Ok(Answer::new("members: serf-nodes with the whole list")
-        .text(&format!("`serf-nodes --members` makes `/nodes` follow a list of {title} members, each time in a new directory. The limit reads so many files and writes one."))
+    row(
+        "the chain, nothing changed",
+        &times.chain_unchanged,
+        Some(CHAIN_UNCHANGED),
+    );
+    row("the chain, all new", &times.chain_new, Some(CHAIN_ALL_NEW));
+    Ok(Answer::new("members: the whole list")
+        .text(&format!("`serf-nodes --members` makes `/nodes` follow a list of {title} members, each time in a new directory. The limit reads so many files and writes one. The chain is `member-event sync`, to a HAProxy that has none of them at first, and reads the list where an agent would be asked."))
         .table(table)
         .ratios(times.ratios()))
 }
@@ -59,20 +75,62 @@ fn measure(setting: &Setting, members: usize) -> anyhow::Result<Times> {
         times.new.push(list.follow()?);
         times.unchanged.push(list.follow()?);
         times.limit.push(list.limit()?);
+        let balancer = Balancer::new(setting, &list.path())?;
+        times.chain_new.push(balancer.sync()?);
+        times.chain_unchanged.push(balancer.sync()?);
+        balancer.ensure_serves(members)?;
     }
     Ok(times)
+}
+
+/// A balancer whose agent knows the members of a list.
+struct Balancer<'a>(Fixture<'a>);
+
+impl<'a> Balancer<'a> {
+    fn new(setting: &'a Setting, list: &Path) -> anyhow::Result<Self> {
+        let fixture = Fixture::new(setting, 0)?;
+        let (bin, serf) = (fixture.path("bin"), fixture.path("bin/serf"));
+        fs::create_dir(&bin).with_context(|| format!("make {}", bin.display()))?;
+        let script = format!("#!/bin/sh\nexec cat '{}'\n", list.display());
+        replace(&serf, script.as_bytes(), Sync::None)?;
+        fs::set_permissions(&serf, Permissions::from_mode(0o755))
+            .with_context(|| format!("make {} executable", serf.display()))?;
+        Ok(Self(fixture))
+    }
+
+    /// Lets everything follow, and says how long it took, in milliseconds.
+    fn sync(&self) -> anyhow::Result<f64> {
+        let mut command = self.0.member_event()?;
+        timed(command.arg("sync").stderr(told(&self.0.path("told"))?))
+    }
+
+    fn ensure_serves(&self, members: usize) -> anyhow::Result<()> {
+        let served = self.0.served()?;
+        ensure!(
+            served == members,
+            "{served} of {members} members are served"
+        );
+        Ok(())
+    }
+}
+
+/// For one line a node, which no pipe must slow down.
+fn told(path: &Path) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("create {}", path.display()))
 }
 
 impl Times {
     fn ratios(&self) -> Vec<Ratio> {
         let limit = self.limit.min();
         let ratio = |what: &str, sample: &Sample, usual| {
-            let what = format!("serf-nodes, members {what} : limit");
+            let what = format!("members {what} : limit");
             Ratio::new(what, sample.min(), limit, usual)
         };
         vec![
             ratio("unchanged", &self.unchanged, 2.0),
             ratio("all new", &self.new, 4.2),
+            ratio("unchanged, the chain", &self.chain_unchanged, 5.0),
+            ratio("all new, the chain", &self.chain_new, 36.0),
         ]
     }
 }
@@ -87,13 +145,17 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(setting: &'a Setting, members: usize) -> anyhow::Result<Self> {
         let directory = setting.scratch()?;
-        let path = directory.join("members.json");
-        replace(&path, json(members).as_bytes(), Sync::None)?;
-        Ok(Self {
+        let list = Self {
             setting,
             nodes: directory.clone(),
             directory,
-        })
+        };
+        replace(&list.path(), json(members).as_bytes(), Sync::None)?;
+        Ok(list)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join("members.json")
     }
 
     /// A new directory for the nodes, as an ordinary cluster has it: in one that
@@ -109,15 +171,12 @@ impl<'a> List<'a> {
         command
             .arg("--allow-loopback")
             .arg("--members")
-            .arg(self.directory.join("members.json"))
+            .arg(self.path())
             .arg("--nodes")
             .arg(&self.nodes)
             .arg("--log")
             .arg(self.directory.join("serf.log"));
-        // One line a node, which no pipe must slow down.
-        let told = self.directory.join("told");
-        let told = File::create(&told).with_context(|| format!("create {}", told.display()))?;
-        timed(command.stderr(told))
+        timed(command.stderr(told(&self.directory.join("told"))?))
     }
 
     /// The least that a program can do with the files, in milliseconds.
@@ -151,20 +210,29 @@ mod tests {
     #[test]
     fn a_list_that_takes_three_times_as_long_is_found() {
         let one = |value: f64| [value].into_iter().collect::<Sample>();
-        let judged = |unchanged, new| {
-            let (unchanged, new, limit) = (one(unchanged), one(new), one(10.0));
+        let usual = [20.0, 42.0, 50.0, 360.0];
+        let judged = |[unchanged, new, chain_unchanged, chain_new]: [f64; 4]| {
             Times {
-                unchanged,
-                new,
-                limit,
+                unchanged: one(unchanged),
+                new: one(new),
+                chain_unchanged: one(chain_unchanged),
+                chain_new: one(chain_new),
+                limit: one(10.0),
             }
             .ratios()
         };
+        let slower = |at: usize| {
+            let mut times = usual;
+            times[at] *= 3.1;
+            judged(times)
+        };
         let slower = [
-            ("members unchanged", judged(62.0, 42.0)),
-            ("members all new", judged(20.0, 130.0)),
+            ("members unchanged :", slower(0)),
+            ("members all new :", slower(1)),
+            ("members unchanged, the chain :", slower(2)),
+            ("members all new, the chain :", slower(3)),
         ];
-        assert_finds(&judged(20.0, 42.0), &slower);
+        assert_finds(&judged(usual), &slower);
     }
 
     #[test]
