@@ -11,7 +11,7 @@ fn joined(members: &[&str], seeds: &str) -> String {
     let dir = harness::scratch();
     let (list, joined) = (dir.path().join("list"), dir.path().join("joined"));
     for name in ["serf", "sleep"] {
-        symlink(root().join("tests/it/join/serf"), dir.path().join(name)).unwrap();
+        symlink(root().join("tests/it/serf"), dir.path().join(name)).unwrap();
     }
     let members: Vec<_> = members
         .iter()

@@ -21,6 +21,7 @@ mod lan;
 mod load;
 mod lost;
 mod namespaces;
+mod settings;
 mod tags;
 mod tour;
 mod view;

@@ -1,0 +1,85 @@
+//! `serf-agent`: what of its environment the agent is given.
+
+use std::os::unix::fs::symlink;
+use std::process::{Command, Output};
+
+use crate::cluster::root;
+
+/// What `serf-agent` says with these settings; `key` and `rpc` are files with keys.
+fn started(settings: &[(&str, &str)]) -> Output {
+    let dir = harness::scratch();
+    symlink(root().join("tests/it/serf"), dir.path().join("serf")).unwrap();
+    for (key, content) in [("key", "Z29zc2lw\n"), ("rpc", "without-line-feed")] {
+        chain::replace(&dir.path().join(key), content.as_bytes(), chain::Sync::None).unwrap();
+    }
+    let (scripts, path) = (root().join("ha/scripts"), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}:{path}", dir.path().display(), scripts.display());
+    Command::new(scripts.join("serf-agent"))
+        .current_dir(dir.path())
+        .env("PATH", path)
+        .envs([("ROLE", "backend"), ("SERF_NODE", "s1")])
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn agent(settings: &[(&str, &str)]) -> serde_json::Value {
+    let output = started(settings);
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_agent_gets_what_is_set_and_nothing_else() {
+    let plain = agent(&[]);
+    assert_eq!(plain["node_name"], "s1");
+    assert_eq!(plain["tags"], serde_json::json!({ "role": "backend" }));
+    assert_eq!(plain["retry_join"], serde_json::json!(["cluster"]));
+    for unset in ["bind", "encrypt_key", "rpc_auth", "event_handlers"] {
+        assert!(plain.get(unset).is_none(), "{unset}: {plain}");
+    }
+
+    let settings = [("PORT", "3000"), ("WEIGHT", "50"), ("SERVICE", "shop")];
+    let tags = serde_json::json!(
+        { "role": "backend", "port": "3000", "weight": "50", "service": "shop" }
+    );
+    assert_eq!(agent(&settings)["tags"], tags);
+    let seeds = agent(&[("SERF_JOIN", "10.0.0.1 ha:8000")]);
+    assert_eq!(
+        seeds["retry_join"],
+        serde_json::json!(["10.0.0.1", "ha:8000"])
+    );
+    assert!(agent(&[("ROLE", "balancer")])["event_handlers"].is_array());
+}
+
+#[test]
+fn keys_come_from_their_files() {
+    let keys = agent(&[("SERF_KEY_FILE", "key"), ("SERF_RPC_KEY_FILE", "rpc")]);
+    assert_eq!(keys["encrypt_key"], "Z29zc2lw");
+    assert_eq!(keys["rpc_auth"], "without-line-feed");
+}
+
+#[test]
+fn an_agent_whose_key_cannot_be_read_does_not_start_without_it() {
+    let output = started(&[("SERF_RPC_KEY_FILE", "missing")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("missing"),
+        "{output:?}"
+    );
+    assert!(output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_could_leave_its_place_in_the_settings_is_refused() {
+    for (name, value) in [
+        ("SERF_NODE", "s1\", \"rpc_addr\": \"0.0.0.0:7373"),
+        ("SERVICE", "shop\n"),
+        ("SERF_JOIN", "ha \"x\""),
+    ] {
+        let output = started(&[(name, value)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(100), "{output:?}");
+        assert!(said.contains("has characters other than"), "{said}");
+    }
+}
