@@ -68,11 +68,12 @@ pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
 
 /// `.NAME.EXTENSION` beside `path`.
 pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".");
-    name.push(extension);
-    path.with_file_name(name)
+    let name = path.file_name().unwrap_or_default();
+    let mut beside = OsString::with_capacity(name.len() + extension.len() + 2);
+    for part in [".".as_ref(), name, ".".as_ref(), extension.as_ref()] {
+        beside.push(part);
+    }
+    path.with_file_name(beside)
 }
 
 fn write_new(new: &Path, content: &[u8], sync: Sync, old: Option<&Metadata>) -> anyhow::Result<()> {

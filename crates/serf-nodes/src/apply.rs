@@ -71,6 +71,11 @@ impl<'a> Applier<'a> {
 
     fn try_apply(&mut self, action: &Action) -> anyhow::Result<()> {
         match action {
+            Action::Add { node } => {
+                self.nodes.add(node)?;
+                self.tell_written(node, None);
+                self.lost.unmark(&node.name)?;
+            }
             Action::Write { node, old } => {
                 self.write(node, old.as_ref())?;
                 self.lost.unmark(&node.name)?;
@@ -98,18 +103,22 @@ impl<'a> Applier<'a> {
 
     fn write(&mut self, node: &Node, old: Option<&Node>) -> anyhow::Result<()> {
         if self.nodes.write(node)? {
-            self.has_changed = true;
-            let line = node.line();
-            let line = line.trim_ascii_end();
-            match old {
-                None => self.log.tell(format_args!("added {line}")),
-                Some(old) => {
-                    let old = old.line();
-                    let old = old.trim_ascii_end();
-                    self.log.tell(format_args!("changed {old} to {line}"));
-                }
-            }
+            self.tell_written(node, old);
         }
         Ok(())
+    }
+
+    fn tell_written(&mut self, node: &Node, old: Option<&Node>) {
+        self.has_changed = true;
+        let line = node.line();
+        let line = line.trim_ascii_end();
+        match old {
+            None => self.log.tell(format_args!("added {line}")),
+            Some(old) => {
+                let old = old.line();
+                let old = old.trim_ascii_end();
+                self.log.tell(format_args!("changed {old} to {line}"));
+            }
+        }
     }
 }

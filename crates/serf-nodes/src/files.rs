@@ -1,5 +1,6 @@
 //! `/nodes` as it is.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -10,33 +11,35 @@ use crate::plan::Files;
 
 /// The files of a listing by name. One that holds no node is there as well, so
 /// that it goes like any other when its node has left or is lost.
-pub(crate) fn by_name(listing: Listing) -> Files {
+pub(crate) fn by_name(listing: &Listing) -> Files<'_> {
     let broken = listing.refused.iter().filter_map(|refused| {
         let name = refused.path.file_name()?.to_str()?;
         Some((Name::parse(name).ok()?, None))
     });
-    let nodes = listing.nodes.into_iter();
+    let nodes = listing.nodes.iter();
     let nodes = nodes.map(|node| (node.name.clone(), Some(node)));
     nodes.chain(broken).collect()
 }
 
 /// Removes the half-made files of a run that was killed. The caller holds the
 /// lock, so nobody is about to rename one.
-pub(crate) fn clear_leftovers(nodes: &Nodes, marks: &Path) -> anyhow::Result<()> {
-    for directory in [nodes.path(), marks] {
-        let Ok(entries) = fs::read_dir(directory) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            if name.starts_with(b".") && name.ends_with(b".new") {
-                let path = entry.path();
-                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
-            }
-        }
+pub(crate) fn clear_leftovers(
+    nodes: &Nodes,
+    hidden: &[OsString],
+    marks: &Path,
+) -> anyhow::Result<()> {
+    let marks = fs::read_dir(marks).into_iter().flatten().flatten();
+    let marks = marks.map(|entry| entry.path());
+    let paths = hidden.iter().map(|name| nodes.path().join(name));
+    for path in paths.chain(marks).filter(|path| is_half_made(path)) {
+        fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
     }
     Ok(())
+}
+
+fn is_half_made(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(b".new")
 }
 
 #[cfg(test)]
@@ -57,7 +60,8 @@ mod tests {
     fn a_file_that_holds_no_node_is_there_and_one_with_a_bad_name_is_not() {
         let (_directory, nodes) =
             scratch(&[("s1", "s1 10.0.0.1\n"), ("s2", "s2\r\n"), ("s3~", "s3\n")]);
-        let files = by_name(nodes.list().unwrap());
+        let found = nodes.list().unwrap();
+        let files = by_name(&found);
         let seen: Vec<(&str, bool)> = files
             .iter()
             .map(|(name, node)| (name.as_str(), node.is_some()))
@@ -68,7 +72,8 @@ mod tests {
     #[test]
     fn what_a_killed_run_left_goes_and_nothing_else() {
         let (directory, nodes) = scratch(&[(".s1.new", "s1 10."), ("s1", ""), (".lock", "")]);
-        clear_leftovers(&nodes, &directory.path().join(".lost")).unwrap();
+        let hidden = nodes.list().unwrap().hidden;
+        clear_leftovers(&nodes, &hidden, &directory.path().join(".lost")).unwrap();
         assert!(!directory.path().join(".s1.new").exists());
         assert!(directory.path().join("s1").exists() && directory.path().join(".lock").exists());
     }

@@ -36,17 +36,16 @@ fn follow(
     // Before the list is read, so that an older list never overwrites a newer one.
     let _lock = nodes.lock()?;
     let text = members::read(list)?;
-    let members = members::parse(&text)?;
-    let roster = Roster::new(&members, admission);
+    let (found, roster) = nodes.list_while(|| roster(&text, admission));
+    let (roster, found) = (roster?, found?);
     let mut marked = Lost::new(nodes);
-    let found = nodes.list()?;
     let broken = remarks::broken(&found, &roster);
     let now = SystemTime::now();
     let marks = marked.list()?;
-    let mut plan = plan(&roster, &files::by_name(found), &marks, now, policy);
+    let leftovers = files::clear_leftovers(nodes, &found.hidden, marked.path());
+    let mut plan = plan(&roster, &files::by_name(&found), &marks, now, policy);
     plan.remarks.extend(broken);
 
-    let leftovers = files::clear_leftovers(nodes, marked.path());
     let mut applier = Applier::new(nodes, marked, now, log);
     applier.note(leftovers);
     for action in &plan.actions {
@@ -55,4 +54,9 @@ fn follow(
     let said = remarks::say_once(nodes.path(), &plan.remarks, applier.log());
     applier.note(said);
     applier.finish()
+}
+
+fn roster(text: &str, admission: &Admission) -> anyhow::Result<Roster> {
+    let members = members::parse(text)?;
+    Ok(Roster::new(&members, admission))
 }

@@ -3,6 +3,7 @@
 mod address;
 mod admission;
 mod apply;
+mod by_name;
 mod cidr;
 mod event;
 mod files;

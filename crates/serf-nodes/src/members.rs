@@ -20,8 +20,8 @@ pub(crate) struct Member<'a> {
     pub(crate) addr: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(crate) status: Cow<'a, str>,
-    #[serde(borrow, default)]
-    tags: Option<Tags<'a>>,
+    #[serde(borrow, default, deserialize_with = "tags_or_null")]
+    pub(crate) tags: Tags<'a>,
 }
 
 /// The tags that mean something here; one that is empty is as good as absent.
@@ -37,13 +37,9 @@ pub(crate) struct Tags<'a> {
     pub(crate) service: Cow<'a, str>,
 }
 
-impl<'a> Member<'a> {
-    pub(crate) fn tags(&self) -> Tags<'a> {
-        self.tags.clone().unwrap_or_default()
-    }
-
+impl Member<'_> {
     pub(crate) fn role(&self) -> &str {
-        self.tags.as_ref().map_or("", |tags| &tags.role)
+        &self.tags.role
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -55,6 +51,10 @@ impl<'a> Member<'a> {
 struct List<'a> {
     #[serde(borrow, deserialize_with = "list_or_null")]
     members: Option<Vec<Member<'a>>>,
+}
+
+fn tags_or_null<'de, D: Deserializer<'de>>(input: D) -> Result<Tags<'de>, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 /// Serf writes null for none; a list that lacks the field is not Serf's.
@@ -101,7 +101,7 @@ mod tests {
             (s1.addr.as_ref(), s1.role()),
             ("127.0.47.2:7946", "backend")
         );
-        assert_eq!(s1.tags().port, "8080");
+        assert_eq!(s1.tags.port, "8080");
         assert!(s1.is_alive());
         let s2 = list.iter().find(|member| member.name == "s2").unwrap();
         assert_eq!((s2.status.as_ref(), s2.role()), ("left", ""));

@@ -7,14 +7,17 @@ use std::time::{Duration, SystemTime};
 
 use chain::nodes::{Name, Node};
 
+use crate::by_name::ByName;
 use crate::remarks::{self, Remark};
 use crate::roster::{Loss, Roster, Standing};
 
 /// How many lost nodes a message names.
 const NAMED: usize = 5;
 
-/// The files of `/nodes` by name; `None` is a file that holds no node.
-pub(crate) type Files = BTreeMap<Name, Option<Node>>;
+/// What a file of `/nodes` holds, if that is a node.
+pub(crate) type Held<'a> = Option<&'a Node>;
+/// The files of `/nodes` by name.
+pub(crate) type Files<'a> = ByName<Held<'a>>;
 /// Since when which node is lost; `None` is a mark that cannot be read.
 pub(crate) type Marks = BTreeMap<Name, Option<SystemTime>>;
 
@@ -32,6 +35,8 @@ pub(crate) struct Percent(usize);
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Writes the file of a node that has none.
+    Add { node: Node },
     /// Writes the node's file; `old` is what it says now.
     Write { node: Node, old: Option<Node> },
     /// Removes the node's file.
@@ -73,7 +78,7 @@ impl Percent {
 /// Compares what is with what should be. Applied, it leaves nothing to do.
 pub(crate) fn plan(
     roster: &Roster,
-    files: &Files,
+    files: &Files<'_>,
     marks: &Marks,
     now: SystemTime,
     policy: Policy,
@@ -98,7 +103,7 @@ pub(crate) fn plan(
 struct Entry<'a> {
     name: &'a Name,
     standing: Option<&'a Standing>,
-    file: Option<&'a Option<Node>>,
+    file: Option<&'a Held<'a>>,
 }
 
 impl Entry<'_> {
@@ -113,7 +118,7 @@ impl Entry<'_> {
 
 /// All names in one walk through both: to look each of ten thousand up would cost
 /// as much as to read the list.
-fn side_by_side<'a>(roster: &'a Roster, files: &'a Files) -> Vec<Entry<'a>> {
+fn side_by_side<'a>(roster: &'a Roster, files: &'a Files<'a>) -> Vec<Entry<'a>> {
     let mut entries = Vec::with_capacity(roster.standings.len().max(files.len()));
     let mut files = files.iter().peekable();
     let without_standing = |(name, file)| Entry {
@@ -121,7 +126,7 @@ fn side_by_side<'a>(roster: &'a Roster, files: &'a Files) -> Vec<Entry<'a>> {
         standing: None,
         file: Some(file),
     };
-    for (name, standing) in &roster.standings {
+    for (name, standing) in roster.standings.iter() {
         while let Some(before) = files.next_if(|(file_name, _)| *file_name < name) {
             entries.push(without_standing(before));
         }
@@ -142,25 +147,26 @@ impl Plan {
             let Some(Standing::Living(node)) = entry.standing else {
                 continue;
             };
-            let old = entry.file.and_then(Option::as_ref);
-            if old != Some(node) {
-                self.actions.push(Action::Write {
+            match entry.file {
+                Some(old) if *old == Some(node) => {}
+                Some(old) => self.actions.push(Action::Write {
                     node: node.clone(),
                     old: old.cloned(),
-                });
+                }),
+                None => self.actions.push(Action::Add { node: node.clone() }),
             }
         }
     }
 
     /// A mark ends with the loss, or with the file: what a killed run left would
     /// else shorten the next loss of that name.
-    fn clear_marks(&mut self, roster: &Roster, files: &Files, marks: &Marks) {
+    fn clear_marks(&mut self, roster: &Roster, files: &Files<'_>, marks: &Marks) {
         for name in marks.keys() {
             let is_back = roster.is_living(name);
-            if is_back || !files.contains_key(name) {
+            if is_back || !files.contains(name) {
                 self.actions.push(Action::Unmark {
                     name: name.clone(),
-                    is_back: is_back && files.contains_key(name),
+                    is_back: is_back && files.contains(name),
                 });
             }
         }

@@ -1,6 +1,5 @@
 //! What the member list says of each name.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -9,6 +8,7 @@ use chain::nodes::{Name, Node, parse_port, parse_weight};
 
 use crate::address;
 use crate::admission::Admission;
+use crate::by_name::ByName;
 use crate::members::Member;
 
 /// How a name stands in the list, from the strongest claim to the weakest: a name
@@ -51,7 +51,7 @@ impl fmt::Display for Loss {
 /// The list, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
-    pub(crate) standings: BTreeMap<Name, Standing>,
+    pub(crate) standings: ByName<Standing>,
     /// Nobody but the agent itself is in the list.
     pub(crate) is_alone: bool,
     /// Living backends that are refused, in words, in order.
@@ -65,7 +65,7 @@ impl Roster {
             is_alone: members.iter().all(|member| member.name == members[0].name),
             ..Self::default()
         };
-        for member in members {
+        for member in in_order(members) {
             roster.take(member, admission, &own);
         }
         roster.refused.sort_unstable();
@@ -100,16 +100,22 @@ impl Roster {
     }
 
     fn claim(&mut self, name: Name, standing: Standing) {
-        match self.standings.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(standing);
+        match self.standings.last_mut() {
+            Some((last, other)) if *last == name => {
+                if is_stronger(&standing, other) {
+                    *other = standing;
+                }
             }
-            Entry::Occupied(mut other) if is_stronger(&standing, other.get()) => {
-                other.insert(standing);
-            }
-            Entry::Occupied(_) => {}
+            _ => self.standings.push(name, standing),
         }
     }
+}
+
+/// The members of one name one after the other, and the names in order.
+fn in_order<'a, 'b>(members: &'b [Member<'a>]) -> Vec<&'b Member<'a>> {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    members
 }
 
 /// Whether `one` wins over `other`; between two that live, the same one whatever
@@ -141,7 +147,7 @@ fn node(
     admission: &Admission,
     own: &BTreeSet<IpAddr>,
 ) -> Result<Node, String> {
-    let tags = member.tags();
+    let tags = &member.tags;
     Ok(Node {
         name: name.clone(),
         ip: admission.address(&member.addr, own)?,

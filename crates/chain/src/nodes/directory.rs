@@ -5,17 +5,22 @@ use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Context;
 
-use super::file::read_line;
+use super::file::{MAX_FILE, Reader, read_line};
 use super::{Name, Node};
 use crate::replace::put;
 use crate::{Sync, escape, lock, replace};
 
 /// So many files are read in the time that a thread costs, many times over.
 const FILES_A_THREAD: usize = 500;
+/// What a thread takes at a time: little, so that none has much left to do when
+/// the others are done.
+const FILES_A_SHARE: usize = 100;
 /// The kernel's own locks leave nothing to do for more.
 const MAX_THREADS: usize = 4;
 
@@ -32,6 +37,8 @@ pub struct Listing {
     pub nodes: Vec<Node>,
     /// The files that are none, in name order.
     pub refused: Vec<Refused>,
+    /// The names that begin with a dot, in order.
+    pub hidden: Vec<OsString>,
 }
 
 /// A file that does not hold a node.
@@ -62,15 +69,26 @@ impl Nodes {
 
     /// Reads every file.
     pub fn list(&self) -> anyhow::Result<Listing> {
-        let names = self.file_names()?;
-        Ok(self.read_by(threads_for(names.len()), &names))
+        self.list_while(|| ()).0
+    }
+
+    /// Reads every file, and does `work`: while other threads read, where there are
+    /// so many files that they do.
+    pub fn list_while<T>(&self, work: impl FnOnce() -> T) -> (anyhow::Result<Listing>, T) {
+        let mut names = match self.file_names() {
+            Ok(names) => names,
+            Err(error) => return (Err(error), work()),
+        };
+        let hidden = names.extract_if(.., |name| is_hidden(name)).collect();
+        let (listing, done) = self.read_by(threads_for(names.len()), &names, work);
+        (Ok(Listing { hidden, ..listing }), done)
     }
 
     /// Reads one node; `None` when there is no such file, or none that holds a node.
     pub fn get(&self, name: &Name) -> anyhow::Result<Option<Node>> {
         let path = self.path.join(name.as_str());
-        match read_line(&path) {
-            Ok(line) => Ok(line.and_then(|line| Node::parse(name, &line).ok())),
+        match read_line(&path, &mut [0; MAX_FILE]) {
+            Ok(line) => Ok(line.and_then(|line| Node::parse(name, line).ok())),
             Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
         }
     }
@@ -79,12 +97,19 @@ impl Nodes {
     pub fn write(&self, node: &Node) -> anyhow::Result<bool> {
         let path = self.path.join(node.name.as_str());
         let line = node.line();
-        match read_line(&path) {
+        match read_line(&path, &mut [0; MAX_FILE]) {
             Ok(Some(old)) if old == line => return Ok(false),
             Ok(None) => put(&path, line.as_bytes(), Sync::None, None)?,
             _ => replace(&path, line.as_bytes(), Sync::None)?,
         }
         Ok(true)
+    }
+
+    /// Writes the file of a node that has none, as a listing under the lock has
+    /// shown: to look for it once more is a tenth of what a new file costs.
+    pub fn add(&self, node: &Node) -> anyhow::Result<()> {
+        let path = self.path.join(node.name.as_str());
+        put(&path, node.line().as_bytes(), Sync::None, None)
     }
 
     /// Removes a node's file; `false` when there was none.
@@ -97,34 +122,39 @@ impl Nodes {
         }
     }
 
-    /// Nearly all of the time goes into the kernel's opening and closing of files,
-    /// which it does for several threads at once.
-    fn read_by(&self, threads: usize, names: &[OsString]) -> Listing {
-        if threads < 2 {
-            return self.read_all(names);
-        }
-        let shares = names.chunks(names.len().div_ceil(threads).max(1));
-        thread::scope(|scope| {
-            let start = |share| {
-                let reader =
-                    thread::Builder::new().spawn_scoped(scope, move || self.read_all(share));
-                (share, reader)
-            };
-            let started: Vec<_> = shares.map(start).collect();
-            let mut listing = Listing::default();
-            for (share, reader) in started {
-                // Where no thread is to be had, this one does its work.
-                let read = reader.ok().and_then(|reader| reader.join().ok());
-                listing.append(read.unwrap_or_else(|| self.read_all(share)));
+    /// Each thread takes the next share when it is done with one: `work` keeps this
+    /// one for a while, and another program may have one of the processors.
+    fn read_by<T>(
+        &self,
+        threads: usize,
+        names: &[OsString],
+        work: impl FnOnce() -> T,
+    ) -> (Listing, T) {
+        let shares = names.chunks(FILES_A_SHARE);
+        let shares: Vec<_> = shares.map(|names| (names, OnceLock::new())).collect();
+        let next = AtomicUsize::new(0);
+        let read = || {
+            while let Some((names, listing)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let _ = listing.set(self.read_all(names));
             }
-            listing
-        })
+        };
+        let done = work_while_reading(threads, work, read);
+        let listings = shares.into_iter().map(|(names, listing)| {
+            // Where a thread has failed, this one does its work.
+            listing.into_inner().unwrap_or_else(|| self.read_all(names))
+        });
+        let listing = listings.reduce(Listing::and);
+        (listing.unwrap_or_default(), done)
     }
 
     fn read_all(&self, names: &[OsString]) -> Listing {
-        let mut listing = Listing::default();
+        let mut listing = Listing {
+            nodes: Vec::with_capacity(names.len()),
+            ..Listing::default()
+        };
+        let mut reader = Reader::new(&self.path);
         for file_name in names {
-            match self.parse_file(file_name) {
+            match parse_file(file_name, &mut reader) {
                 Ok(Some(node)) => listing.nodes.push(node),
                 Ok(None) => {}
                 Err(why) => {
@@ -146,31 +176,55 @@ impl Nodes {
                     .collect::<io::Result<Vec<_>>>()
             })
             .with_context(|| format!("list {}", self.path.display()))?;
-        names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
         names.sort_unstable();
         Ok(names)
     }
+}
 
-    fn parse_file(&self, file_name: &OsStr) -> Result<Option<Node>, String> {
-        let name = file_name.to_str().ok_or_else(|| {
-            format!(
-                "the name '{}' is not UTF-8",
-                escape(file_name.as_encoded_bytes())
-            )
-        })?;
-        let name = Name::parse(name)?;
-        match read_line(&self.path.join(file_name)) {
-            Ok(None) => Ok(None),
-            Ok(Some(line)) => Node::parse(&name, &line).map(Some),
-            Err(error) => Err(error.to_string()),
+/// Does `work` while the other threads `read`, then reads with them. Nearly all of
+/// the time goes into the kernel's opening and closing of files, which it does for
+/// several threads at once.
+fn work_while_reading<T>(
+    threads: usize,
+    work: impl FnOnce() -> T,
+    read: impl Fn() + Copy + Send,
+) -> T {
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, read);
+        let others: Vec<_> = (1..threads).map(start).collect();
+        let done = work();
+        read();
+        for other in others.into_iter().flatten() {
+            let _ = other.join();
         }
+        done
+    })
+}
+
+fn is_hidden(file_name: &OsStr) -> bool {
+    file_name.as_encoded_bytes().starts_with(b".")
+}
+
+fn parse_file(file_name: &OsStr, reader: &mut Reader) -> Result<Option<Node>, String> {
+    let name = file_name.to_str().ok_or_else(|| {
+        format!(
+            "the name '{}' is not UTF-8",
+            escape(file_name.as_encoded_bytes())
+        )
+    })?;
+    let name = Name::parse(name)?;
+    match reader.line(file_name) {
+        Ok(None) => Ok(None),
+        Ok(Some(line)) => Node::parse(&name, line).map(Some),
+        Err(error) => Err(error.to_string()),
     }
 }
 
 impl Listing {
-    fn append(&mut self, mut other: Self) {
-        self.nodes.append(&mut other.nodes);
-        self.refused.append(&mut other.refused);
+    fn and(mut self, mut next: Self) -> Self {
+        self.nodes.append(&mut next.nodes);
+        self.refused.append(&mut next.refused);
+        self
     }
 }
 
@@ -216,7 +270,28 @@ mod tests {
             .map(|node| node.name.as_str())
             .collect();
         assert_eq!(names, ["s1", "s10", "s2"]);
+        assert_eq!(listing.hidden, [".lock"]);
         assert!(listing.refused.is_empty());
+    }
+
+    #[test]
+    fn a_short_line_after_a_long_one_is_read_as_it_is() {
+        let (_directory, nodes) = nodes();
+        let long = format!("long 10.0.0.1 rack={}", "x".repeat(900));
+        let expected = [&long, "s1 10.0.0.2 port=1", "s2 ::1"].map(node);
+        for node in &expected {
+            nodes.write(node).unwrap();
+        }
+        assert_eq!(nodes.list().unwrap().nodes, expected);
+    }
+
+    #[test]
+    fn what_is_done_meanwhile_is_done_for_no_files_and_for_no_directory_too() {
+        let (_directory, nodes) = nodes();
+        let (listing, done) = nodes.list_while(|| 1);
+        assert_eq!((listing.unwrap(), done), (Listing::default(), 1));
+        let (listing, done) = Nodes::new("/nonexistent/nodes").list_while(|| 2);
+        assert_eq!((listing.is_err(), done), (true, 2));
     }
 
     #[test]
@@ -243,7 +318,8 @@ mod tests {
     #[test]
     fn many_threads_find_the_same_in_the_same_order_as_one() {
         let (directory, nodes) = nodes();
-        for number in 0..23 {
+        let files = 7 * FILES_A_SHARE + 23;
+        for number in 0..files {
             let address = if number % 7 == 0 {
                 "nowhere"
             } else {
@@ -253,12 +329,15 @@ mod tests {
             fs::write(directory.path().join(format!("s{number}")), line).unwrap();
         }
         let names = nodes.file_names().unwrap();
-        let alone = nodes.read_by(1, &names);
-        assert_eq!((alone.nodes.len(), alone.refused.len()), (19, 4));
-        for threads in 2..=25 {
-            assert_eq!(nodes.read_by(threads, &names), alone, "{threads}");
+        let (alone, ()) = nodes.read_by(1, &names, || ());
+        let broken = files.div_ceil(7);
+        let expected = (files - broken, broken);
+        assert_eq!((alone.nodes.len(), alone.refused.len()), expected);
+        for threads in 2..=10 {
+            let together = nodes.read_by(threads, &names, || threads);
+            assert_eq!(together, (alone.clone(), threads));
         }
-        assert_eq!(nodes.read_by(4, &[]), Listing::default());
+        assert_eq!(nodes.read_by(4, &[], || 4), (Listing::default(), 4));
     }
 
     #[test]
@@ -301,6 +380,16 @@ mod tests {
         assert!(nodes.write(&s1).unwrap());
         assert!(!nodes.write(&s1).unwrap());
         assert_eq!(nodes.get(&s1.name).unwrap(), Some(s1));
+    }
+
+    #[test]
+    fn a_node_without_a_file_is_added_whole() {
+        let (_directory, nodes) = nodes();
+        let s1 = node("s1 10.0.0.1 port=80");
+        nodes.add(&s1).unwrap();
+        let listing = nodes.list().unwrap();
+        assert_eq!((listing.nodes, listing.hidden.len()), (vec![s1.clone()], 0));
+        assert!(!nodes.write(&s1).unwrap());
     }
 
     #[test]

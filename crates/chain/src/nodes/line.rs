@@ -9,6 +9,8 @@ use crate::escape;
 
 /// The highest weight that HAProxy takes.
 const MAX_WEIGHT: u16 = 256;
+/// Most lines are no longer than this.
+const USUAL_LINE: usize = 80;
 
 /// What a file in `/nodes` says of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +65,10 @@ impl Node {
     /// The content of the node's file, with its final line feed.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = format!("{} {}", self.name, self.ip);
+        let mut line = String::with_capacity(USUAL_LINE);
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{} {}", self.name, self.ip);
         let mut add = |key: &str, value: &dyn std::fmt::Display| {
-            // Writing to a String cannot fail.
             let _ = write!(line, " {key}={value}");
         };
         if let Some(port) = &self.port {

@@ -1,6 +1,7 @@
 //! Names that may become a file's name and a word of haproxy.cfg.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::escape;
 
@@ -9,14 +10,16 @@ const MAX_LENGTH: usize = 63;
 
 /// The name of a node or of a service: a letter or digit, then letters, digits,
 /// `.`, `_` and `-`, at most 63 in all, not ending in `.` or `-`.
+///
+/// Clones share their text: of ten thousand names each is in several places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Takes `text` as a name, or says why it is none, in escaped form.
     pub fn parse(text: &str) -> Result<Self, String> {
         match refusal(text.as_bytes()) {
-            None => Ok(Self(text.to_string())),
+            None => Ok(Self(text.into())),
             Some(why) => Err(format!("the name '{}' {why}", escape(text.as_bytes()))),
         }
     }

@@ -28,7 +28,7 @@ fn start() -> SystemTime {
 /// `/nodes` and the clock, in memory.
 #[derive(Debug)]
 struct World {
-    files: Files,
+    files: BTreeMap<Name, Option<Node>>,
     marks: Marks,
     now: SystemTime,
 }
@@ -44,16 +44,21 @@ impl World {
     }
 
     fn follow(&mut self, roster: &Roster, max_lost: &str) -> Plan {
-        let plan = plan(roster, &self.files, &self.marks, self.now, policy(max_lost));
+        let plan = self.plan(roster, max_lost);
         for action in &plan.actions {
             self.apply(action.clone());
         }
         plan
     }
 
+    fn plan(&self, roster: &Roster, max_lost: &str) -> Plan {
+        let (files, policy) = (listed(&self.files), policy(max_lost));
+        plan(roster, &files, &self.marks, self.now, policy)
+    }
+
     fn apply(&mut self, action: Action) {
         match action {
-            Action::Write { node, .. } => {
+            Action::Add { node } | Action::Write { node, .. } => {
                 self.marks.remove(&node.name);
                 self.files.insert(node.name.clone(), Some(node));
             }
@@ -73,6 +78,13 @@ impl World {
     fn names(&self) -> Vec<&str> {
         self.files.keys().map(Name::as_str).collect()
     }
+}
+
+fn listed(files: &BTreeMap<Name, Option<Node>>) -> Files<'_> {
+    let files = files.iter();
+    files
+        .map(|(name, node)| (name.clone(), node.as_ref()))
+        .collect()
 }
 
 /// A list with an agent and these members.
@@ -108,6 +120,7 @@ fn new_and_changed_nodes_are_written_and_equal_ones_are_not() {
         .iter()
         .map(|action| match action {
             Action::Write { node, old } => (node.name.as_str(), old.is_some()),
+            Action::Add { node } => (node.name.as_str(), false),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -118,9 +131,10 @@ fn new_and_changed_nodes_are_written_and_equal_ones_are_not() {
 fn a_file_that_holds_no_node_is_written_anew() {
     let mut world = World::with(&[]);
     world.files.insert(name("s1"), None);
-    assert_eq!(
-        world.follow(&roster(&[living("s1")]), "50%").actions.len(),
-        1
+    let actions = world.follow(&roster(&[living("s1")]), "50%").actions;
+    assert!(
+        matches!(actions[..], [Action::Write { old: None, .. }]),
+        "{actions:?}"
     );
     assert!(world.files[&name("s1")].is_some());
 }

@@ -170,8 +170,8 @@ fn forged_members_leave_only_words() {
     let roster = roster_of(include_str!("../../tests/fixtures/members-raw.json"));
     let living: Vec<String> = roster
         .standings
-        .values()
-        .filter_map(|standing| match standing {
+        .iter()
+        .filter_map(|(_, standing)| match standing {
             Standing::Living(node) => Some(node.line()),
             _ => None,
         })

@@ -23,10 +23,7 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
     let names = proptest::collection::vec((any_standing(), file, mark), 0..12);
     (names, proptest::bool::weighted(0.1)).prop_map(|(names, is_alone)| {
         let mut world = World::with(&[]);
-        let mut roster = Roster {
-            is_alone,
-            ..Roster::default()
-        };
+        let mut standings = Vec::new();
         for (number, (standing, file, mark)) in names.into_iter().enumerate() {
             let text = format!("s{number}");
             let own = |node: Node| Node {
@@ -37,9 +34,7 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
                 Standing::Living(node) => Standing::Living(own(node)),
                 other => other,
             });
-            roster
-                .standings
-                .extend(standing.map(|standing| (name(&text), standing)));
+            standings.extend(standing.map(|standing| (name(&text), standing)));
             if let Some(file) = file {
                 let node = file.map(|host| node(&text, &format!("10.0.0.{host}")));
                 world.files.insert(name(&text), node);
@@ -49,6 +44,11 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
                 world.marks.insert(name(&text), since);
             }
         }
+        let roster = Roster {
+            standings: standings.into_iter().collect(),
+            is_alone,
+            ..Roster::default()
+        };
         (world, roster)
     })
 }
@@ -56,13 +56,14 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
 proptest! {
     #[test]
     fn every_name_stands_once_beside_its_file_in_order((world, roster) in any_world()) {
-        let entries = side_by_side(&roster, &world.files);
+        let files = listed(&world.files);
+        let entries = side_by_side(&roster, &files);
         prop_assert!(entries.is_sorted_by(|one, other| one.name < other.name));
         for entry in &entries {
             prop_assert_eq!(entry.standing, roster.standings.get(entry.name));
-            prop_assert_eq!(entry.file, world.files.get(entry.name));
+            prop_assert_eq!(entry.file, files.get(entry.name));
         }
-        let only_files = world.files.keys().filter(|name| !roster.standings.contains_key(*name));
+        let only_files = world.files.keys().filter(|name| !roster.standings.contains(name));
         prop_assert_eq!(entries.len(), roster.standings.len() + only_files.count());
     }
 
@@ -76,7 +77,7 @@ proptest! {
     #[test]
     fn the_living_have_their_file_and_those_that_left_have_none((mut world, roster) in any_world()) {
         world.follow(&roster, "50%");
-        for (name, standing) in &roster.standings {
+        for (name, standing) in roster.standings.iter() {
             match standing {
                 Standing::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
                 Standing::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
@@ -88,10 +89,11 @@ proptest! {
     #[test]
     fn no_more_nodes_are_removed_than_is_allowed((mut world, roster) in any_world(), share in 0usize..=100) {
         let before = world.files.clone();
-        let entries = side_by_side(&roster, &before);
+        let files = listed(&before);
+        let entries = side_by_side(&roster, &files);
         let (lost, all) = (lost(&entries).len(), count(&entries));
         world.follow(&roster, &format!("{share}%"));
-        let left = |name: &&Name| roster.standings.get(*name) == Some(&Standing::Left);
+        let left = |name: &&Name| roster.standings.get(name) == Some(&Standing::Left);
         let removed = before
             .keys()
             .filter(|name| !world.files.contains_key(*name) && (roster.is_alone || !left(name)))
@@ -103,11 +105,12 @@ proptest! {
 
     #[test]
     fn a_member_that_is_refused_changes_nothing_for_the_others((world, mut roster) in any_world()) {
-        let actions = |roster: &Roster| {
-            plan(roster, &world.files, &world.marks, world.now, policy("50%")).actions
-        };
+        let actions = |roster: &Roster| world.plan(roster, "50%").actions;
         let before = actions(&roster);
-        roster.standings.insert(name("hostile"), Standing::Lost(Loss::Refused));
+        let hostile = (name("hostile"), Standing::Lost(Loss::Refused));
+        let standings = roster.standings.iter();
+        let standings = standings.map(|(name, standing)| (name.clone(), standing.clone()));
+        roster.standings = standings.chain([hostile]).collect();
         roster.refused.push("refused hostile: why".to_string());
         prop_assert_eq!(before, actions(&roster));
     }
