@@ -53,17 +53,23 @@ pub(crate) fn put(
 
 /// Reads a file of at most `max` bytes; `None` when there is none.
 pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
-    let mut content = Vec::new();
-    let file = match File::open(path) {
+    let content = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other,
+        file => file.and_then(|file| read_all(file, max.saturating_add(1))),
     };
-    file.and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut content))
-        .with_context(|| format!("read {}", path.display()))?;
+    let content = content.with_context(|| format!("read {}", path.display()))?;
     if content.len() as u64 > max {
         bail!("read {}: it is larger than {max} bytes", path.display());
     }
     Ok(Some(content))
+}
+
+/// Its size says how much room it needs: to grow takes longer than to read.
+fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
+    let size = file.metadata()?.len().saturating_add(1).min(max);
+    let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    file.take(max).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// `.NAME.EXTENSION` beside `path`.
