@@ -45,10 +45,11 @@ impl Candidate {
             None
         };
         let examples = with_examples.as_deref().map(Scan::new);
-        let print = fingerprint::fingerprint(&scan, examples.as_ref());
+        let lines = fingerprint::hash_lines(&scan);
+        let print = fingerprint::fingerprint(lines, &scan, examples.as_ref());
         Ok(Self {
-            check_mark: fingerprint::check_mark(&scan),
-            text: fingerprint::insert(&text, &print),
+            check_mark: fingerprint::check_mark(lines, &scan),
+            text: scan.with_fingerprint(&print),
         })
     }
 

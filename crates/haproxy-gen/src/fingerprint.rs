@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::scan::{Scan, Section, VARIABLE, is_fingerprint};
+use crate::scan::{Scan, Section};
 
 /// FNV-1a: written out, since the hashes outlive a release of Rust.
-struct Fnv(u64);
+#[derive(Clone, Copy)]
+pub(crate) struct Fnv(u64);
 
 impl Fnv {
     fn new() -> Self {
@@ -20,9 +21,18 @@ impl Fnv {
         }
     }
 
-    fn hex(&self) -> String {
+    fn hex(self) -> String {
         format!("{:016x}", self.0)
     }
+}
+
+/// What both hashes begin with: the lines that are no servers.
+pub(crate) fn hash_lines(scan: &Scan) -> Fnv {
+    let mut hash = Fnv::new();
+    for line in &scan.lines {
+        hash.add(line);
+    }
+    hash
 }
 
 /// The hash of all that a running HAProxy can only take over by a reload.
@@ -30,8 +40,8 @@ impl Fnv {
 /// That is every line but the servers, and of the servers the options that most
 /// of a section have, and who has others. A section without servers counts with
 /// the options that its first will have, if `examples` shows them.
-pub(crate) fn fingerprint(scan: &Scan, examples: Option<&Scan>) -> String {
-    let mut hash = hash_lines(scan);
+pub(crate) fn fingerprint(lines: Fnv, scan: &Scan, examples: Option<&Scan>) -> String {
+    let mut hash = lines;
     for section in &scan.sections {
         let example = examples
             .filter(|_| section.servers.is_empty())
@@ -81,66 +91,51 @@ fn usual_options<'a>(section: &'a Section) -> Option<&'a str> {
 /// mark. A name that a rule refers to (`use-server s1`) is part of the mark, and
 /// so are the options of each section's servers: `server` may not be allowed
 /// where there was none before.
-pub(crate) fn check_mark(scan: &Scan) -> Option<String> {
+pub(crate) fn check_mark(lines: Fnv, scan: &Scan) -> Option<String> {
     if !scan.is_unambiguous() {
         return None;
     }
-    let mut hash = hash_lines(scan);
-    let mut words: HashSet<&str> = scan.lines.iter().copied().flat_map(names_in).collect();
+    let names = names_of(&scan.sections);
+    let names_in = |text| words_of(text).filter(|word| names.contains(word));
+    let lines_name = scan.lines.iter().flat_map(|line| names_in(line));
+    let mut referred: BTreeSet<&[u8]> = lines_name.collect();
+    let mut hash = lines;
     for section in &scan.sections {
         hash.add(section.header);
-        let options: BTreeSet<&str> = section
-            .servers
-            .iter()
-            .map(|server| server.options.as_str())
-            .collect();
-        for options in options {
+        for options in options_of(section) {
             hash.add(options);
-            words.extend(names_in(options));
+            referred.extend(names_in(options));
         }
     }
     for section in &scan.sections {
         hash.add(section.header);
-        let servers = section.servers.iter();
-        let named: BTreeSet<&str> = servers.map(|server| server.name).collect();
-        for name in named.into_iter().filter(|name| words.contains(name)) {
+        let names = section.servers.iter().map(|server| server.name);
+        let referred = names.filter(|name| referred.contains(name.as_bytes()));
+        for name in referred.collect::<BTreeSet<_>>() {
             hash.add(name);
         }
     }
     Some(hash.hex())
 }
 
-fn names_in(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
+fn names_of<'a>(sections: &[Section<'a>]) -> HashSet<&'a [u8]> {
+    let mut names = HashSet::new();
+    for section in sections {
+        names.extend(section.servers.iter().map(|server| server.name.as_bytes()));
+    }
+    names
 }
 
-fn hash_lines(scan: &Scan) -> Fnv {
-    let mut hash = Fnv::new();
-    for line in &scan.lines {
-        hash.add(line);
-    }
-    hash
+fn options_of<'a>(section: &'a Section) -> BTreeSet<&'a str> {
+    let servers = section.servers.iter();
+    servers.map(|server| server.options.as_str()).collect()
 }
 
-/// Puts the fingerprint after the first line `global`; a file without that
-/// section gets none, and is always reloaded whole.
-pub(crate) fn insert(text: &str, fingerprint: &str) -> String {
-    let mut result = String::with_capacity(text.len() + 64);
-    let mut inserted = false;
-    for line in text.lines().filter(|line| !is_fingerprint(line)) {
-        result.push_str(line);
-        result.push('\n');
-        let first = line.split_ascii_whitespace().next();
-        if !inserted && first == Some("global") {
-            result.push_str("    setenv ");
-            result.push_str(VARIABLE);
-            result.push(' ');
-            result.push_str(fingerprint);
-            result.push('\n');
-            inserted = true;
-        }
-    }
-    result
+/// All in the line that can be a name.
+fn words_of(line: &str) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes()
+        .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))
+        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

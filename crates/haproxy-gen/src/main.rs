@@ -137,9 +137,9 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
     let _lock = target.lock()?;
     let candidate = Candidate::make(&args.nodes, &args.template)?;
-    check(args, &target, &candidate)?;
+    let was_checked = check(args, &target, &candidate)?;
     let changed = target.replace(candidate.text())?;
-    if !args.no_check {
+    if was_checked {
         remember(&target, &candidate);
     }
     Ok(if changed {
@@ -149,16 +149,18 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<()> {
+/// Lets HAProxy check it where that has to be, and says whether it had to.
+fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<bool> {
     if args.no_check || target.was_checked(candidate.check_mark()) {
-        return Ok(());
+        return Ok(false);
     }
     check::check(
         &args.haproxy,
         candidate.text(),
         &args.template,
         &args.output,
-    )
+    )?;
+    Ok(true)
 }
 
 /// The configuration is in place, and a mark that is missing only costs the next

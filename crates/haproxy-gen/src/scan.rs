@@ -1,11 +1,13 @@
 //! A configuration as its servers and the rest.
 
-use std::collections::HashSet;
-
 use crate::server::Server;
 
 /// The variable that carries the fingerprint into the running process.
-pub(crate) const VARIABLE: &str = "CONFIG_FINGERPRINT";
+const VARIABLE: &str = "CONFIG_FINGERPRINT";
+/// The keyword that sets it.
+const SET: &str = "setenv";
+/// Its line is that long at most.
+const ROOM_FOR_FINGERPRINT: usize = 64;
 /// The sections that have servers which are nodes; `peers` has some that are not.
 const WITH_SERVERS: [&str; 2] = ["backend", "listen"];
 /// What begins a section without such servers.
@@ -41,6 +43,10 @@ pub(crate) struct Section<'a> {
 
 /// A configuration, split.
 pub(crate) struct Scan<'a> {
+    /// All lines but a fingerprint.
+    text: String,
+    /// Where in the text the first line `global` ends.
+    after_global: Option<usize>,
     /// The lines that are neither a server nor the fingerprint.
     pub(crate) lines: Vec<&'a str>,
     /// The sections that can have servers.
@@ -51,28 +57,62 @@ impl<'a> Scan<'a> {
     /// Splits a configuration.
     pub(crate) fn new(text: &'a str) -> Self {
         let mut scan = Self {
+            text: String::with_capacity(text.len() + ROOM_FOR_FINGERPRINT),
+            after_global: None,
             lines: Vec::new(),
             sections: Vec::new(),
         };
         let mut has_servers = false;
-        for line in text.lines().filter(|line| !is_fingerprint(line)) {
-            let first = line.split_ascii_whitespace().next().unwrap_or_default();
-            if WITH_SERVERS.contains(&first) {
-                has_servers = true;
-                scan.sections.push(Section {
-                    header: line,
-                    servers: Vec::new(),
-                });
-            } else if WITHOUT_SERVERS.contains(&first) {
-                has_servers = false;
+        for line in text.lines() {
+            let mut words = line.split_ascii_whitespace();
+            let first = words.next().unwrap_or_default();
+            if first == SET && words.next() == Some(VARIABLE) {
+                continue;
             }
-            let section = scan.sections.last_mut().filter(|_| has_servers);
-            match section.zip(Server::parse(line)) {
-                Some((section, server)) => section.servers.push(server),
-                None => scan.lines.push(line),
+            scan.text.push_str(line);
+            scan.text.push('\n');
+            if first == "server" {
+                scan.add_server(line, has_servers);
+            } else {
+                has_servers = scan.add_line(line, first, has_servers);
             }
         }
         scan
+    }
+
+    /// Takes a line that begins with `server`.
+    fn add_server(&mut self, line: &'a str, is_node: bool) {
+        let section = self.sections.last_mut().filter(|_| is_node);
+        match section.zip(Server::parse(line)) {
+            Some((section, server)) => section.servers.push(server),
+            None => self.lines.push(line),
+        }
+    }
+
+    /// Takes another line, and says whether servers after it can be nodes.
+    fn add_line(&mut self, line: &'a str, first: &str, has_servers: bool) -> bool {
+        self.lines.push(line);
+        if WITH_SERVERS.contains(&first) {
+            self.sections.push(Section {
+                header: line,
+                servers: Vec::new(),
+            });
+            return true;
+        }
+        if first == "global" {
+            self.after_global.get_or_insert(self.text.len());
+        }
+        has_servers && !WITHOUT_SERVERS.contains(&first)
+    }
+
+    /// The configuration with this fingerprint after its first line `global`; one
+    /// without that section gets none, and is always reloaded whole.
+    pub(crate) fn with_fingerprint(mut self, fingerprint: &str) -> String {
+        if let Some(place) = self.after_global {
+            let line = format!("    {SET} {VARIABLE} {fingerprint}\n");
+            self.text.insert_str(place, &line);
+        }
+        self.text
     }
 
     /// Whether a section has no server.
@@ -90,18 +130,17 @@ impl<'a> Scan<'a> {
 
 impl Section<'_> {
     fn is_unambiguous(&self) -> bool {
-        let mut names = HashSet::with_capacity(self.servers.len());
-        let mut ids = HashSet::new();
-        self.servers
-            .iter()
-            .all(|server| names.insert(server.name) && server.id.is_none_or(|id| ids.insert(id)))
+        let servers = self.servers.iter();
+        all_differ(servers.clone().map(|server| server.name))
+            && all_differ(servers.filter_map(|server| server.id))
     }
 }
 
-/// Whether the line is the one that is added.
-pub(crate) fn is_fingerprint(line: &str) -> bool {
-    let mut words = line.split_ascii_whitespace();
-    words.next() == Some("setenv") && words.next() == Some(VARIABLE)
+/// Sorting is quick here, since the servers come in the order of their names.
+fn all_differ<T: Ord>(items: impl Iterator<Item = T>) -> bool {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 #[cfg(test)]
@@ -148,6 +187,17 @@ mod tests {
     fn the_fingerprint_is_no_part_of_it() {
         let scan = Scan::new("global\n    setenv CONFIG_FINGERPRINT 0123\n setenv OTHER x\n");
         assert_eq!(scan.lines, ["global", " setenv OTHER x"]);
+    }
+
+    #[test]
+    fn the_fingerprint_stands_after_global_and_an_old_one_goes() {
+        let insert = |text| Scan::new(text).with_fingerprint("0123");
+        let text = "# head\nglobal # all\n    setenv CONFIG_FINGERPRINT old\n    daemon\nglobal\n";
+        assert_eq!(
+            insert(text),
+            "# head\nglobal # all\n    setenv CONFIG_FINGERPRINT 0123\n    daemon\nglobal\n"
+        );
+        assert_eq!(insert("defaults\n"), "defaults\n");
     }
 
     #[test]

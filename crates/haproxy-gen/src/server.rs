@@ -2,15 +2,14 @@
 //! know of them is their options.
 
 use std::net::SocketAddr;
+use std::str::SplitAsciiWhitespace;
 
 use chain::nodes::Name;
 
 /// The highest weight that HAProxy takes.
-const MAX_WEIGHT: u16 = 256;
+const MAX_WEIGHT: u32 = 256;
 /// The highest id that HAProxy takes.
 const MAX_ID: u32 = i32::MAX as u32;
-/// What can make a line mean more than its words.
-const QUOTING: [char; 6] = ['"', '\'', '\\', '#', '$', '%'];
 
 /// A line `server NAME IP:PORT OPTION...` whose name, address, weight and id
 /// HAProxy takes for certain.
@@ -29,7 +28,7 @@ impl<'a> Server<'a> {
     /// line, and for a server line that is not as plain as that.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
-        if words.next() != Some("server") || line.contains(QUOTING) {
+        if words.next() != Some("server") || has_quoting(line) {
             return None;
         }
         let name = words.next()?;
@@ -43,35 +42,40 @@ impl<'a> Server<'a> {
             id: None,
             options: String::with_capacity(line.len()),
         };
-        server.take(words).then_some(server)
+        server.take(words)?;
+        Some(server)
     }
 
-    /// Takes the words after the address; false if one of the numbers is none.
-    fn take<'b>(&mut self, mut words: impl Iterator<Item = &'b str>) -> bool {
-        let mut weighted = false;
+    /// Takes the words after the address; `None` if one of the numbers is none.
+    fn take(&mut self, mut words: SplitAsciiWhitespace) -> Option<()> {
+        let mut weight = None;
         while let Some(word) = words.next() {
-            let number = match word {
-                "weight" | "id" => words.next().and_then(|number| number.parse().ok()),
-                _ => Some(0),
-            };
-            let fits = match (word, number) {
-                ("weight", Some(weight)) => {
-                    !std::mem::replace(&mut weighted, true) && weight <= u32::from(MAX_WEIGHT)
-                }
-                ("id", Some(id)) => self.id.replace(id).is_none() && (1..=MAX_ID).contains(&id),
-                (_, None) => false,
+            let slot = match word {
+                "weight" => &mut weight,
+                "id" => &mut self.id,
                 _ => {
                     self.options.push(' ');
                     self.options.push_str(word);
-                    true
+                    continue;
                 }
             };
-            if !fits {
-                return false;
+            let number: u32 = words.next()?.parse().ok()?;
+            if slot.replace(number).is_some() {
+                return None;
             }
         }
-        true
+        let fits = weight.is_none_or(|weight| weight <= MAX_WEIGHT)
+            && self.id.is_none_or(|id| (1..=MAX_ID).contains(&id));
+        fits.then_some(())
     }
+}
+
+/// Whether something makes the line mean more than its words. Looking at every
+/// byte, to the end, is done for sixteen at once.
+fn has_quoting(line: &str) -> bool {
+    line.bytes().fold(false, |found, byte| {
+        found | matches!(byte, b'"' | b'\'' | b'\\' | b'#' | b'$' | b'%')
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ impl Services {
     /// serves the nodes that name no service, as a template that knows nothing of
     /// services does.
     pub(crate) fn declared_in(template: &str) -> Result<Self, String> {
+        if !template.contains(DECLARATION) {
+            return Ok(Self(vec![None]));
+        }
         let declaration = template
             .split("{#")
             .skip(1)
@@ -42,10 +45,10 @@ impl Services {
     }
 
     /// Splits the nodes in those of these services and those of others.
-    pub(crate) fn select(&self, nodes: Vec<Node>) -> (Vec<Node>, Vec<Node>) {
-        nodes
-            .into_iter()
-            .partition(|node| self.0.contains(&node.service))
+    pub(crate) fn select(&self, mut nodes: Vec<Node>) -> (Vec<Node>, Vec<Node>) {
+        let is_other = |node: &mut Node| !self.0.contains(&node.service);
+        let others = nodes.extract_if(.., is_other).collect();
+        (nodes, others)
     }
 
     /// The services that none of the nodes belongs to.

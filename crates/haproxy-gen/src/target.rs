@@ -78,10 +78,8 @@ impl Target {
     /// Keeps the mark of a file that passed the check.
     pub(crate) fn remember_check(&self, mark: Option<&str>) -> anyhow::Result<()> {
         match mark {
-            Some(mark) if !self.was_checked(Some(mark)) => {
-                replace(&self.mark_path(), line(mark).as_bytes(), Sync::None)
-            }
-            _ => Ok(()),
+            Some(mark) => replace(&self.mark_path(), line(mark).as_bytes(), Sync::None),
+            None => Ok(()),
         }
     }
 

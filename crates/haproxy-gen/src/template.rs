@@ -16,6 +16,7 @@ const MAX_TEMPLATE: u64 = 1 << 20;
 /// A template that can be rendered.
 pub(crate) struct Template {
     path: PathBuf,
+    text: String,
     tera: Tera,
     services: Services,
 }
@@ -45,6 +46,7 @@ impl Template {
             .map_err(|error| refuse(&words(&error)))?;
         Ok(Self {
             path: path.to_path_buf(),
+            text,
             tera,
             services,
         })
@@ -53,9 +55,8 @@ impl Template {
     /// Renders it for these nodes. HAProxy takes no file whose last line does not
     /// end, and not every editor ends it.
     pub(crate) fn render(&self, nodes: &[Node]) -> anyhow::Result<String> {
-        let rendered = self
-            .tera
-            .render(&self.path.to_string_lossy(), &context(nodes));
+        let context = context(nodes, &self.text);
+        let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
         let mut text = rendered.map_err(|error| {
             let error = anyhow!("render {}: {}", self.path.display(), words(&error));
             chain::exit::into_misuse(error)
@@ -150,6 +151,14 @@ mod tests {
     fn windows_line_ends_and_a_missing_last_one_are_put_right() {
         let text = render("\u{feff}global\r\ndefaults", &[]).unwrap();
         assert_eq!(text, "global\ndefaults\n");
+    }
+
+    #[test]
+    fn all_that_a_template_sees_is_shown_whole() {
+        let text = render("{{ __tera_context }}", &["s1 10.0.0.1"]).unwrap();
+        let addresses = r#""addresses": [{"host": "s1", "ip": "10.0.0.1"}]"#;
+        assert!(text.starts_with(&format!("{{{addresses}, ")), "{text}");
+        assert!(text.contains(r#""name": "s1""#), "{text}");
     }
 
     #[test]
