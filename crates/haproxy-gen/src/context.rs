@@ -14,16 +14,16 @@ const DEFAULT_WEIGHT: u16 = 100;
 /// Tera's own name for all that a template sees.
 const EVERYTHING: &str = "__tera_context";
 
-/// A node of `nodes`.
+/// A node of `nodes`. A template that shows it whole shows it in this order.
 #[derive(Serialize)]
 struct Fields<'a> {
-    name: &'a str,
     address: String,
     ip: IpAddr,
+    name: &'a str,
     port: u16,
-    weight: u16,
     service: &'a str,
     tags: &'a BTreeMap<String, String>,
+    weight: u16,
 }
 
 /// A node of `addresses`.
@@ -52,13 +52,13 @@ pub(crate) fn context(nodes: &[Node], template: &str) -> Context {
 fn fields(node: &Node) -> Fields<'_> {
     let port = node.port.unwrap_or(DEFAULT_PORT);
     Fields {
-        name: node.name.as_str(),
         address: with_port(node.ip, port),
         ip: node.ip,
+        name: node.name.as_str(),
         port,
-        weight: node.weight.unwrap_or(DEFAULT_WEIGHT),
         service: node.service.as_ref().map_or("", Name::as_str),
         tags: &node.tags,
+        weight: node.weight.unwrap_or(DEFAULT_WEIGHT),
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
     fn all_that_a_template_sees_is_shown_whole() {
         let text = render("{{ __tera_context }}", &["s1 10.0.0.1"]).unwrap();
         let addresses = r#""addresses": [{"host": "s1", "ip": "10.0.0.1"}]"#;
-        assert!(text.starts_with(&format!("{{{addresses}, ")), "{text}");
+        assert!(text.contains(addresses), "{text}");
         assert!(text.contains(r#""name": "s1""#), "{text}");
     }
 

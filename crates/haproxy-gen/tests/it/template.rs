@@ -35,6 +35,21 @@ fn a_tag_that_not_every_node_has_is_an_error_unless_there_is_a_default() {
 }
 
 #[test]
+fn all_tags_of_a_node_come_in_the_same_order_each_time() {
+    let tags = "# {% for key, value in node.tags %}{{ key }}={{ value }} {% endfor %}";
+    let line = "s1 10.0.0.1 a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=8";
+    let template = TEMPLATE.replace("    server ", &format!("    {tags}\n    server "));
+    let fixture = Fixture::with_nodes(&template, &[line]);
+    assert_eq!(fixture.run(&[]).code, Some(0));
+    let config = fixture.config();
+    assert!(
+        config.contains("# a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=8 \n"),
+        "{config}"
+    );
+    assert_eq!(fixture.run(&[]).code, Some(1));
+}
+
+#[test]
 fn a_template_that_is_no_text_is_refused_in_words() {
     let fixture = Fixture::new(TEMPLATE);
     write(&fixture.path("haproxy.cfg.tera"), b"global\n\xff\n");
