@@ -26,6 +26,8 @@ pub(crate) use kind::Kind;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Who dies younger is held back by most supervisors, so they get older.
 const AGE: Duration = Duration::from_millis(1_200);
+/// What a restart leaves to be done is done after this time.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// After this time nothing of the start goes on.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -100,17 +102,19 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Kills a service that is old enough: how long until it runs again, in milliseconds.
-    pub(crate) fn restart(&mut self) -> anyhow::Result<f64> {
+    /// Kills one service after the other, once they are old enough: how long until
+    /// each runs again, in milliseconds.
+    pub(crate) fn restarts(&mut self) -> anyhow::Result<Vec<f64>> {
         wait::pass(AGE);
-        let victim = self
-            .services
-            .pop()
-            .context("kill a service: there is none")?;
-        let start = Instant::now();
-        process::send(victim, Signal::SIGKILL);
-        self.services.push(self.set.next_start()?);
-        Ok(milliseconds(start))
+        let mut took = Vec::new();
+        for victim in std::mem::take(&mut self.services) {
+            let start = Instant::now();
+            process::send(victim, Signal::SIGKILL);
+            self.services.push(self.set.next_start()?);
+            took.push(milliseconds(start));
+            wait::pass(BETWEEN);
+        }
+        Ok(took)
     }
 
     /// Ends it: how long until all of its processes have ended, services and all,
@@ -261,8 +265,9 @@ mod tests {
         );
         assert!(running.memory().rss > 0);
         let before = running.services.clone();
-        assert!(running.restart().unwrap() > 0.0);
-        assert_ne!(running.services, before);
+        let took = running.restarts().unwrap();
+        assert!(took.len() == 2 && took.iter().all(|time| *time > 0.0));
+        assert!(running.services.iter().all(|pid| !before.contains(pid)));
         assert!(running.stop().unwrap() > 0.0);
     }
 

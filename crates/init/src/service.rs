@@ -22,7 +22,7 @@ use crate::restarts::Restarts;
 pub(crate) use life::code_of;
 
 use crate::spawn::Nursery;
-use crate::state::{Event, Machine, Moment, State};
+use crate::state::{Machine, Moment, State};
 use crate::sys;
 
 /// What makes a directory the same one under another name.
@@ -156,10 +156,10 @@ impl Service {
             let name = &self.name;
             anyhow::bail!("supervise {name}: another supervisor has it");
         };
-        self.held = Some(held);
         self.needs = self.ask(|settings| settings.dependencies());
         self.machine = Machine::new(files.is_normally_up(), Moment::now());
-        self.write_status();
+        self.held = Some(held);
+        self.write_status(*self.machine.status());
         self.tell(b"s");
         Ok(())
     }
@@ -215,35 +215,31 @@ impl Service {
         }
     }
 
-    /// Letters have come.
-    pub(crate) fn read_control(&mut self, nursery: &Nursery) {
-        let mut letters = [0; 64];
-        let Some(held) = &mut self.held else {
-            return;
-        };
-        let Ok(length) = held.control.read(&mut letters) else {
-            return;
-        };
-        for letter in letters[..length].iter().filter_map(|it| Letter::parse(*it)) {
-            self.ask_for(letter, nursery);
-        }
+    /// The letters that have come.
+    pub(crate) fn letters(&mut self) -> Vec<Letter> {
+        let mut bytes = [0; 64];
+        let held = self.held.as_mut();
+        let length = held.and_then(|held| held.control.read(&mut bytes).ok());
+        let bytes = &bytes[..length.unwrap_or(0)];
+        bytes.iter().filter_map(|it| Letter::parse(*it)).collect()
     }
 
-    /// The service says something: a line feed is that it is ready.
-    pub(crate) fn read_notification(&mut self, nursery: &Nursery) {
+    /// It says something: a line feed is that it is ready.
+    pub(crate) fn says_that_it_is_ready(&mut self) -> bool {
         let mut bytes = [0; 512];
         let Some(pipe) = &mut self.notification else {
-            return;
+            return false;
         };
-        match pipe.read(&mut bytes) {
-            Ok(length) if bytes[..length].contains(&b'\n') => {
-                self.notification = None;
-                self.feed(Event::Ready, nursery);
-            }
-            Ok(length) if length > 0 => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => self.notification = None,
+        let read = pipe.read(&mut bytes);
+        let is_ready = matches!(read, Ok(length) if bytes[..length].contains(&b'\n'));
+        let may_say_more = match read {
+            Ok(length) => length > 0 && !is_ready,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if !may_say_more {
+            self.notification = None;
         }
+        is_ready
     }
 
     /// The next time at which [`Self::due`] has something to do.
@@ -267,10 +263,14 @@ impl Service {
         pid > 0 && pid == self.pid()
     }
 
-    /// It counts on the end of a process that is none of our children.
-    pub(crate) fn has_lost_its_process(&self) -> bool {
-        let waits = !matches!(self.state(), State::Down | State::Gone);
-        waits && !sys::is_child(self.pid())
+    /// What [`Self::ended`] does is missing: it counts on the end of a process that
+    /// is none of our children, or it is gone and has not left.
+    pub(crate) fn has_missed_an_end(&self) -> bool {
+        match self.state() {
+            State::Down => false,
+            State::Gone => self.held.is_some(),
+            _ => !sys::is_child(self.pid()),
+        }
     }
 
     /// Kills what runs of it, `run` or `finish`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use servicedir::{Letter, Signal, Stamp, Status};
 
-use Action::{Notify, SetNormallyUp, WriteStatus};
+use Action::{Notify, SetNormallyUp};
 
 /// s6's throttle: a service is not started more often than this.
 pub(crate) const THROTTLE: Duration = Duration::from_secs(1);
@@ -76,7 +76,8 @@ pub(crate) enum Action {
     ArmKill,
     /// Remove or make the file `down`.
     SetNormallyUp(bool),
-    WriteStatus,
+    /// Write this record: as it was when that was said.
+    WriteStatus(Status),
     Notify(&'static [u8]),
     /// Add the death to the tally.
     Tally,
@@ -174,7 +175,7 @@ impl Machine {
             (State::Finish | State::LastFinish, Event::FinishStarted { pid }) => {
                 self.status.pid = pid;
                 self.status.finishing = true;
-                vec![WriteStatus, Notify(b"d")]
+                vec![self.write_status(), Notify(b"d")]
             }
             (State::Finish | State::LastFinish, Event::NoFinish) => {
                 self.status.pid = 0;
@@ -237,13 +238,13 @@ impl Machine {
         } else {
             Signal::SIGCONT
         };
-        vec![Action::Signal(signal), WriteStatus]
+        vec![Action::Signal(signal), self.write_status()]
     }
 
     fn want(&mut self, up: bool, before: &[Action]) -> Vec<Action> {
         self.status.want_up = up;
         let mut actions = before.to_vec();
-        actions.push(WriteStatus);
+        actions.push(self.write_status());
         if up {
             self.start_now(&mut actions);
         }
@@ -265,9 +266,9 @@ impl Machine {
             self.status.paused = false;
             // Continued after the signal, so that a stopped service sees it first.
             actions.extend([Action::DownSignal, Action::Signal(Signal::SIGCONT)]);
-            actions.extend([WriteStatus, Action::ArmKill]);
+            actions.extend([self.write_status(), Action::ArmKill]);
         } else {
-            actions.push(WriteStatus);
+            actions.push(self.write_status());
         }
         actions
     }
@@ -285,6 +286,10 @@ impl Machine {
         }
     }
 
+    fn write_status(&self) -> Action {
+        Action::WriteStatus(self.status)
+    }
+
     fn start_if_due(&mut self, now: Moment) -> Vec<Action> {
         match self.starts_at() {
             Some(at) if at <= now.at => vec![Action::Start],
@@ -297,14 +302,14 @@ impl Machine {
         self.status.pid = pid;
         self.status.stamp = now.stamp;
         self.status.ready = false;
-        vec![WriteStatus, Notify(b"u")]
+        vec![self.write_status(), Notify(b"u")]
     }
 
     fn ready(&mut self, now: Moment) -> Vec<Action> {
         self.status.ready = true;
         self.status.ready_stamp = now.stamp;
         self.throttled_until = now.at + THROTTLE;
-        vec![WriteStatus, Notify(b"U")]
+        vec![self.write_status(), Notify(b"U")]
     }
 
     fn died(&mut self, wait_status: u16, now: Moment) -> Vec<Action> {
@@ -336,14 +341,15 @@ impl Machine {
             None if self.was_ready => self.throttled_until,
             None => now.at + THROTTLE,
         };
-        let mut actions = vec![WriteStatus, Notify(event)];
+        let told = [self.write_status(), Notify(event)];
         if self.state == State::LastFinish {
             self.state = State::Gone;
-            actions.push(Notify(b"x"));
-        } else {
-            self.state = State::Down;
-            actions.extend(self.start_if_due(now));
+            return [&told[..], &[Notify(b"x")]].concat();
         }
+        self.state = State::Down;
+        // A disk that is slow to take the record must not keep the service down.
+        let mut actions = self.start_if_due(now);
+        actions.extend(told);
         actions
     }
 }

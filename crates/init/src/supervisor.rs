@@ -5,6 +5,7 @@ mod recovery;
 mod scan;
 mod wait;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -61,6 +62,8 @@ pub(crate) struct Supervisor {
     pub(crate) is_childless: bool,
     /// What is being dealt with: a bug must not make it unheard.
     at_hand: Option<Happening>,
+    /// What has come with it and is next.
+    waiting: VecDeque<Happening>,
     /// The start is over: nothing was due once.
     has_settled: bool,
     more_to_reap: bool,
@@ -90,6 +93,7 @@ impl Supervisor {
             code: None,
             is_childless: false,
             at_hand: None,
+            waiting: VecDeque::new(),
             has_settled: false,
             more_to_reap: false,
             scan_at: None,
@@ -129,13 +133,24 @@ impl Supervisor {
     fn handle(&mut self, ready: &Ready) {
         match *ready {
             Ready::Signals => {
-                for signal in self.signals.arrived() {
-                    self.treat(Happening::Signal(signal));
+                let signals = self.signals.arrived();
+                self.treat_all(signals.into_iter().map(Happening::Signal));
+            }
+            Ready::Scandir => {
+                let commands = self.scandir.as_mut().map(Scandir::commands);
+                let commands = commands.unwrap_or_default();
+                self.treat_all(commands.into_iter().map(Happening::Command));
+            }
+            Ready::Control(index) => {
+                let letters = self.services[index].letters();
+                let letter = |letter| Happening::Letter(index, letter);
+                self.treat_all(letters.into_iter().map(letter));
+            }
+            Ready::Notification(index) => {
+                if self.services[index].says_that_it_is_ready() {
+                    self.treat_all([Happening::Ready(index)]);
                 }
             }
-            Ready::Scandir => self.obey(),
-            Ready::Control(index) => self.services[index].read_control(&self.nursery),
-            Ready::Notification(index) => self.services[index].read_notification(&self.nursery),
             Ready::Lines(index, which) => self.services[index].pass_on(which),
             Ready::Output => output::flush(),
         }
@@ -169,26 +184,23 @@ impl Supervisor {
     }
 
     /// What `s6-svscanctl` says.
-    fn obey(&mut self) {
-        let commands = self.scandir.as_mut().map(Scandir::commands);
-        for command in commands.unwrap_or_default() {
-            match command {
-                b'a' => self.scan(),
-                b'z' => self.reap(),
-                b'n' => self.drop_unlisted(),
-                b'N' => self.drop_all(),
-                b'h' => {
-                    self.scan();
-                    self.drop_unlisted();
-                }
-                b't' | b'i' => self.stop(None, false),
-                b'q' => self.stop(None, true),
-                b'b' => self.phase = Phase::Done,
-                other => output::say(format_args!(
-                    "unknown control command {}",
-                    std::ascii::escape_default(other)
-                )),
+    fn obey(&mut self, command: u8) {
+        match command {
+            b'a' => self.scan(),
+            b'z' => self.reap(),
+            b'n' => self.drop_unlisted(),
+            b'N' => self.drop_all(),
+            b'h' => {
+                self.scan();
+                self.drop_unlisted();
             }
+            b't' | b'i' => self.stop(None, false),
+            b'q' => self.stop(None, true),
+            b'b' => self.phase = Phase::Done,
+            other => output::say(format_args!(
+                "unknown control command {}",
+                std::ascii::escape_default(other)
+            )),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use servicedir::{Death, KillMode, Letter, Settings, Signal};
+use servicedir::{Death, KillMode, Letter, Settings, Signal, Status};
 
 use super::Service;
 use crate::output::{self, Stream};
@@ -40,10 +40,10 @@ impl Service {
             output::say(format_args!("{}: enter its directory: {error}", self.name));
         }
         let now = Moment::now();
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            for action in self.machine.on(event, now) {
-                events.extend(self.act(action, nursery));
+        let mut actions = VecDeque::from(self.machine.on(event, now));
+        while let Some(action) = actions.pop_front() {
+            if let Some(event) = self.act(action, nursery) {
+                actions.extend(self.machine.on(event, now));
             }
         }
     }
@@ -64,7 +64,7 @@ impl Service {
                     output::say(format_args!("{}: change its file down: {error}", self.name));
                 }
             }
-            Action::WriteStatus => self.write_status(),
+            Action::WriteStatus(status) => self.write_status(status),
             Action::Notify(event) => self.tell(event),
             Action::Tally => self.tally(),
         }
@@ -82,9 +82,8 @@ impl Service {
         let _ = sys::kill(-self.pid(), signal as i32);
     }
 
-    pub(super) fn write_status(&mut self) {
-        let result = Self::files().write_status(self.machine.status());
-        match result {
+    pub(super) fn write_status(&mut self, status: Status) {
+        match Self::files().write_status(&status) {
             Ok(()) => self.status_at = None,
             Err(error) => {
                 if self.status_at.is_none() {

@@ -124,24 +124,26 @@ impl Service {
             self.finish_kill_at = Some(now + KILL_AGAIN);
         }
         if self.status_at.is_some_and(|at| at <= now) && self.enter().is_ok() {
-            self.write_status();
+            self.write_status(*self.machine.status());
         }
         if self.machine.starts_at().is_some_and(|at| at <= now) {
             self.feed(Event::Due, nursery);
         }
-        if take_due(&mut self.back_at, now) {
-            self.come_back();
+        if self.comes_back(now) {
+            self.come_back(now);
         }
     }
 
     /// Nobody supervises the directory any more: clients see it by the lock.
     pub(super) fn leave(&mut self) {
+        // First, since it is what may fail: what follows is done whole.
+        let back_at = Instant::now() + BACK;
         self.end_lines();
         self.held = None;
         self.kill_at = None;
         self.finish_kill_at = None;
         self.status_at = None;
-        self.back_at = Some(Instant::now() + BACK);
+        self.back_at = Some(back_at);
     }
 
     /// During the stop, and when it is not listed any more, it stays away.
@@ -154,13 +156,15 @@ impl Service {
         self.back_at.is_some_and(|at| at <= now)
     }
 
-    fn come_back(&mut self) {
+    fn come_back(&mut self, now: Instant) {
         if self.standing != Standing::Listed {
+            self.back_at = None;
             return;
         }
-        if let Err(error) = self.hold() {
-            output::say(format_args!("{error:#}"));
-            self.back_at = Some(Instant::now() + BACK);
+        self.back_at = Some(now + BACK);
+        match self.hold() {
+            Ok(()) => self.back_at = None,
+            Err(error) => output::say(format_args!("{error:#}")),
         }
     }
 }

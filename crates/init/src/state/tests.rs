@@ -56,7 +56,7 @@ fn word(action: &Action) -> String {
         Action::ArmKill => "arm".into(),
         Action::SetNormallyUp(true) => "rm-down".into(),
         Action::SetNormallyUp(false) => "mk-down".into(),
-        Action::WriteStatus => "status".into(),
+        Action::WriteStatus(_) => "status".into(),
         Action::Notify(event) => String::from_utf8_lossy(event).into_owned(),
         Action::Tally => "tally".into(),
     }
@@ -296,6 +296,27 @@ fn a_service_may_have_its_own_delay() {
 }
 
 #[test]
+fn a_service_that_starts_again_at_once_does_not_wait_for_its_records() {
+    let (mut machine, now) = at(State::Down);
+    machine.on(Event::Release, now);
+    machine.on(STARTED, now);
+    machine.on(DIED, now);
+    machine.on(Event::NoFinish, now);
+    let finished = Event::Finished {
+        give_up: false,
+        delay: Some(Duration::ZERO),
+    };
+    let mut actions = machine.on(finished, now);
+    actions.extend(machine.on(Event::Started { pid: 9 }, now));
+    assert_eq!(show(&actions), "start status dD status u");
+    let pids = actions.iter().filter_map(|action| match action {
+        Action::WriteStatus(status) => Some(status.pid),
+        _ => None,
+    });
+    assert_eq!(pids.collect::<Vec<_>>(), [0, 9]);
+}
+
+#[test]
 fn one_that_gives_up_stays_down_and_says_so() {
     let (mut machine, now) = at(State::Finish);
     let finished = Event::Finished {
@@ -388,7 +409,9 @@ fn any_event() -> impl Strategy<Value = Event> {
 /// What a listener relies on: it reads the status when it is told of an event.
 fn is_written_before_told(actions: &[Action]) -> bool {
     let told = actions.iter().position(|it| matches!(it, Notify(_)));
-    let written = actions.iter().position(|it| *it == WriteStatus);
+    let written = actions
+        .iter()
+        .position(|it| matches!(it, Action::WriteStatus(_)));
     told.is_none_or(|told| actions[told] == Notify(b"x") || written.is_some_and(|at| at < told))
 }
 

@@ -1,19 +1,38 @@
-//! After a bug: the turn that it ended has left something half done. What the
-//! kernel tells only once is dealt with again, and what we remember is compared
-//! with what is.
+//! After a bug: the turn that it ended has left something half done. What is told
+//! only once is dealt with again, and what we remember is compared with what is.
 
 use nix::libc::c_int;
+use servicedir::Letter;
 
 use super::Supervisor;
+use crate::state::Event;
 
-/// What nobody tells a second time.
+/// What nobody tells a second time. Services are told by their index, which no
+/// turn changes before it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
     Signal(c_int),
-    Death { pid: i32, status: i32 },
+    Death {
+        pid: i32,
+        status: i32,
+    },
+    /// What `s6-svscanctl` says.
+    Command(u8),
+    /// What `s6-svc` says.
+    Letter(usize, Letter),
+    /// A service says so of itself.
+    Ready(usize),
 }
 
 impl Supervisor {
+    /// One after the other: what a bug keeps from being dealt with waits.
+    pub(super) fn treat_all(&mut self, happenings: impl IntoIterator<Item = Happening>) {
+        self.waiting.extend(happenings);
+        while let Some(happening) = self.waiting.pop_front() {
+            self.treat(happening);
+        }
+    }
+
     pub(super) fn treat(&mut self, happening: Happening) {
         self.at_hand = Some(happening);
         self.deal_with(happening);
@@ -24,6 +43,11 @@ impl Supervisor {
         match happening {
             Happening::Signal(signal) => self.on_signal(signal),
             Happening::Death { pid, status } => self.ended(pid, status),
+            Happening::Command(command) => self.obey(command),
+            Happening::Letter(index, letter) => {
+                self.services[index].ask_for(letter, &self.nursery);
+            }
+            Happening::Ready(index) => self.services[index].feed(Event::Ready, &self.nursery),
         }
     }
 
@@ -33,8 +57,9 @@ impl Supervisor {
         if let Some(happening) = self.at_hand.take() {
             self.deal_with(happening);
         }
+        self.treat_all([]);
         for service in &mut self.services {
-            if service.has_lost_its_process() {
+            if service.has_missed_an_end() {
                 service.ended(0, &self.nursery);
             }
         }

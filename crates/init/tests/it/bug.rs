@@ -7,7 +7,7 @@ use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::world::{Clock, SOON, Scan, Service, children, kill_hard, ours_alone};
+use crate::world::{Clock, SOON, Scan, Service, children, kill_hard, ours_alone, write_file};
 
 const REASON: &str = "its bugs are its own";
 
@@ -104,5 +104,98 @@ fn a_stop_that_it_interrupts_goes_on() {
             "question {question}"
         );
         assert_eq!(scan.log(), "finished\nfinished\n", "question {question}");
+    }
+}
+
+/// Two that are up, and the supervisor's own number.
+fn start_two(clock: &Clock) -> (Scan, i32) {
+    let scan = start(clock, &[restless("a"), restless("b")]);
+    let init = init(&scan);
+    for service in ["a", "b"] {
+        scan.wait_supervised(service);
+        scan.wait_stat(service, "up (pid N) N seconds");
+    }
+    (scan, init)
+}
+
+fn wait_replaced(init: i32, old: &[i32]) {
+    wait_for("one of the two to be another", SOON, || {
+        let all = children(init);
+        let is_one = all.iter().filter(|pid| old.contains(pid)).count() == 1;
+        (is_one && all.len() == 2).then_some(())
+    });
+}
+
+#[test]
+fn no_letter_is_lost_that_it_interrupts_nor_those_that_came_with_it() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let clock = Clock::new();
+    let (scan, init) = start_two(&clock);
+    for question in 1..=QUESTIONS {
+        let old = children(init);
+        clock.fail_at(question);
+        // Without the first it would not die, without the second it would not come back.
+        scan.svc(&["-du"], "a");
+        wait_told(&scan, question);
+        wait_replaced(init, &old);
+        scan.wait_stat("a", "up (pid N) N seconds");
+    }
+}
+
+#[test]
+fn a_service_that_is_let_go_comes_back_wherever_it_strikes() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let clock = Clock::new();
+    let (scan, init) = start_two(&clock);
+    for question in 1..=QUESTIONS {
+        let old = children(init);
+        clock.fail_at(question);
+        scan.svc(&["-dx"], "a");
+        wait_told(&scan, question);
+        wait_replaced(init, &old);
+        scan.wait_stat("a", "up (pid N) N seconds");
+    }
+}
+
+#[test]
+fn a_letter_that_brings_it_about_again_is_given_up_and_the_next_one_is_heard() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let clock = Clock::new();
+    let (scan, init) = start_two(&clock);
+    let old = children(init);
+    // The first question is that for the moment at which the letter has come.
+    clock.fail_twice_at(1);
+    scan.svc(&["-dO"], "a");
+    wait_told(&scan, 2);
+    scan.wait_stat("a", "up (pid N) N seconds, want down");
+    assert_eq!(children(init), old, "the down signal was sent");
+    scan.svc(&["-du"], "a");
+    wait_replaced(init, &old);
+}
+
+#[test]
+fn readiness_that_it_interrupts_is_known() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let clock = Clock::new();
+    let run = "mkfifo ../../go 2>&1; read go <../../go; echo >&3; exec sleep 1000";
+    let service = Service::new("s", run).file("notification-fd", "3\n");
+    let scan = start(&clock, &[service.file("restart-delay", "10\n")]);
+    let go = scan.dir.path().join("go");
+    for question in 1..=QUESTIONS {
+        wait_for("the service", SOON, || go.exists().then_some(()));
+        scan.wait_stat("s", "up (pid N) N seconds");
+        clock.fail_at(question);
+        write_file(&go, "now\n", 0o600);
+        wait_told(&scan, question);
+        scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+        scan.svc(&["-wr", "-r"], "s");
     }
 }

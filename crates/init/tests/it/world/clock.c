@@ -1,6 +1,7 @@
 /* The system's clocks as a test wants them, preloaded into a supervisor and into those who ask it.
  *   CLOCK_OFFSET  a file: so many seconds the wall clock is off
- *   CLOCK_FAULT   a file: init's so-manyth question from now on, of the other clock, fails */
+ *   CLOCK_FAULT   a file: init's so-manyth question from now on, of the other clock, fails, and the question after it
+ *                 too if it says "again" */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long number_in(const char *path) {
+static long number_in(const char *path, int *again) {
     char text[32] = "";
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file == -1)
@@ -18,15 +19,21 @@ static long number_in(const char *path) {
     if (read(file, text, sizeof text - 1) < 0)
         text[0] = 0;
     close(file);
+    *again = strstr(text, "again") != NULL;
     return atol(text);
 }
 
 static int fails(void) {
     static long left;
+    static int again;
     const char *path = getenv("CLOCK_FAULT");
     if (strcmp(program_invocation_short_name, "init") != 0)
         return 0;
-    if (left == 0 && (left = number_in(path)) > 0)
+    if (left == 0 && again) {
+        again = 0;
+        return 1;
+    }
+    if (left == 0 && (left = number_in(path, &again)) > 0)
         unlink(path);
     return left > 0 && --left == 0;
 }
@@ -36,8 +43,9 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
         errno = EINVAL;
         return -1;
     }
+    int unused;
     int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (result == 0 && clock == CLOCK_REALTIME)
-        now->tv_sec += number_in(getenv("CLOCK_OFFSET"));
+        now->tv_sec += number_in(getenv("CLOCK_OFFSET"), &unused);
     return result;
 }

@@ -53,6 +53,11 @@ impl Clock {
         self.put("fault", &question.to_string());
     }
 
+    /// As [`Clock::fail_at`], and when it asks again after the panic.
+    pub(crate) fn fail_twice_at(&self, question: u32) {
+        self.put("fault", &format!("{question} again"));
+    }
+
     /// Whole, so that nobody reads half of it.
     fn put(&self, name: &str, content: &str) {
         let new = self.path("new");
