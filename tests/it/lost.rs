@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use bench::client::{Connections, Load};
+use bench::client::{Connections, Load, Running};
 use harness::wait_for;
-use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
+use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
 
 use crate::cluster::{Cluster, FAILURE, SOON, signal};
 use crate::hold::{EXPIRED, lost, set_lost_since};
@@ -25,16 +25,51 @@ fn a_single_node_that_is_lost_is_held_and_then_removed() {
 }
 
 #[test]
+fn half_of_the_nodes_killed_one_by_one_are_held_and_removed_one_by_one() {
+    let cluster = Cluster::up(68, 4);
+    let nodes = cluster.file("ha", "nodes");
+    for (dies, live) in [("s4", &["s1", "s2", "s3"][..]), ("s3", &["s1", "s2"])] {
+        cluster.succeed(&["node", "kill", dies]);
+        wait_for(&format!("{dies} to be lost"), FAILURE, || {
+            (lost(&nodes) == [dies]).then_some(())
+        });
+        assert_eq!(cluster.node_files("ha"), [live, &[dies]].concat());
+        let told = format!("{dies} is lost: it has failed; it stays for 30s");
+        assert!(cluster.log("ha").contains(&told), "{told}");
+        set_lost_since(&nodes, EXPIRED);
+        cluster.wait_for_nodes(live);
+    }
+}
+
+#[test]
+fn an_agent_that_starts_again_and_finds_nobody_takes_no_node_out() {
+    let cluster = Cluster::up(67, 2);
+    let load = steady_load(&cluster);
+    let agents = ["s1", "s2"].map(|name| cluster.service_pid(name, "serf").unwrap());
+    for agent in agents {
+        signal(agent, SIGSTOP);
+    }
+    signal(cluster.service_pid("ha", "serf").unwrap(), SIGKILL);
+    wait_for("the log to say why all nodes stay", SOON, || {
+        let said = cluster.log("ha").contains("nobody but the agent itself");
+        said.then_some(())
+    });
+    assert_eq!(cluster.node_files("ha"), ["s1", "s2"]);
+    for agent in agents {
+        signal(agent, SIGCONT);
+    }
+    assert_eq!(cluster.wait_for_agreement(FAILURE), ["s1", "s2"]);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+}
+
+#[test]
 fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     let cluster = Cluster::up(97, 3);
     let nodes = cluster.file("ha", "nodes");
     let names = ["s1", "s2", "s3"];
-    let load = Load {
-        address: cluster.front(),
-        rate: 50,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = steady_load(&cluster);
     let agents = names.map(|name| cluster.service_pid(name, "serf").unwrap());
     for agent in agents {
         signal(agent, SIGSTOP);
@@ -58,4 +93,13 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     cluster.wait_for_nodes(&names);
     let report = load.stop();
     assert_eq!(report.failed(), 0, "{report:?}");
+}
+
+fn steady_load(cluster: &Cluster) -> Running {
+    let load = Load {
+        address: cluster.front(),
+        rate: 50,
+        connections: Connections::Both,
+    };
+    load.start()
 }
