@@ -78,14 +78,16 @@ impl Socket {
         }
         // Who asks at the last moment gets an answer yet, and can tell it.
         let until = self.deadline.max(Instant::now() + SILENCE);
-        let mut answer = Vec::new();
+        let (mut answer, mut buffer) = (Vec::new(), [0; 1 << 14]);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             ensure!(!left.is_zero(), "the time for it is over");
             stream.set_read_timeout(Some(left.min(silence)))?;
-            if read_once(&stream, &mut answer).map_err(silent)? == 0 {
+            let length = read_once(&stream, &mut buffer).map_err(silent)?;
+            if length == 0 {
                 break;
             }
+            answer.extend_from_slice(&buffer[..length]);
             ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
         }
         Ok(String::from_utf8(answer)
@@ -109,16 +111,11 @@ impl Socket {
     }
 }
 
-fn read_once(mut stream: &UnixStream, into: &mut Vec<u8>) -> std::io::Result<usize> {
-    let mut buffer = [0; 1 << 14];
+fn read_once(mut stream: &UnixStream, buffer: &mut [u8]) -> std::io::Result<usize> {
     loop {
-        match stream.read(&mut buffer) {
+        match stream.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-            Ok(length) => {
-                into.extend_from_slice(&buffer[..length]);
-                return Ok(length);
-            }
+            read => return read,
         }
     }
 }
