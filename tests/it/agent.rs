@@ -43,7 +43,13 @@ impl Agent {
 impl Agent {
     /// Tells it to leave, and does not wait for it.
     pub(crate) fn leave(&self) {
-        signal(i32::try_from(self.0.id()).unwrap(), Signal::SIGINT);
+        let pid = i32::try_from(self.0.id()).unwrap();
+        // Before that it is `env`, which may not have come to the signals yet.
+        wait_for("the agent to be a program of its own", SOON, || {
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (comm.trim_end() == "serf").then_some(())
+        });
+        signal(pid, Signal::SIGINT);
     }
 
     /// Waits for the end of an agent that was told to leave.
