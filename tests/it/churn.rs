@@ -105,6 +105,18 @@ fn a_name_that_comes_back_with_another_address_is_served_there() {
 }
 
 #[test]
+fn a_name_that_was_killed_is_served_at_another_address_once_serf_allows_it() {
+    let cluster = Cluster::up(66, 2);
+    cluster.succeed(&["node", "kill", "s1"]);
+    // Serf keeps the address of a name that died for up to a minute, which is as
+    // long as the script waits.
+    let _ = cluster.run_script(&["node", "start", "s1", &cluster.address(150)]);
+    cluster.wait_for_nodes_within(FAILURE, &["s1", "s2"]);
+    let file = std::fs::read_to_string(cluster.file("ha", "nodes/s1")).unwrap();
+    assert!(file.starts_with("s1 127.0.66.150"), "{file}");
+}
+
+#[test]
 fn a_frozen_agent_costs_no_request_and_its_node_is_there_again_afterwards() {
     let cluster = Cluster::up(92, 3);
     let load = Load {
