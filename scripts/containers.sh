@@ -132,7 +132,7 @@ case ${0##*/} in
         set -eu
         cd "$(dirname "$0")/.."
         case "$*" in
-            up | "up "[0-9] | "up "[0-9][0-9]) up_docker "${2-}" ;;
+            up | "up "[1-9] | "up "[1-9][0-9]) up_docker "${2-}" ;;
             down) down_docker ;;
             build) build_images ;;
             *-h | *--help) sed -n '2,7s/^# //p' "$0" ;;

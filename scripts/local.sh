@@ -36,9 +36,12 @@ nodes() {
     done
 }
 
-# owner ADDRESS PORT: who listens there, as ss names it.
+# owner ADDRESS PORT: who listens there, or at all addresses, as ss names it.
 owner() {
-    ss -Hltnp "src $1 and sport = :$2" 2>/dev/null | grep -o 'users:.*' | head -n 1
+    ss -Hltnp "sport = :$2" 2>/dev/null | awk -v address="$1" '
+        { sub(/:[0-9]+$/, "", $4) }
+        $4 == address || $4 == "0.0.0.0" || $4 == "*" || $4 == "[::]"' |
+        grep -o 'users:.*' | head -n 1
 }
 
 # Where agents look for each other: the balancer, and nodes that any cluster has.
@@ -55,10 +58,21 @@ misuse() {
 }
 
 # take_turns: scripts that start something at the same time wait for each other.
+# A folder of ours is one that was empty once, and it belongs to one net.
 take_turns() {
     mkdir -p "$run"
     exec 9>>"$run/.lock"
     flock 9
+    if [ ! -f "$run/.net" ]; then
+        if [ -n "$(find "$run" -mindepth 1 ! -path "$run/.lock" -print -quit)" ]; then
+            rm -f "$run/.lock"
+            fail "$run holds something else than a cluster: name an empty folder, or a new one, in MUSTER_RUN"
+        fi
+        echo "$net" >"$run/.net"
+    fi
+    read -r its_net <"$run/.net"
+    [ "$its_net" = "$net" ] ||
+        fail "$run holds the cluster of $its_net: a cluster of $net needs a folder of its own (MUSTER_RUN=/tmp/other)"
 }
 
 # free ADDRESS: no node of ours has it, and nobody else listens there.
@@ -84,7 +98,7 @@ address_for() {
         fi
         last=$((last + 1))
     done
-    fail "no free address from $net.101 to $net.199"
+    fail "no address from $net.101 to $net.199 has its ports 7946, 3000 and 8080 free ('ss -ltnp' says who has them)"
 }
 
 # launch NAME ADDRESS SERVICES [VARIABLE=VALUE ...]: a node's init, detached from
@@ -183,3 +197,13 @@ stop_gracefully() {
 }
 
 ended() { ! running "$1"; }
+
+case $net in
+    *[!0-9.]* | *..* | *. | *.*.*.*) misuse "MUSTER_NET is '$net', which is no net like 127.0.42" ;;
+    127.*.*) ;;
+    *) misuse "MUSTER_NET is '$net', which is no net like 127.0.42" ;;
+esac
+case $run in
+    /*) ;;
+    *) misuse "MUSTER_RUN is '$run', which is no absolute path" ;;
+esac

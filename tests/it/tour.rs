@@ -1,8 +1,10 @@
 //! What the README's tour shows.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
 
-use crate::cluster::{Cluster, fetch};
+use crate::cluster::{Cluster, fetch, root};
 
 #[test]
 fn three_nodes_answer_in_turn_and_are_shown_by_name() {
@@ -68,6 +70,71 @@ fn a_taken_address_is_refused_and_its_owner_named() {
         stderr.contains("127.0.73.42:8080 is taken by users:"),
         "{stderr}"
     );
+}
+
+#[test]
+fn who_listens_at_all_addresses_has_taken_each_of_them() {
+    for everywhere in ["0.0.0.0:0", "[::]:0"] {
+        let owner = std::net::TcpListener::bind(everywhere).unwrap();
+        let port = owner.local_addr().unwrap().port();
+        let asked = Command::new("sh")
+            .args(["-c", ". scripts/local.sh && owner 127.0.73.42 \"$1\"", "up"])
+            .arg(port.to_string())
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&asked.stdout);
+        assert!(said.starts_with("users:"), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_neither_used_nor_removed() {
+    let cluster = Cluster::new(73);
+    let precious = cluster.run().join("ha");
+    fs::create_dir(&precious).unwrap();
+    for (words, why) in [
+        (&["up", "1"][..], "holds something else than a cluster"),
+        (
+            &["node", "start", "s1"],
+            "holds something else than a cluster",
+        ),
+        (&["down"], "nothing of it is removed"),
+    ] {
+        let output = cluster.run_script(words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(111), "{said}");
+        assert!(said.contains(why), "{said}");
+        assert!(precious.exists(), "{words:?}");
+    }
+    assert_eq!(fs::read_dir(cluster.run()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_belongs_to_one_net_and_settings_that_are_none_are_refused() {
+    let cluster = Cluster::new(73);
+    chain::replace(
+        &cluster.run().join(".net"),
+        b"127.0.74\n",
+        chain::Sync::None,
+    )
+    .unwrap();
+    let output = cluster.run_script(&["up", "1"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("holds the cluster of 127.0.74"), "{said}");
+
+    let list = |name, value| cluster.script(&["node", "list"]).env(name, value).output();
+    for (name, value) in [
+        ("MUSTER_NET", "banana"),
+        ("MUSTER_NET", "127.0.1.2"),
+        ("MUSTER_NET", "10.0.1"),
+        ("MUSTER_RUN", "here"),
+    ] {
+        let output = list(name, value).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(100), "{said}");
+        assert!(said.contains(&format!("{name} is '{value}'")), "{said}");
+    }
 }
 
 #[test]

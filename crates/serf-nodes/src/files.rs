@@ -10,9 +10,15 @@ use chain::nodes::{Listing, Name, Nodes};
 use crate::plan::Files;
 
 /// The files of a listing by name. One that holds no node is there as well, so
-/// that it goes like any other when its node has left or is lost.
+/// that it goes like any other when its node has left or is lost; a directory is
+/// none of ours.
 pub(crate) fn by_name(listing: &Listing) -> Files<'_> {
-    let broken = listing.refused.iter().filter_map(|refused| {
+    let is_file = |path: &Path| !fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
+    let broken = listing
+        .refused
+        .iter()
+        .filter(|refused| is_file(&refused.path));
+    let broken = broken.filter_map(|refused| {
         let name = refused.path.file_name()?.to_str()?;
         Some((Name::parse(name).ok()?, None))
     });
@@ -57,9 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_no_node_is_there_and_one_with_a_bad_name_is_not() {
+    fn a_file_that_holds_no_node_is_there_and_a_bad_name_or_a_directory_is_not() {
         let (_directory, nodes) =
             scratch(&[("s1", "s1 10.0.0.1\n"), ("s2", "s2\r\n"), ("s3~", "s3\n")]);
+        fs::create_dir(nodes.path().join("s4")).unwrap();
         let found = nodes.list().unwrap();
         let files = by_name(&found);
         let seen: Vec<(&str, bool)> = files

@@ -46,6 +46,7 @@ const PROGRAM: &str = "with-contenv";
 #[expect(clippy::doc_markdown, reason = "it is the program's page")]
 #[derive(clap::Parser)]
 #[command(
+    name = "with-contenv",
     version,
     verbatim_doc_comment,
     override_usage = "with-contenv PROGRAM [ARGUMENT...]"

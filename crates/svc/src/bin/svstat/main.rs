@@ -55,6 +55,7 @@ const USAGE: &str = "usage: svstat [ --json ] [ -uwNrpest | -o up,wantedup,norma
 ///   111  the system failed
 #[derive(clap::Parser)]
 #[command(
+    name = "svstat",
     version,
     verbatim_doc_comment,
     override_usage = "svstat [--json] [-uwNrpest | -o FIELD,...] [-n] SERVICEDIR",
