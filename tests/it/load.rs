@@ -134,7 +134,8 @@ fn counter(cluster: &Cluster, node: &str, column: &str) -> u64 {
 #[test]
 fn a_template_that_haproxy_refuses_harms_nobody_and_a_good_one_is_taken_again() {
     let cluster = Cluster::new(95);
-    let template = cluster.run().join("haproxy.cfg.tera");
+    let scratch = harness::scratch();
+    let template = scratch.path().join("haproxy.cfg.tera");
     let good =
         std::fs::read_to_string(crate::cluster::root().join("ha/config/haproxy.cfg.tera")).unwrap();
     replace(&template, &good);
