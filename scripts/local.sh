@@ -198,11 +198,8 @@ stop_gracefully() {
 
 ended() { ! running "$1"; }
 
-case $net in
-    *[!0-9.]* | *..* | *. | *.*.*.*) misuse "MUSTER_NET is '$net', which is no net like 127.0.42" ;;
-    127.*.*) ;;
-    *) misuse "MUSTER_NET is '$net', which is no net like 127.0.42" ;;
-esac
+expr "$net" : '127\.[0-9]\{1,3\}\.[0-9]\{1,3\}$' >/dev/null ||
+    misuse "MUSTER_NET is '$net', which is no net like 127.0.42"
 case $run in
     /*) ;;
     *) misuse "MUSTER_RUN is '$run', which is no absolute path" ;;
