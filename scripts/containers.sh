@@ -3,13 +3,12 @@
 #   up [N]   builds, starts a balancer and N nodes (3), returns when all serve
 #   down     ends them, and removes what is theirs
 #   build    builds the images and prints their sizes
-# scripts/task sources it, for its functions, from the root of the project.
-# Exit: 0 done, 100 used wrongly, 111 something failed, 130 interrupted.
-
-failed() {
-    echo "${0##*/}: $*" >&2
-    return 111
-}
+# scripts/task sources it, for its functions.
+# Exit: 0 done, 100 used wrongly, 111 something failed, 130 interrupted, and what
+# was started has ended.
+set -eu
+# shellcheck source=scripts/script.sh
+. "$(dirname "$(readlink -f "$0")")/script.sh"
 
 # Version 2 is a plugin of docker, version 1 a program of its own.
 compose() {
@@ -28,13 +27,13 @@ setting() {
 }
 
 need_engine() {
-    scripts/require curl column || return
-    scripts/engine || failed "'scripts/up' without --docker needs none" || return
+    scripts/require curl column
+    scripts/engine || fail "'scripts/up' without --docker needs none"
     compose version >/dev/null 2>&1 || scripts/require docker-compose
 }
 
 build_images() {
-    need_engine || return
+    need_engine
     mkdir -p .certs
     for certificate in /usr/local/share/ca-certificates/*.crt; do
         [ ! -e "$certificate" ] || cp "$certificate" .certs/
@@ -45,32 +44,26 @@ build_images() {
     [ -x target/bin/init ] || builder=debian:trixie-slim
     for image in "$release" "$builder"; do
         case $image in
-            debian:*-slim) scripts/base-image "$(expr "$image" : 'debian:\(.*\)-slim')" || return ;;
+            debian:*-slim) scripts/base-image "$(expr "$image" : 'debian:\(.*\)-slim')" ;;
         esac
     done
-    BUILD=$builder reported build || return
+    BUILD=$builder reported build
     image_sizes
 }
 
 # reported ARGUMENTS...: compose, in silence unless it fails. Then its last words,
 # and the remedy for what happens most.
 reported() {
-    log=$(mktemp)
-    if compose "$@" >"$log" 2>&1; then
-        rm -f "$log"
-        return
-    fi
-    tail -n 40 "$log" >&2
-    words=$(cat "$log")
-    rm -f "$log"
+    if words=$(compose "$@" 2>&1); then return; fi
+    echo "$words" | tail -n 40 >&2
     case $words in
         *"address already in use"* | *"port is already allocated"*)
-            failed "a port is taken ('ss -ltnp' says by whom): end that, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
+            fail "a port is taken ('ss -ltnp' says by whom): end that, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
             ;;
         *overlap*)
-            failed "the subnet $(setting NETWORK_SUBNET 192.168.42.0/24) is taken ('docker network ls' and 'ip route' say by whom): choose another in .env (NETWORK_SUBNET, HA_PROXY_IP and NODE_RANGE together)"
+            fail "the subnet $(setting NETWORK_SUBNET 192.168.42.0/24) is taken ('docker network ls' and 'ip route' say by whom): choose another in .env (NETWORK_SUBNET, HA_PROXY_IP and NODE_RANGE together)"
             ;;
-        *) failed "compose failed (its last words are above)" ;;
+        *) fail "compose failed (its last words are above)" ;;
     esac
 }
 
@@ -81,7 +74,7 @@ image_sizes() {
         "muster/ha:$tag the_lab's:_233_to_358_MB" \
         "muster/webapp:$tag the_lab's:_701_MB_to_1.13_GB"; do
         image=${row%% *}
-        bytes=$(docker image inspect -f '{{.Size}}' "$image") || return
+        bytes=$(docker image inspect -f '{{.Size}}' "$image")
         printf '%-22s %4d MB  (%s)\n' "$image" $((bytes / 1000000)) "$(echo "${row#* }" | tr _ ' ')"
     done
 }
@@ -99,21 +92,43 @@ wait_serving() {
         if [ "$(date +%s)" -gt "$deadline" ]; then
             nodes_table >&2
             compose ps >&2
-            failed "not $1 nodes after three minutes, but those above ('docker logs' of a container says more)"
-            return
+            fail "not $1 nodes after three minutes, but those above ('docker logs' of a container says more)"
         fi
         sleep 0.2
     done
 }
 
+# The containers that there are of ours, by name.
+containers() {
+    for id in $(compose --profile two ps -aq); do
+        docker inspect -f '{{.Name}}' "$id"
+    done
+}
+
+volumes() { docker volume ls -q -f "label=com.docker.compose.project=$(setting COMPOSE_PROJECT_NAME muster)"; }
+
+# undo: ends what this run started. $before and $kept are what was there already.
+undo() {
+    echo "${0##*/}: interrupted: ending what was started" >&2
+    if [ -z "$before" ]; then
+        set -- --volumes
+        [ -z "$kept" ] || shift
+        compose down --remove-orphans "$@" >/dev/null 2>&1 || true
+        return
+    fi
+    for name in $(containers | grep -vxF "$before"); do
+        docker stop -t 30 "$name" >/dev/null || true
+        docker rm -f "$name" >/dev/null || true
+    done
+}
+
 # up_docker [N]: builds, starts a balancer and N nodes (3), waits until all serve.
 up_docker() {
-    # Where a function that is interrupted writes to is not where we do.
-    exec 3>&2
-    trap 'echo "interrupted: what was started runs on; scripts/up --docker goes on from here, scripts/down --docker ends it" >&3; exit 130' INT
-    build_images || return
-    reported up -d --no-build --remove-orphans --scale "webapp=${1:-3}" || return
-    wait_serving "${1:-3}" || return
+    build_images
+    before=$(containers) kept=$(volumes)
+    on_interrupt undo
+    reported up -d --no-build --remove-orphans --scale "webapp=${1:-3}"
+    wait_serving "${1:-3}"
     nodes_table
     publish=$(setting PUBLISH 127.0.0.1)
     echo "serves:       http://$publish:$(setting HTTP_PORT 80)/"
@@ -123,24 +138,13 @@ up_docker() {
 }
 
 down_docker() {
-    need_engine || return
+    need_engine
     compose --profile two down --volumes --remove-orphans
 }
 
-case ${0##*/} in
-    containers.sh)
-        set -eu
-        cd "$(dirname "$0")/.."
-        case "$*" in
-            up | "up "[1-9] | "up "[1-9][0-9]) up_docker "${2-}" ;;
-            down) down_docker ;;
-            build) build_images ;;
-            *-h | *--help) sed -n '2,7s/^# //p' "$0" ;;
-            *)
-                echo "containers.sh: not one of its uses: '$*'" >&2
-                sed -n '2,7s/^# //p' "$0" >&2
-                exit 100
-                ;;
-        esac
-        ;;
+case ${script##*/}:$* in
+    containers.sh:up | "containers.sh:up "[1-9] | "containers.sh:up "[1-9][0-9]) up_docker "${2-}" ;;
+    containers.sh:down) down_docker ;;
+    containers.sh:build) build_images ;;
+    containers.sh:*) misuse "not one of its uses: '$*'" ;;
 esac

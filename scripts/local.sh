@@ -13,11 +13,6 @@ net=${MUSTER_NET:-127.0.42}
 run=${MUSTER_RUN:-$root/.run}
 ha=$net.42
 
-fail() {
-    echo "$(basename "$0"): $*" >&2
-    exit 111
-}
-
 # started PID: when the process started, which tells it from a later one with its
 # id; nothing when it has ended, even if nobody has reaped it yet.
 started() { sed -n 's/.*) //; /^[^ZX]/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
@@ -46,16 +41,6 @@ owner() {
 
 # Where agents look for each other: the balancer, and nodes that any cluster has.
 seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
-
-# The comment at the head of the script that runs.
-page() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/scripts/$(basename "$0")"; }
-
-# misuse WORDS: what is wrong with them, and the page of the script.
-misuse() {
-    echo "$(basename "$0"): $*" >&2
-    page >&2
-    exit 100
-}
 
 # take_turns: scripts that start something at the same time wait for each other.
 # A folder of ours is one that was empty once, and it belongs to one net.

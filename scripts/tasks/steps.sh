@@ -80,7 +80,7 @@ await() {
     what=$2
     shift 2
     until "$@"; do
-        [ "$(date +%s)" -le "$limit" ] || { failed "waited in vain for $what"; return; }
+        [ "$(date +%s)" -le "$limit" ] || fail "waited in vain for $what"
         sleep 0.2
     done
 }

@@ -1,0 +1,47 @@
+# What every script begins with (sourced by each of them): whatever folder or link
+# it was called from, it works in the root of the repository, and -h or --help
+# alone shows its page, which is the comment at its head.
+# shellcheck shell=sh
+
+script=$(readlink -f "$0")
+root=${script%/*/*}
+cd "$root" || exit 111
+
+# Debian gives ordinary users a PATH without the folders where HAProxy is, and a
+# shell that is older than Rust has none of Rust.
+PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME-}/.cargo}/bin
+
+page() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$script"; }
+
+# Messages begin with the name that the script was called by, be it that of a link.
+fail() {
+    echo "${0##*/}: $*" >&2
+    exit 111
+}
+
+# misuse WORDS: what is wrong with those of the caller, and the page.
+misuse() {
+    echo "${0##*/}: $*" >&2
+    page >&2
+    exit 100
+}
+
+# at_end COMMAND: however the script ends, also by Ctrl-C, and uninterrupted.
+at_end() {
+    # shellcheck disable=SC2064 # the command is known now
+    trap "trap '' INT TERM HUP; $1" EXIT
+    trap 'exit 130' INT TERM HUP
+}
+
+# on_interrupt COMMAND: what is done first where Ctrl-C ends the script.
+on_interrupt() {
+    # shellcheck disable=SC2064 # the command is known now
+    trap "trap '' INT TERM HUP; $1; exit 130" INT TERM HUP
+}
+
+case $#:${1-} in
+    1:-h | 1:--help)
+        page
+        exit
+        ;;
+esac
