@@ -1,5 +1,5 @@
 # Nodes as processes of this machine: what up, node and down share (sourced by
-# them, in the repository's root).
+# them, in the repository's root, after script.sh).
 #
 # MUSTER_NET  the loopback net of the cluster: the balancer is its .42, nodes
 #             are its .101 to .199 (127.0.42)
@@ -12,6 +12,7 @@ root=$PWD
 net=${MUSTER_NET:-127.0.42}
 run=${MUSTER_RUN:-$root/.run}
 ha=$net.42
+ours=
 
 # started PID: when the process started, which tells it from a later one with its
 # id; nothing when it has ended, even if nobody has reaped it yet.
@@ -31,33 +32,79 @@ nodes() {
     done
 }
 
-# owner ADDRESS PORT: who listens there, or at all addresses, as ss names it.
+# owner ADDRESS PORT: who listens there, or at all addresses, as ss names it. It
+# shows the processes of other users to root alone.
 owner() {
     ss -Hltnp "sport = :$2" 2>/dev/null | awk -v address="$1" '
         { sub(/:[0-9]+$/, "", $4) }
-        $4 == address || $4 == "0.0.0.0" || $4 == "*" || $4 == "[::]"' |
-        grep -o 'users:.*' | head -n 1
+        $4 == address || $4 == "0.0.0.0" || $4 == "*" || $4 == "[::]" {
+            print match($0, /users:/) ? substr($0, RSTART) : "a process of another user"
+            exit
+        }'
 }
 
 # Where agents look for each other: the balancer, and nodes that any cluster has.
 seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
 
+# check_folder: a folder of ours is one that was empty once, it belongs to one net,
+# and its path leaves room for sockets.
+check_folder() {
+    if [ -f "$run/.net" ]; then
+        read -r its_net <"$run/.net"
+        [ "$its_net" = "$net" ] ||
+            fail "$run holds the cluster of $its_net: a cluster of $net needs a folder of its own (MUSTER_RUN=/tmp/other)"
+    elif [ -e "$run" ] || [ -L "$run" ]; then
+        others=$(find "$run/" -mindepth 1 ! -path "$run/.lock" -print -quit 2>&1) || others=$run
+        [ -z "$others" ] ||
+            fail "$run holds something else than a cluster: name an empty folder, or a new one, in MUSTER_RUN"
+    fi
+    check_path ha
+}
+
+# check_path BALANCER: the path of a Unix socket has at most 107 bytes, and HAProxy
+# adds up to 12 of its own.
+check_path() {
+    [ "$(printf %s "$run/$1/haproxy-master.sock" | wc -c)" -le 95 ] ||
+        fail "the path $run/$1 is too long for Unix sockets: choose a short folder (MUSTER_RUN=/tmp/muster)"
+}
+
+# check_net: every address of 127.0.0.0/8 is this machine's, unless its loopback
+# device is down, or has another network.
+check_net() {
+    case $(ip route get "$ha" 2>&1) in
+        "local $ha "*) ;;
+        *) fail "$ha is no address of this machine's: its loopback device has to be up with 127.0.0.1/8 ('ip address show lo' says how it is)" ;;
+    esac
+}
+
+# check_ports: those of the balancer, unless it is ours that has them.
+check_ports() {
+    for port in 8080 1936 9999 7946 7373; do
+        owner=$(owner "$ha" $port)
+        [ -z "$owner" ] || fail "$ha:$port is taken by $owner: end it, or choose another net (MUSTER_NET=127.0.45 MUSTER_RUN=/tmp/other scripts/up)"
+    done
+}
+
 # take_turns: scripts that start something at the same time wait for each other.
-# A folder of ours is one that was empty once, and it belongs to one net.
 take_turns() {
-    mkdir -p "$run"
+    check_folder
+    on_interrupt undo
+    mkdir -p "$run" || exit 111
     exec 9>>"$run/.lock"
     flock 9
-    if [ ! -f "$run/.net" ]; then
-        if [ -n "$(find "$run" -mindepth 1 ! -path "$run/.lock" -print -quit)" ]; then
-            rm -f "$run/.lock"
-            fail "$run holds something else than a cluster: name an empty folder, or a new one, in MUSTER_RUN"
-        fi
-        echo "$net" >"$run/.net"
-    fi
-    read -r its_net <"$run/.net"
-    [ "$its_net" = "$net" ] ||
-        fail "$run holds the cluster of $its_net: a cluster of $net needs a folder of its own (MUSTER_RUN=/tmp/other)"
+    check_folder
+    [ -f "$run/.net" ] || echo "$net" >"$run/.net"
+}
+
+# undo: ends the nodes that this run started, whose names are in $ours.
+undo() {
+    [ -z "$ours" ] || echo "${0##*/}: interrupted: ending what was started" >&2
+    # The last one may have been started, but not yet been noted.
+    last=$run/${ours##* }
+    [ ! -f "$last/address" ] || [ -s "$last/pid" ] || echo "${!-} $(started "${!-}")" >"$last/pid"
+    # shellcheck disable=SC2086 # a list of names
+    stop_gracefully $ours
+    [ -n "$(nodes)" ] || rm -rf "${run:?}"
 }
 
 # free ADDRESS: no node of ours has it, and nobody else listens there.
@@ -83,7 +130,10 @@ address_for() {
         fi
         last=$((last + 1))
     done
-    fail "no address from $net.101 to $net.199 has its ports 7946, 3000 and 8080 free ('ss -ltnp' says who has them)"
+    fail "no address from $net.101 to $net.199 has its ports free:$(for port in 7946 3000 8080; do
+        owner=$(owner "$net.101" $port)
+        [ -z "$owner" ] || echo " $port is taken by $owner"
+    done)"
 }
 
 # launch NAME ADDRESS SERVICES [VARIABLE=VALUE ...]: a node's init, detached from
@@ -92,6 +142,7 @@ launch() {
     name=$1 address=$2 services=$3
     shift 3
     folder=$run/$name
+    ours="$ours $name"
     # State of a machine that went down, and programs of an init that was killed.
     kill_leftovers "$folder"
     rm -rf "$folder"
@@ -135,11 +186,33 @@ tree() {
     done
 }
 
-# kill_leftovers FOLDER: ends what a killed init left behind, known by its environment.
+# of_folder OPTIONS FOLDER: the processes that a node has in it, by their environment.
+of_folder() { grep -laz"$1" "MUSTER_NODE=$2" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
+
+# kill_leftovers FOLDER: ends what a killed init left behind. Ports are free only
+# when it has ended, and for what cannot end nobody waits longer than ten seconds.
 kill_leftovers() {
-    leftovers=$(grep -lazxF "MUSTER_NODE=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+    deadline=$(($(date +%s) + 10))
+    while leftovers=$(of_folder xF "$1") && [ -n "$leftovers" ] && [ "$(date +%s)" -le $deadline ]; do
+        # shellcheck disable=SC2086 # a list of ids
+        kill -9 $leftovers 2>/dev/null || true
+        sleep 0.02
+    done
+}
+
+# end_strays: ends the nodes of a folder that was removed while they ran, which
+# nobody else can; false when there are none.
+end_strays() {
+    strays=$(of_folder F "$run/")
+    [ -n "$strays" ] || return
     # shellcheck disable=SC2086 # a list of ids
-    [ -z "$leftovers" ] || kill -9 $leftovers 2>/dev/null || true
+    kill $strays 2>/dev/null || true
+    deadline=$(($(date +%s) + 30))
+    while strays=$(of_folder F "$run/") && [ -n "$strays" ]; do
+        # shellcheck disable=SC2086 # a list of ids
+        [ "$(date +%s)" -le $deadline ] || kill -9 $strays 2>/dev/null || true
+        sleep 0.1
+    done
 }
 
 # wait_for NAME WHAT COMMAND...: until the command succeeds, a minute at most;
@@ -189,3 +262,5 @@ case $run in
     /*) ;;
     *) misuse "MUSTER_RUN is '$run', which is no absolute path" ;;
 esac
+# Processes are known by it, so it is the same through whatever link.
+run=$(readlink -m "$run")

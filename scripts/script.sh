@@ -30,7 +30,6 @@ misuse() {
 at_end() {
     # shellcheck disable=SC2064 # the command is known now
     trap "trap '' INT TERM HUP; $1" EXIT
-    trap 'exit 130' INT TERM HUP
 }
 
 # on_interrupt COMMAND: what is done first where Ctrl-C ends the script.
@@ -38,6 +37,9 @@ on_interrupt() {
     # shellcheck disable=SC2064 # the command is known now
     trap "trap '' INT TERM HUP; $1; exit 130" INT TERM HUP
 }
+
+# Without it, a signal would end some shells without what is to be done at the end.
+trap 'exit 130' INT TERM HUP
 
 case $#:${1-} in
     1:-h | 1:--help)
