@@ -20,11 +20,14 @@ begin() {
     evidence=logs/task$1
     rm -rf "$evidence"
     mkdir -p "$evidence"
-    trap end EXIT
+    at_end end
     end
 }
 
 end() {
+    # What a task that was interrupted has left: its browser's files, its visitor.
+    [ -z "${visitor_id-}" ] || kill "$visitor_id" 2>/dev/null || true
+    rm -rf "$evidence/.browser" "$evidence/stop" "$evidence/codes"
     {
         compose --profile two down --volumes --remove-orphans
         static_system down --volumes
@@ -44,7 +47,8 @@ keep() {
 
 # picture FILE: the statistics page as a browser shows it.
 picture() {
-    profile=$(mktemp -d)
+    profile=$PWD/$evidence/.browser
+    mkdir "$profile"
     timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
         --user-data-dir="$profile" --hide-scrollbars --window-size=1500,640 \
         --screenshot="$PWD/$evidence/$1" "$(url STATS_PORT 1936)/" >"$profile/log" 2>&1 ||
