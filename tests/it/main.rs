@@ -1,6 +1,6 @@
 //! The whole system, on the real Serf, HAProxy and Docker.
 //!
-//! Every test takes a loopback net of its own (127.0.66 to 127.0.99), so none
+//! Every test takes a loopback net of its own (from 127.0.66 on), so none
 //! meets another or a cluster that runs on this machine. They need the programs
 //! in `target/bin`: `scripts/test` builds them.
 
@@ -21,6 +21,7 @@ mod lan;
 mod load;
 mod lost;
 mod namespaces;
+mod scripts;
 mod settings;
 mod tags;
 mod tour;
