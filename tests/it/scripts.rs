@@ -469,10 +469,11 @@ fn what_cannot_work_is_told_before_anything_is_built() {
     assert!(told.contains("something else than a cluster"), "{told}");
     fs::remove_dir_all(&other).unwrap();
 
-    let _owner = std::net::TcpListener::bind("127.0.110.42:9999").unwrap();
+    let address = format!("{}:9999", cluster.address(42));
+    let _owner = std::net::TcpListener::bind(&address).unwrap();
     let told = told_before_the_build(&mut cluster.script(&["up"]));
     assert!(
-        told.contains("127.0.110.42:9999 is taken by users:"),
+        told.contains(&format!("{address} is taken by users:")),
         "{told}"
     );
 }
@@ -480,6 +481,7 @@ fn what_cannot_work_is_told_before_anything_is_built() {
 #[test]
 fn a_loopback_device_without_the_net_is_told_before_anything_is_built() {
     let cluster = Cluster::new(111);
+    let address = cluster.address(42);
     for setting in [
         "true",
         "ip link set lo up; ip address delete 127.0.0.1/8 dev lo; ip address add 127.0.0.1/32 dev lo",
@@ -495,7 +497,7 @@ fn a_loopback_device_without_the_net_is_told_before_anything_is_built() {
         }
         let told = told_before_the_build(&mut command);
         assert!(
-            told.contains("127.0.111.42 is no address of this machine's"),
+            told.contains(&format!("{address} is no address of this machine's")),
             "{told}"
         );
     }

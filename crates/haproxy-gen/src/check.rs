@@ -1,5 +1,7 @@
 //! HAProxy's own check of a configuration.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::Path;
@@ -55,7 +57,10 @@ pub(crate) fn check(
 fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
     let file = in_memory(text).context("hand the configuration to HAProxy")?;
     let mut command = Command::new(haproxy);
-    command.args(["-c", "-f", STDIN]).stdin(Stdio::from(file));
+    command
+        .args(["-c", "-f", STDIN])
+        .env("PATH", search_path())
+        .stdin(Stdio::from(file));
     for name in OF_A_MASTER {
         command.env_remove(name);
     }
@@ -69,6 +74,13 @@ fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
             _ => anyhow!(error).context(format!("run {haproxy}")),
         }
     })
+}
+
+/// Debian has HAProxy in a folder that is not in the PATH of ordinary users.
+fn search_path() -> OsString {
+    let mut path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    path.push(":/usr/sbin");
+    path
 }
 
 fn in_memory(text: &str) -> io::Result<File> {

@@ -89,7 +89,7 @@ struct Args {
         value_name = "FILE"
     )]
     output: PathBuf,
-    /// The program that checks it
+    /// The program that checks it, from the PATH or /usr/sbin
     #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
     haproxy: PathBuf,
     /// Do not let HAProxy check it

@@ -221,6 +221,10 @@ fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Resul
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new("haproxy");
     command.args(["-c", "-f"]).arg(config).envs(environment);
+    // Debian has HAProxy in a folder that is not in the PATH of ordinary users.
+    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    path.push(":/usr/sbin");
+    command.env("PATH", path);
     for name in MASTERS_OWN {
         command.env_remove(name);
     }

@@ -42,7 +42,9 @@ impl Admission {
         if self.is_denied(ip) {
             Err(format!("the address is denied: {ip}"))
         } else if ip.is_loopback() && !self.is_loopback_allowed(ip) {
-            Err(format!("the address is loopback: {ip}"))
+            Err(format!(
+                "the address is loopback: {ip} (--allow-loopback takes it)"
+            ))
         } else if own.contains(&ip) && !self.allow.iter().any(|network| network.is_exactly(ip)) {
             Err(format!("the address is a balancer's own: {ip}"))
         } else if !self.allow.is_empty() && !self.is_allowed(ip) {
@@ -109,7 +111,10 @@ pub(crate) mod tests {
             ("<nil>", "'<nil>' is not an IP address"),
             ("s1\n", r"'s1\n' is not an IP address"),
             ("0.0.0.0", "unspecified"),
-            ("127.0.0.1", "loopback"),
+            (
+                "127.0.0.1",
+                "loopback: 127.0.0.1 (--allow-loopback takes it)",
+            ),
             ("[::1]:7946", "loopback"),
             ("224.0.0.1", "multicast"),
             ("255.255.255.255", "broadcast"),

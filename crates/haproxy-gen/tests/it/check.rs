@@ -150,6 +150,18 @@ fn a_missing_haproxy_may_be_there_later() {
 }
 
 #[test]
+fn haproxy_is_found_where_an_ordinary_users_path_has_no_folder_for_it() {
+    let fixture = Fixture::new(TEMPLATE);
+    let mut command = fixture.command();
+    let output = command.env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // It was asked: what it refuses is refused.
+    fixture.template("global\n    frobnicate\n");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(100), "{output:?}");
+}
+
+#[test]
 fn a_haproxy_that_dies_is_not_a_refusal() {
     let fixture = Fixture::new(TEMPLATE);
     let mut command = fixture.command();
