@@ -107,8 +107,8 @@ containers() {
 
 volumes() { docker volume ls -q -f "label=com.docker.compose.project=$(setting COMPOSE_PROJECT_NAME muster)"; }
 
-# undo: ends what this run started. $before and $kept are what was there already.
-undo() {
+# end_started: ends what this run started. $before and $kept are what was there already.
+end_started() {
     echo "${0##*/}: interrupted: ending what was started" >&2
     if [ -z "$before" ]; then
         set -- --volumes
@@ -122,11 +122,26 @@ undo() {
     done
 }
 
+# Told before a build that takes minutes.
+check_ports_published() {
+    scripts/require ss
+    # shellcheck source=scripts/local.sh
+    . scripts/local.sh
+    publish=$(setting PUBLISH 127.0.0.1)
+    for port in "$(setting HTTP_PORT 80)" "$(setting STATS_PORT 1936)" "$(setting CLI_PORT 9999)"; do
+        owner=$(owner "$publish" "$port")
+        [ -z "$owner" ] ||
+            fail "$publish:$port is taken by $owner: end it, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
+    done
+}
+
 # up_docker [N]: builds, starts a balancer and N nodes (3), waits until all serve.
 up_docker() {
-    build_images
+    need_engine
     before=$(containers) kept=$(volumes)
-    on_interrupt undo
+    [ -n "$before" ] || check_ports_published
+    on_interrupt end_started
+    build_images
     reported up -d --no-build --remove-orphans --scale "webapp=${1:-3}"
     wait_serving "${1:-3}"
     nodes_table
