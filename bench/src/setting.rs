@@ -22,6 +22,12 @@ pub(crate) struct Setting {
     scratches: Arc<Mutex<Vec<TempDir>>>,
 }
 
+/// How the names of scratch directories begin: with the id of who runs us, so that
+/// `scripts/bench` can remove those of a run that was killed.
+pub(crate) fn scratch_prefix() -> String {
+    format!("bench-{}-", std::os::unix::process::parent_id())
+}
+
 impl Setting {
     pub(crate) fn new(root: &Path, programs: Option<PathBuf>, quick: bool) -> anyhow::Result<Self> {
         let root = root
@@ -75,7 +81,7 @@ impl Setting {
     /// anew for every file that is made.
     pub(crate) fn scratch(&self) -> anyhow::Result<PathBuf> {
         let scratch = tempfile::Builder::new()
-            .prefix("bench-")
+            .prefix(&scratch_prefix())
             .tempdir_in(self.place())
             .context("make a scratch directory")?;
         let path = scratch.path().to_path_buf();

@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::{self, Memory, Owned, milliseconds};
-use crate::setting::Setting;
+use crate::setting::{Setting, scratch_prefix};
 use crate::wait;
 pub(crate) use kind::Kind;
 
@@ -44,7 +44,7 @@ pub(crate) struct Set<'a> {
 impl<'a> Set<'a> {
     pub(crate) fn new(setting: &'a Setting, kind: Kind) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
-            .prefix("bench-")
+            .prefix(&scratch_prefix())
             .tempdir_in("/tmp")
             .context("make a scratch directory")?;
         let fifo = directory.path().join("starts");
