@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
-use servicedir::{STATUS_SIZE, Status};
+use servicedir::Status;
 
 use crate::haproxy::{Server, ask, server};
 
@@ -124,11 +124,8 @@ impl Cluster {
             .join(service)
             .join("supervise/status");
         let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-        let record: &[u8; STATUS_SIZE] = record
-            .as_slice()
-            .try_into()
-            .with_context(|| format!("read {}: it is no status", path.display()))?;
-        Ok(Status::decode(record).stamp.time())
+        let status = Status::decode(&record).with_context(|| format!("read {}", path.display()))?;
+        Ok(status.stamp.time())
     }
 }
 
@@ -181,10 +178,15 @@ mod tests {
             stamp: servicedir::Stamp::from(now),
             ..Status::default()
         };
-        replace(&supervise.join("status"), &status.encode(), Sync::None).unwrap();
+        let record = status.encode(servicedir::Layout::Long);
+        replace(&supervise.join("status"), &record, Sync::None).unwrap();
         assert_eq!(cluster.service_started("s1", "serf").unwrap(), now);
         replace(&supervise.join("status"), b"short", Sync::None).unwrap();
         let error = cluster.service_started("s1", "serf").unwrap_err();
-        assert!(error.to_string().ends_with("it is no status"));
+        let told = format!("{error:#}");
+        assert!(
+            told.contains("supervise/status: no record: 5 bytes"),
+            "{told}"
+        );
     }
 }

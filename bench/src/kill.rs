@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use servicedir::{STATUS_SIZE, Status};
+use servicedir::Status;
 
 use crate::cluster::Cluster;
 use crate::haproxy::ask;
@@ -47,11 +47,8 @@ impl Watch {
 fn web_application(cluster: &Cluster, node: &str) -> anyhow::Result<u64> {
     let path = cluster.file(node, "services/webapp/supervise/status");
     let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    let record: &[u8; STATUS_SIZE] = record
-        .as_slice()
-        .try_into()
-        .with_context(|| format!("read {}: it is no status", path.display()))?;
-    Ok(Status::decode(record).pid)
+    let status = Status::decode(&record).with_context(|| format!("read {}", path.display()))?;
+    Ok(status.pid)
 }
 
 /// Whether a process has ended, even if nobody has reaped it yet.

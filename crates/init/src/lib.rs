@@ -11,6 +11,7 @@ mod order;
 mod output;
 pub mod place;
 mod reap;
+mod record;
 mod restarts;
 mod scandir;
 mod service;

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use servicedir::{Held, KillMode, Letter, Servicedir, Settings};
+use servicedir::{Held, KillMode, Layout, Letter, Servicedir, Settings};
 
 use crate::output::{self, Lines, Stream};
 use crate::restarts::Restarts;
@@ -60,6 +60,8 @@ pub(crate) struct Service {
     pub(crate) is_logger: bool,
     pub(crate) standing: Standing,
     directory: File,
+    /// That of the records which its clients read.
+    layout: Layout,
     held: Option<Held>,
     machine: Machine,
     plumbing: Plumbing,
@@ -93,7 +95,12 @@ impl Id {
 
 impl Service {
     /// Takes the directory at `path`; its status is there when this returns.
-    pub(crate) fn take(name: &str, path: &Path, plumbing: Plumbing) -> anyhow::Result<Self> {
+    pub(crate) fn take(
+        name: &str,
+        path: &Path,
+        plumbing: Plumbing,
+        layout: Layout,
+    ) -> anyhow::Result<Self> {
         let directory = File::open(path).with_context(|| format!("open {}", path.display()))?;
         if sys::is_among_last(&directory) {
             let kept = "Too many open files, the last ones are kept for starting services";
@@ -108,6 +115,7 @@ impl Service {
             is_logger: plumbing.stdin.is_some(),
             standing: Standing::Listed,
             directory,
+            layout,
             held: None,
             machine: Machine::new(false, now),
             plumbing,

@@ -11,11 +11,13 @@ use std::time::Duration;
 use anyhow::Context;
 use chain::exit::misuse;
 use nix::poll::{PollTimeout, poll};
+use servicedir::Layout;
 
 use crate::command::MainCommand;
 use crate::contenv;
 use crate::output;
 use crate::place::{self, DEFAULT_SCANDIR};
+use crate::record;
 use crate::scandir::Scandir;
 use crate::signals::Signals;
 use crate::spawn::Nursery;
@@ -65,7 +67,8 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     };
     let command = MainCommand::new(options.command.clone());
     let scandir = open_scandir(options)?;
-    let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, command);
+    let layout = scandir.as_ref().map_or_else(Layout::default, |_| layout());
+    let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, layout, command);
     prepare(&mut supervisor, options)?;
     panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
     survive(|after_bug| supervisor.turn(after_bug));
@@ -117,6 +120,15 @@ fn open_scandir(options: &Options) -> anyhow::Result<Option<Scandir>> {
         None => place::make(&path)?,
     };
     Scandir::open(&path).map(Some)
+}
+
+/// That of the status records, for the tools that will read them.
+fn layout() -> Layout {
+    let (layout, complaint) = record::find(std::env::var_os(record::SETTING).as_deref());
+    if let Some(complaint) = complaint {
+        output::say(complaint);
+    }
+    layout
 }
 
 /// What s6-overlay does before it supervises; with `--scan` there is nothing.

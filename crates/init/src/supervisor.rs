@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use nix::libc::c_int;
+use servicedir::Layout;
 
 use crate::command::MainCommand;
 use crate::order::Order;
@@ -49,6 +50,8 @@ pub(crate) struct Supervisor {
     pub(crate) signals: Signals,
     /// None: a plain init for a command.
     pub(crate) scandir: Option<Scandir>,
+    /// That of the services' status records.
+    layout: Layout,
     pub(crate) services: Vec<Service>,
     pub(crate) order: Order,
     /// Those that could not be taken, by name.
@@ -77,6 +80,7 @@ impl Supervisor {
         variables: Variables,
         signals: Signals,
         scandir: Option<Scandir>,
+        layout: Layout,
         command: MainCommand,
     ) -> Self {
         Self {
@@ -84,6 +88,7 @@ impl Supervisor {
             variables,
             signals,
             scandir,
+            layout,
             services: Vec::new(),
             order: Order::default(),
             refused: Vec::new(),

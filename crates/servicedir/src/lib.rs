@@ -1,5 +1,5 @@
-//! The s6 service directory as bytes: what s6 2.11's programs read and write in
-//! it, for the supervisor and for those who talk to it.
+//! The s6 service directory as bytes: what the programs of s6 2.10 to 2.15 read
+//! and write in it, for the supervisor and for those who talk to it.
 //!
 //! Everything is relative to the path of a [`Servicedir`]. A supervisor that has
 //! to follow renames stands in the directory and uses the path `.`.
@@ -18,18 +18,19 @@ pub use lock::{is_locked, lock, lock_file};
 pub use nix::sys::signal::Signal;
 pub use settings::{KillMode, Settings, parse_signal};
 pub use stamp::Stamp;
-pub use status::{STATUS_SIZE, Status};
+pub use status::{Layout, NoRecord, Status};
 pub use tally::{DEATH_SIZE, Death};
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc::O_NONBLOCK;
 
+const STATUS: &str = "supervise/status";
 const DEATHS: &str = "supervise/death_tally";
-/// The record never grows beyond this, in bytes, whatever somebody writes there.
+/// No record grows beyond this, in bytes, whatever somebody writes there.
 const MAX_RECORD: u64 = 128 * 1024;
 
 /// One service directory.
@@ -101,16 +102,18 @@ impl Servicedir {
         control.write_all(letters)
     }
 
-    /// Reads the status record.
+    /// Reads the status record, whatever release of s6 its supervisor is of.
     pub fn status(&self) -> io::Result<Status> {
-        let mut record = [0; STATUS_SIZE];
-        File::open(self.join("supervise/status"))?.read_exact(&mut record)?;
-        Ok(Status::decode(&record))
+        let mut record = Vec::new();
+        File::open(self.join(STATUS))?
+            .take(MAX_RECORD)
+            .read_to_end(&mut record)?;
+        Status::decode(&record).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))
     }
 
     /// Replaces the status record whole, so that no reader sees half of it.
-    pub fn write_status(&self, status: &Status) -> io::Result<()> {
-        self.replace("supervise/status", &status.encode())
+    pub fn write_status(&self, status: &Status, layout: Layout) -> io::Result<()> {
+        self.replace(STATUS, &status.encode(layout))
     }
 
     /// The last deaths, oldest first.
@@ -154,7 +157,7 @@ impl Servicedir {
             return File::create(self.join("down")).map(drop);
         }
         match fs::remove_file(self.join("down")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other,
         }
     }
@@ -200,7 +203,7 @@ pub fn make_directory(path: &Path) -> io::Result<bool> {
     let result = fs::DirBuilder::new().mode(0o700).create(path);
     match result {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         Err(_) if path.is_dir() => Ok(false),
         Err(error) => {
             let target = fs::read_link(path).map_err(|_| error)?;

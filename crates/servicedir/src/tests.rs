@@ -55,7 +55,7 @@ fn links_that_dangle_are_followed() {
 fn letters_arrive_and_nobody_listening_is_told_apart() {
     let (_scratch, directory) = directory();
     let missing = directory.send(b"u").unwrap_err();
-    assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
     let mut held = directory.hold().unwrap().unwrap();
     directory.send(b"du").unwrap();
     let mut buffer = [0; 8];
@@ -76,10 +76,22 @@ fn the_status_is_read_as_it_was_written() {
         want_up: true,
         ..Status::default()
     };
-    directory.write_status(&status).unwrap();
-    assert_eq!(directory.status().unwrap(), status);
-    let length = directory.join("supervise/status").metadata().unwrap().len();
-    assert_eq!(length, 35);
+    for layout in Layout::ALL {
+        directory.write_status(&status, layout).unwrap();
+        assert_eq!(directory.status().unwrap(), status);
+        let length = directory.join("supervise/status").metadata().unwrap().len();
+        assert_eq!(usize::try_from(length).unwrap(), layout.size());
+    }
+}
+
+#[test]
+fn what_is_no_record_is_told_with_its_length() {
+    let (_scratch, directory) = directory();
+    directory.hold().unwrap();
+    fs::write(directory.join("supervise/status"), [0; 40]).unwrap();
+    let error = directory.status().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert!(error.to_string().contains("40 bytes"), "{error}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Service {
     }
 
     pub(super) fn write_status(&mut self, status: Status) {
-        match Self::files().write_status(&status) {
+        match Self::files().write_status(&status, self.layout) {
             Ok(()) => self.status_at = None,
             Err(error) => {
                 if self.status_at.is_none() {

@@ -78,7 +78,7 @@ impl Supervisor {
         if let Some(scandir) = &self.scandir {
             let _ = scandir.enter();
         }
-        match Service::take(name, path, plumbing) {
+        match Service::take(name, path, plumbing, self.layout) {
             Ok(service) => {
                 self.refused.retain(|refused| refused != name);
                 self.services.push(service);
