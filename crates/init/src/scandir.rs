@@ -9,6 +9,8 @@ use anyhow::Context;
 use crate::service::Id;
 
 const CONTROL: &str = ".s6-svscan";
+/// As `s6-svscan` makes it: nobody else can take a lock in our place.
+const LOCK_MODE: u32 = 0o600;
 
 /// A scan directory that is ours. It is held open, so that it may be renamed.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Scandir {
         let directory = File::open(path).with_context(|| format!("open {shown}"))?;
         let ours = path.join(CONTROL);
         servicedir::make_directory(&ours).with_context(|| format!("make {}", ours.display()))?;
-        let lock = servicedir::lock(&ours.join("lock"))
+        let lock = servicedir::lock(&ours.join("lock"), LOCK_MODE)
             .with_context(|| format!("lock {}", ours.display()))?;
         let Some(lock) = lock else {
             return Err(chain::exit::misuse(format_args!(
@@ -119,6 +121,7 @@ fn directory(path: PathBuf) -> Option<(PathBuf, Id)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     #[test]
@@ -144,6 +147,17 @@ mod tests {
         fs::rename(scratch.path().join("old"), scratch.path().join("new")).unwrap();
         let after = list(scratch.path()).unwrap();
         assert_eq!(before[0].id, after[0].id);
+    }
+
+    #[test]
+    fn what_is_for_the_supervisor_alone_is_closed_to_others() {
+        let scratch = harness::scratch();
+        let _scandir = Scandir::open(scratch.path()).unwrap();
+        let mode = |name| {
+            let found = fs::metadata(scratch.path().join(CONTROL).join(name)).unwrap();
+            found.permissions().mode() & 0o7777
+        };
+        assert_eq!(["", "lock", "control"].map(mode), [0o700, 0o600, 0o600]);
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl Servicedir {
     pub fn hold(&self) -> io::Result<Option<Held>> {
         fifodir::make(&self.join("event"))?;
         make_directory(&self.join("supervise"))?;
-        let Some(lock) = lock::lock(&self.join("supervise/lock"))? else {
+        // Everybody who gets there may ask for the lock, as `s6-svok` does.
+        let Some(lock) = lock::lock(&self.join("supervise/lock"), 0o644)? else {
             return Ok(None);
         };
         let control = open_control(&self.join("supervise/control"))?;

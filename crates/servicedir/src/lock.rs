@@ -14,13 +14,15 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 /// Takes the lock for as long as the file stays open; none when another has it.
-pub fn lock(path: &Path) -> io::Result<Option<File>> {
+///
+/// `mode` is that of a file which is made for it; one that is there keeps its own.
+pub fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .custom_flags(libc::O_NONBLOCK)
-        .mode(0o644)
+        .mode(mode)
         .open(path)?;
     match lock_file(&file) {
         Ok(()) => Ok(Some(file)),
@@ -65,10 +67,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
         assert!(!is_locked(&path).unwrap());
-        let first = lock(&path).unwrap();
+        let first = lock(&path, 0o600).unwrap();
         assert!(first.is_some());
         assert!(is_locked(&path).unwrap());
-        assert!(lock(&path).unwrap().is_none());
+        assert!(lock(&path, 0o600).unwrap().is_none());
         assert!(is_locked(&path).unwrap(), "looking must not take it away");
         drop(first);
         assert!(!is_locked(&path).unwrap());
