@@ -72,6 +72,8 @@ pub(crate) enum Action {
     GroupSignal(Signal),
     /// Send what `down-signal` says.
     DownSignal,
+    /// Send what `reload-signal` says.
+    ReloadSignal,
     /// Send SIGKILL after `timeout-kill`.
     ArmKill,
     /// Remove or make the file `down`.
@@ -203,8 +205,11 @@ impl Machine {
             Letter::Signal(signal) => self.if_up(&[Action::Signal(signal)]),
             Letter::GroupSignal(signal) => self.if_up(&[Action::GroupSignal(signal)]),
             Letter::Restart => self.if_up(&[Action::DownSignal]),
-            Letter::Pause => self.pause(true),
-            Letter::Continue => self.pause(false),
+            Letter::Reload => self.if_up(&[Action::ReloadSignal]),
+            Letter::Pause => self.pause(true, Action::Signal(Signal::SIGSTOP)),
+            Letter::Continue => self.pause(false, Action::Signal(Signal::SIGCONT)),
+            Letter::PauseGroup => self.pause(true, Action::GroupSignal(Signal::SIGSTOP)),
+            Letter::ContinueGroup => self.pause(false, Action::GroupSignal(Signal::SIGCONT)),
             Letter::Exit => self.exit(),
             Letter::Up => self.want(true, &[]),
             Letter::UpForGood => self.want(true, &[SetNormallyUp(true)]),
@@ -228,17 +233,12 @@ impl Machine {
         }
     }
 
-    fn pause(&mut self, paused: bool) -> Vec<Action> {
+    fn pause(&mut self, paused: bool, signal: Action) -> Vec<Action> {
         if !self.is_up() {
             return vec![];
         }
         self.status.paused = paused;
-        let signal = if paused {
-            Signal::SIGSTOP
-        } else {
-            Signal::SIGCONT
-        };
-        vec![Action::Signal(signal), self.write_status()]
+        vec![signal, self.write_status()]
     }
 
     fn want(&mut self, up: bool, before: &[Action]) -> Vec<Action> {

@@ -13,8 +13,14 @@ pub enum Letter {
     Pause,
     /// `c`: let it go on.
     Continue,
+    /// `P`: stop its process group with SIGSTOP (s6 2.13 and later).
+    PauseGroup,
+    /// `C`: let its process group go on (s6 2.13 and later).
+    ContinueGroup,
     /// `r`: send the down signal, change no wish.
     Restart,
+    /// `l`: send the reload signal (s6 2.15.1 and later).
+    Reload,
     /// `o`: start it if it is down, do not start it again.
     Once,
     /// `d`: bring it down.
@@ -45,12 +51,13 @@ pub const LETTERS: &[(u8, Letter)] = &[
     (b'1', Letter::Signal(Signal::SIGUSR1)),
     (b'2', Letter::Signal(Signal::SIGUSR2)),
     (b'y', Letter::Signal(Signal::SIGWINCH)),
-    (b'P', Letter::GroupSignal(Signal::SIGSTOP)),
-    (b'C', Letter::GroupSignal(Signal::SIGCONT)),
     (b'K', Letter::GroupSignal(Signal::SIGKILL)),
     (b'p', Letter::Pause),
     (b'c', Letter::Continue),
+    (b'P', Letter::PauseGroup),
+    (b'C', Letter::ContinueGroup),
     (b'r', Letter::Restart),
+    (b'l', Letter::Reload),
     (b'o', Letter::Once),
     (b'd', Letter::Down),
     (b'u', Letter::Up),
@@ -68,6 +75,25 @@ impl Letter {
         let found = LETTERS.iter().find(|(known, _)| *known == byte);
         found.map(|(_, letter)| *letter)
     }
+
+    /// The byte that asks for it.
+    #[must_use]
+    pub fn byte(self) -> Option<u8> {
+        let found = LETTERS.iter().find(|(_, letter)| *letter == self);
+        found.map(|(byte, _)| *byte)
+    }
+
+    /// The letter that sends this signal to the process of `run`: those that the
+    /// list `cmdsig` of `s6-svc -s` has.
+    #[must_use]
+    pub fn sending(signal: Signal) -> Option<Self> {
+        let letter = match signal {
+            Signal::SIGSTOP => Self::Pause,
+            Signal::SIGCONT => Self::Continue,
+            signal => Self::Signal(signal),
+        };
+        letter.byte().map(|_| letter)
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +102,8 @@ mod tests {
 
     #[test]
     fn every_letter_of_s6_is_known() {
-        for byte in *b"abqhkti12pcyroduDUxOQ" {
+        // The list of s6-supervise 2.15.1; those before have a part of it.
+        for byte in *b"abqhkti12pcyrlPCKoduDUxOQ" {
             assert!(Letter::parse(byte).is_some(), "{}", char::from(byte));
         }
     }
@@ -86,6 +113,23 @@ mod tests {
         for byte in *b"XfFzZ\n\0 3" {
             assert_eq!(Letter::parse(byte), None);
         }
+    }
+
+    #[test]
+    fn a_letter_and_its_byte_are_two_names_for_one_thing() {
+        for (byte, letter) in LETTERS {
+            assert_eq!(letter.byte(), Some(*byte));
+            assert_eq!(Letter::parse(*byte), Some(*letter));
+        }
+    }
+
+    #[test]
+    fn a_signal_has_a_letter_where_s6_has_one() {
+        let byte = |signal| Letter::sending(signal).and_then(Letter::byte);
+        assert_eq!(byte(Signal::SIGHUP), Some(b'h'));
+        assert_eq!(byte(Signal::SIGSTOP), Some(b'p'));
+        assert_eq!(byte(Signal::SIGCONT), Some(b'c'));
+        assert_eq!(byte(Signal::SIGSEGV), None);
     }
 
     #[test]

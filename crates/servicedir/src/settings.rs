@@ -50,12 +50,21 @@ impl Settings {
 
     /// `down-signal`: what `d` and `r` send.
     pub fn down_signal(&mut self) -> Signal {
-        let Some(line) = self.line("down-signal") else {
-            return Signal::SIGTERM;
+        self.signal("down-signal", Signal::SIGTERM)
+    }
+
+    /// `reload-signal`: what `l` sends (s6 2.15.1 and later).
+    pub fn reload_signal(&mut self) -> Signal {
+        self.signal("reload-signal", Signal::SIGHUP)
+    }
+
+    fn signal(&mut self, name: &str, default: Signal) -> Signal {
+        let Some(line) = self.line(name) else {
+            return default;
         };
         parse_signal(&line).unwrap_or_else(|| {
-            self.complain("down-signal", &line, "no signal");
-            Signal::SIGTERM
+            self.complain(name, &line, "no signal");
+            default
         })
     }
 

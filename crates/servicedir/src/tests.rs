@@ -171,6 +171,7 @@ fn a_directory_without_files_has_the_defaults_of_s6() {
     let (_scratch, directory) = directory();
     let mut settings = directory.settings();
     assert_eq!(settings.down_signal(), Signal::SIGTERM);
+    assert_eq!(settings.reload_signal(), Signal::SIGHUP);
     assert_eq!(settings.timeout_kill(), None);
     assert_eq!(settings.timeout_finish(), Some(Duration::from_secs(5)));
     assert_eq!(settings.notification_fd(), None);
@@ -189,6 +190,7 @@ fn files_set_what_they_are_named_after() {
     let (_scratch, directory) = directory();
     for (name, text) in [
         ("down-signal", "int\nmore"),
+        ("reload-signal", "USR1\n"),
         ("timeout-kill", "250\n"),
         ("timeout-finish", "0"),
         ("notification-fd", "3\n"),
@@ -206,6 +208,7 @@ fn files_set_what_they_are_named_after() {
     }
     let mut settings = directory.settings();
     assert_eq!(settings.down_signal(), Signal::SIGINT);
+    assert_eq!(settings.reload_signal(), Signal::SIGUSR1);
     assert_eq!(settings.timeout_kill(), Some(Duration::from_millis(250)));
     assert_eq!(settings.timeout_finish(), None);
     assert_eq!(settings.notification_fd(), Some(3));

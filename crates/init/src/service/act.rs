@@ -55,6 +55,7 @@ impl Service {
             Action::Signal(signal) => self.signal(signal),
             Action::GroupSignal(signal) => self.signal_group(signal),
             Action::DownSignal => self.signal(self.ask(Settings::down_signal)),
+            Action::ReloadSignal => self.signal(self.ask(Settings::reload_signal)),
             Action::ArmKill => {
                 let time = self.ask(Settings::timeout_kill);
                 self.kill_at = time.map(|time| Instant::now() + time);
@@ -182,7 +183,9 @@ impl Service {
         let code = status.exit_code().map_or(256, u16::from).to_string();
         let signal = status.signal().unwrap_or(0).to_string();
         let name = self.name.clone();
-        let mut program = Program::new("./finish", &[&code, &signal, &name], nursery);
+        // `run` leads its session, so its process group is its process.
+        let group = status.pid.to_string();
+        let mut program = Program::new("./finish", &[&code, &signal, &name, &group], nursery);
         self.connect(&mut program);
         let time = self.ask(Settings::timeout_finish);
         let kill_at = time.map(|time| Instant::now() + time);

@@ -53,6 +53,7 @@ fn word(action: &Action) -> String {
         Action::Signal(signal) => signal.as_str().into(),
         Action::GroupSignal(signal) => format!("group:{signal}"),
         Action::DownSignal => "down-signal".into(),
+        Action::ReloadSignal => "reload-signal".into(),
         Action::ArmKill => "arm".into(),
         Action::SetNormallyUp(true) => "rm-down".into(),
         Action::SetNormallyUp(false) => "mk-down".into(),
@@ -84,12 +85,13 @@ const TABLE: &[(u8, &str, &str, &str, bool)] = &[
     (b'1', "SIGUSR1", "", "", true),
     (b'2', "SIGUSR2", "", "", true),
     (b'y', "SIGWINCH", "", "", true),
-    (b'P', "group:SIGSTOP", "", "", true),
-    (b'C', "group:SIGCONT", "", "", true),
+    (b'P', "group:SIGSTOP status", "", "", true),
+    (b'C', "group:SIGCONT status", "", "", true),
     (b'K', "group:SIGKILL", "", "", true),
     (b'p', "SIGSTOP status", "", "", true),
     (b'c', "SIGCONT status", "", "", true),
     (b'r', "down-signal", "", "", true),
+    (b'l', "reload-signal", "", "", true),
     (b'o', "status", "status start", "status", false),
     (
         b'd',
@@ -364,11 +366,18 @@ fn the_record_follows_the_states() {
 }
 
 #[test]
-fn down_lifts_a_pause() {
-    let (mut machine, now) = at(State::Up);
-    machine.on(Event::Letter(Letter::Pause), now);
-    machine.on(Event::Letter(Letter::Down), now);
-    assert!(!machine.status().paused);
+fn down_and_continue_lift_a_pause() {
+    for (pause, lift) in [
+        (Letter::Pause, Letter::Down),
+        (Letter::Pause, Letter::Continue),
+        (Letter::PauseGroup, Letter::ContinueGroup),
+    ] {
+        let (mut machine, now) = at(State::Up);
+        machine.on(Event::Letter(pause), now);
+        assert!(machine.status().paused, "{pause:?}");
+        machine.on(Event::Letter(lift), now);
+        assert!(!machine.status().paused, "{lift:?}");
+    }
 }
 
 #[test]
