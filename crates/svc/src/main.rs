@@ -1,11 +1,12 @@
-//! `svc`: tells a supervised service what to do, to the letter of `s6-svc`.
+//! `svc`: tells supervised services what to do, to the letter of `s6-svc`.
 
 mod options;
 mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use wait::{Outcome, Seen, Wait};
 const PROGRAM: &str = "svc";
 
 const USAGE: &str = "svc [-wu | -wU | -wd | -wD | -wr | -wR] [-T MILLISECONDS]
-           [-abqhkti12pcyroduDUxOQ] SERVICEDIR";
+           [-s SIGNAL] [-abqhkti12pcyrlPCKoduDUxOQ] SERVICEDIR...";
 
 /// What s6's waiters exit with when the time is over.
 const TIMED_OUT: u8 = 99;
@@ -27,11 +28,11 @@ const TIMED_OUT: u8 = 99;
 /// What the kernel says when a FIFO has no reader.
 const ENXIO: i32 = 6;
 
-/// Control a supervised service, to the letter of s6-svc
+/// Control supervised services, to the letter of s6-svc
 ///
 /// Interface
 ///   svc [-wu | -wU | -wd | -wD | -wr | -wR] [-T MILLISECONDS]
-///       [-abqhkti12pcyroduDUxOQ] SERVICEDIR
+///       [-s SIGNAL] [-abqhkti12pcyrlPCKoduDUxOQ] SERVICEDIR...
 ///
 ///   The letters are obeyed in the order in which they stand:
 ///   -u   bring it up, and start it again when it dies
@@ -39,14 +40,17 @@ const ENXIO: i32 = 6;
 ///   -o   bring it up once: it is not started again
 ///   -O   let it run, but do not start it again
 ///   -r   restart: send it its down-signal
+///   -l   reload: send it its reload-signal (HUP)
 ///   -U, -D, -Q   as -u, -d, -O, and for the next supervisor as well:
 ///                the file `down` is removed (-U) or made (-D, -Q)
 ///   -x   the supervisor lets go of the service when it is down
 ///   -p, -c   pause it (STOP), continue it (CONT)
+///   -P, -C, -K   STOP, CONT, KILL for its whole process group
 ///   -a ALRM, -b ABRT, -q QUIT, -h HUP, -k KILL, -t TERM, -i INT,
 ///   -1 USR1, -2 USR2, -y WINCH   send it this signal
+///   -s SIGNAL   one of these by its name or number
 ///
-///   -w waits until it is
+///   -w waits until each of the services is
 ///      u up, U up and ready, d down, D down and ready to be started,
 ///      r down and up again, R down, up again and ready.
 ///   Without a notification-fd, U and R are u and r.
@@ -66,8 +70,9 @@ const ENXIO: i32 = 6;
 ///   111  the system failed, or there is no such service
 ///
 /// Notes
-///   Options stand before SERVICEDIR; what stands behind it is ignored, and that
-///   is told, as in s6-svc.
+///   Options stand before the first SERVICEDIR. Of several services each is told,
+///   whatever happens to the others; with -w none, where one cannot be waited for.
+///   -P, -C, -K need a supervisor of s6 2.13 or later, or init; -l of 2.15.1.
 ///   Waiting looks at the state before the letters take effect: `-wu -u` on a
 ///   service that is up returns at once. It waits without polling. s6-svc waits
 ///   for ever where nobody supervises; svc says so and exits 100.
@@ -103,14 +108,30 @@ fn main() -> ExitCode {
 )]
 fn run(arguments: Arguments) -> Result<Exit> {
     let options = Options::parse(&arguments.words)?;
-    if options.has_more {
-        exit::say(PROGRAM, "ignoring extra arguments");
-    }
-    let service = Servicedir::new(&options.service);
     match options.wait {
-        None => send(&service, &options.letters).map(|()| Exit::Changed),
-        Some(wait) => send_and_wait(&service, &options, without_readiness(&service, wait)),
+        None => for_each(&options.services, |path| {
+            send(&Servicedir::new(path), &options.letters)
+        })
+        .map(|_| Exit::Changed),
+        Some(wait) => send_and_wait(&options, wait),
     }
+}
+
+/// All get their turn. Every failure is told, and the last one is the program's.
+fn for_each<T>(paths: &[PathBuf], act: impl Fn(&Path) -> Result<T>) -> Result<Vec<T>> {
+    let mut done = Vec::new();
+    let mut failed = None;
+    for path in paths {
+        match act(path) {
+            Ok(result) => done.push(result),
+            Err(error) => {
+                if let Some(before) = failed.replace(error) {
+                    exit::say(PROGRAM, format_args!("{before:#}"));
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(done), Err)
 }
 
 fn send(service: &Servicedir, letters: &[u8]) -> Result<()> {
@@ -126,10 +147,12 @@ fn unable(service: &Path, error: &io::Error) -> anyhow::Error {
         let why = std::fs::metadata(service)
             .err()
             .map_or_else(|| "Not a directory".into(), |error| words(&error));
-        return anyhow!(
-            "unable to control {shown}: {why}{}",
+        let hint = if service.as_os_str().as_bytes().starts_with(b"-") {
+            " (options stand before the service directories)".into()
+        } else {
             absent::others(service)
-        );
+        };
+        return anyhow!("unable to control {shown}: {why}{hint}");
     }
     let nobody = error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(ENXIO);
     if nobody {
@@ -166,49 +189,83 @@ fn without_readiness(service: &Servicedir, wait: Wait) -> Wait {
     wait.without_readiness()
 }
 
-fn send_and_wait(service: &Servicedir, options: &Options, wait: Wait) -> Result<Exit> {
-    // Nobody would ever tell us anything.
-    send(service, b"")?;
+/// A service that is waited for.
+struct Watched {
+    service: Servicedir,
+    events: Subscription,
+    outcome: Outcome,
+}
+
+/// Nobody is told anything before all are listened to.
+fn send_and_wait(options: &Options, wait: Wait) -> Result<Exit> {
     let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
-    let mut subscription = service
+    let watched = for_each(&options.services, |path| watch(path, wait))?;
+    for_each(&options.services, |path| {
+        send(&Servicedir::new(path), &options.letters)
+    })?;
+    let mut exit = Exit::Changed;
+    for one in watched {
+        let shown = one.service.path().display().to_string();
+        match tell(&shown, follow(one, deadline)?) {
+            Exit::Changed => {}
+            // That the time is over says more than that one of them failed.
+            other if exit != Exit::Code(TIMED_OUT) => exit = other,
+            _ => {}
+        }
+    }
+    Ok(exit)
+}
+
+/// Where a wait has ended.
+fn tell(shown: &str, outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Reached => Exit::Changed,
+        Outcome::Waiting(_) => {
+            exit::say(PROGRAM, format_args!("timed out waiting for {shown}"));
+            Exit::Code(TIMED_OUT)
+        }
+        Outcome::Failed => {
+            let why = "it failed for good, or its supervisor ended";
+            exit::say(PROGRAM, format_args!("waiting for {shown}: {why}"));
+            Exit::Unchanged
+        }
+    }
+}
+
+fn watch(path: &Path, wait: Wait) -> Result<Watched> {
+    let service = Servicedir::new(path);
+    let wait = without_readiness(&service, wait);
+    // Where nobody listens nobody would ever tell us anything.
+    send(&service, b"")?;
+    let shown = path.display();
+    let events = service
         .subscribe()
-        .with_context(|| format!("subscribe to events for {}", service.path().display()))?;
+        .with_context(|| format!("subscribe to events for {shown}"))?;
     let status = service
         .status()
-        .with_context(|| format!("read status for {}", service.path().display()))?;
+        .with_context(|| format!("read status for {shown}"))?;
     let seen = Seen {
         up: status.is_up(),
         ready: status.ready,
     };
-    send(service, &options.letters)?;
-    Ok(
-        match follow(&mut subscription, wait.begin(seen), deadline)? {
-            Outcome::Waiting(_) => {
-                exit::say(PROGRAM, "timed out");
-                Exit::Code(TIMED_OUT)
-            }
-            Outcome::Reached => Exit::Changed,
-            Outcome::Failed => {
-                exit::say(
-                    PROGRAM,
-                    "the service failed for good, or its supervisor ended",
-                );
-                Exit::Unchanged
-            }
-        },
-    )
+    Ok(Watched {
+        service,
+        events,
+        outcome: wait.begin(seen),
+    })
 }
 
-fn follow(
-    subscription: &mut Subscription,
-    mut outcome: Outcome,
-    deadline: Option<Instant>,
-) -> Result<Outcome> {
+fn follow(watched: Watched, deadline: Option<Instant>) -> Result<Outcome> {
+    let Watched {
+        mut events,
+        mut outcome,
+        ..
+    } = watched;
     while let Outcome::Waiting(waiting) = outcome {
-        let Some(events) = subscription.wait(deadline).context("wait for events")? else {
+        let Some(told) = events.wait(deadline).context("wait for events")? else {
             return Ok(outcome);
         };
-        outcome = waiting.after(&events);
+        outcome = waiting.after(&told);
     }
     Ok(outcome)
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chain::exit::misuse;
+use servicedir::{Letter, parse_signal};
 use svc::getopt;
 
 use crate::wait::Wait;
 
-const KNOWN: &str = "abqhkti12pcyroduDUxOQT:w:";
+const KNOWN: &str = "abqhkti12pcyrlPCKoduDUxOQs:T:w:";
 
-const USAGE: &str = "usage: svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] [ -abqhkti12pcyroduDUxOQ ] servicedir";
+const USAGE: &str = "usage: svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] \
+                     [ -s signal ] [ -abqhkti12pcyrlPCKoduDUxOQ ] servicedir...";
 
 /// What s6-svc writes at once: a FIFO takes it whole or not at all.
 const LETTERS_MAX: usize = 62;
@@ -24,9 +26,7 @@ pub(crate) struct Options {
     pub(crate) wait: Option<Wait>,
     /// `None`: for ever.
     pub(crate) timeout: Option<Duration>,
-    pub(crate) service: PathBuf,
-    /// More than one service was given; s6-svc warns and takes the first.
-    pub(crate) has_more: bool,
+    pub(crate) services: Vec<PathBuf>,
 }
 
 impl Options {
@@ -34,18 +34,17 @@ impl Options {
         let Some((choices, rest)) = getopt::parse(arguments, KNOWN) else {
             bail!(misuse(USAGE))
         };
-        let Some(service) = rest.first() else {
+        if rest.is_empty() {
             bail!(misuse(USAGE))
-        };
-        if service.is_empty() {
+        }
+        if rest.iter().any(|service| service.is_empty()) {
             bail!(misuse("invalid service path"));
         }
         let mut options = Options {
             letters: Vec::new(),
             wait: None,
             timeout: None,
-            service: service.into(),
-            has_more: rest.len() > 1,
+            services: rest.into_iter().map(PathBuf::from).collect(),
         };
         for (letter, value) in choices {
             options.take(letter, getopt::text(value.as_ref()))?;
@@ -60,6 +59,7 @@ impl Options {
         match letter {
             'w' => self.wait = Some(Wait::parse(value).ok_or_else(|| misuse(USAGE))?),
             'T' => self.timeout = milliseconds(value)?,
+            's' => self.letters.push(letter_sending(value)?),
             letter => self.letters.extend(u8::try_from(letter)),
         }
         Ok(())
@@ -69,6 +69,18 @@ impl Options {
 fn milliseconds(text: &str) -> Result<Option<Duration>> {
     let number: u32 = text.parse().map_err(|_| misuse(USAGE))?;
     Ok((number > 0).then(|| Duration::from_millis(number.into())))
+}
+
+/// A signal by its name or its number, where one of the letters sends it.
+fn letter_sending(text: &str) -> Result<u8> {
+    let signal =
+        parse_signal(text).ok_or_else(|| misuse(format_args!("invalid signal: {text}")))?;
+    let letter = Letter::sending(signal).and_then(Letter::byte);
+    letter.ok_or_else(|| {
+        misuse(format_args!(
+            "{text} is none of the signals that a letter sends"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +98,7 @@ mod tests {
         assert_eq!(options.letters, b"udx");
         assert_eq!(options.wait, Wait::parse("U"));
         assert_eq!(options.timeout, Some(Duration::from_millis(500)));
-        assert_eq!(options.service, PathBuf::from("dir"));
+        assert_eq!(options.services, [PathBuf::from("dir")]);
     }
 
     #[test]
@@ -95,14 +107,36 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_is_one_that_the_supervisor_knows() {
-        for letter in KNOWN.bytes().take_while(|letter| *letter != b'T') {
-            assert!(
-                servicedir::Letter::parse(letter).is_some(),
-                "{}",
-                char::from(letter)
-            );
+    fn every_letter_that_the_supervisor_knows_can_be_sent() {
+        let letters = KNOWN.bytes().take_while(|letter| *letter != b's');
+        for letter in letters.clone() {
+            assert!(Letter::parse(letter).is_some(), "{}", char::from(letter));
         }
+        assert_eq!(letters.count(), servicedir::LETTERS.len());
+    }
+
+    #[test]
+    fn every_letter_stands_in_the_usage() {
+        let (letters, _) = KNOWN.split_once('s').unwrap();
+        assert!(USAGE.contains(&format!(" -{letters} ")), "{USAGE}");
+    }
+
+    #[test]
+    fn a_signal_by_its_name_or_number_is_the_letter_that_sends_it() {
+        let letters = parse("-s HUP -s sigusr1 -s9 -s CONT -d dir")
+            .unwrap()
+            .letters;
+        assert_eq!(letters, b"h1kcd");
+    }
+
+    #[test]
+    fn a_signal_that_no_letter_sends_is_told() {
+        let told = |line: &str| parse(line).unwrap_err().to_string();
+        assert_eq!(told("-s FOO dir"), "invalid signal: FOO");
+        assert_eq!(
+            told("-s SEGV dir"),
+            "SEGV is none of the signals that a letter sends"
+        );
     }
 
     #[test]
@@ -139,11 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn further_services_are_noticed() {
-        assert!(parse("-u a b").unwrap().has_more);
-        assert_eq!(
-            Options::parse(&["".into()]).unwrap_err().to_string(),
-            "invalid service path"
-        );
+    fn several_services_are_told_the_same() {
+        let services = parse("-u a b").unwrap().services;
+        assert_eq!(services, [PathBuf::from("a"), PathBuf::from("b")]);
+    }
+
+    #[test]
+    fn a_service_without_a_name_is_none() {
+        for words in [vec![""], vec!["a", ""]] {
+            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            assert_eq!(
+                Options::parse(&words).unwrap_err().to_string(),
+                "invalid service path"
+            );
+        }
     }
 }
