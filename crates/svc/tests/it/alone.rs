@@ -95,7 +95,7 @@ fn the_page_fits_eighty_columns_and_its_usage_has_the_letters() {
             env!("CARGO_BIN_EXE_svc"),
             "[-s SIGNAL] [-abqhkti12pcyrlPCKoduDUxOQ]",
         ),
-        (env!("CARGO_BIN_EXE_svstat"), "[-uwNrpest | -o FIELD,...]"),
+        (env!("CARGO_BIN_EXE_svstat"), "[-uwNrpgest | -o FIELD,...]"),
     ] {
         let wide = help(program, "200");
         assert_eq!(help(program, "80"), wide);

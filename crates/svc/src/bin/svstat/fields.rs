@@ -12,7 +12,7 @@ use crate::report::{Report, signal_name};
 pub(crate) struct Field(fn(&Report) -> String);
 
 /// Each name, the letter that is short for it, and what it shows.
-const FIELDS: [(&str, Option<char>, Field); 13] = [
+const FIELDS: [(&str, Option<char>, Field); 14] = [
     (
         "up",
         Some('u'),
@@ -36,13 +36,10 @@ const FIELDS: [(&str, Option<char>, Field); 13] = [
     (
         "paused",
         None,
-        Field(|report| report.status.paused.to_string()),
+        Field(|report| report.status.is_paused().to_string()),
     ),
-    (
-        "pid",
-        Some('p'),
-        Field(|report| or(report.status.is_up().then_some(report.status.pid), "-1")),
-    ),
+    ("pid", Some('p'), Field(|report| or(report.pid(), "-1"))),
+    ("pgid", Some('g'), Field(|report| or(report.pid(), "-1"))),
     (
         "exitcode",
         Some('e'),
@@ -160,11 +157,11 @@ mod tests {
             wait_status: 9,
             ..Status::default()
         };
-        let all =
-            "up,wantedup,normallyup,ready,paused,pid,exitcode,signal,signum,updownfor,readyfor";
+        let all = "up,wantedup,normallyup,ready,paused,pid,pgid,exitcode,signal,signum,\
+                   updownfor,readyfor";
         assert_eq!(
             show(&[('o', all)], up).unwrap(),
-            "true false true true false 42 -1 NA -1 0 0"
+            "true false true true false 42 42 -1 NA -1 0 0"
         );
     }
 
@@ -189,8 +186,8 @@ mod tests {
             ..Status::default()
         };
         assert_eq!(
-            show(&[('e', ""), ('o', "pid,up"), ('w', ""), ('n', "")], down).unwrap(),
-            "3 -1 false false"
+            show(&[('e', ""), ('o', "pid,up"), ('g', ""), ('n', "")], down).unwrap(),
+            "3 -1 false -1"
         );
     }
 

@@ -17,15 +17,15 @@ use svc::{absent, getopt};
 
 const PROGRAM: &str = "svstat";
 
-const KNOWN: &str = "uwNrpesto:n";
+const KNOWN: &str = "uwNrpgesto:n";
 
-const USAGE: &str = "usage: svstat [ --json ] [ -uwNrpest | -o up,wantedup,normallyup,ready,paused,pid,exitcode,\
+const USAGE: &str = "usage: svstat [ --json ] [ -uwNrpgest | -o up,wantedup,normallyup,ready,paused,pid,pgid,exitcode,\
                      signal,signum,updownsince,readysince,updownfor,readyfor ] [ -n ] servicedir";
 
 /// Show what a supervised service is doing, in the words of s6-svstat
 ///
 /// Interface
-///   svstat [--json] [-uwNrpest | -o FIELD,...] [-n] SERVICEDIR
+///   svstat [--json] [-uwNrpgest | -o FIELD,...] [-n] SERVICEDIR
 ///
 ///   Without options one line for people:
 ///     up (pid 42) 7 seconds, ready 6 seconds
@@ -33,32 +33,36 @@ const USAGE: &str = "usage: svstat [ --json ] [ -uwNrpest | -o up,wantedup,norma
 ///
 ///   -o prints these fields, separated by a space:
 ///        up, wantedup, normallyup, ready, paused   true or false
-///        pid, exitcode, signum                     -1: does not apply
+///        pid, pgid, exitcode, signum               -1: does not apply
 ///        signal                                    NA: does not apply
 ///        updownsince, readysince                   TAI64N
 ///        updownfor, readyfor                       seconds
-///   -u up, -w wantedup, -N normallyup, -r ready, -p pid, -e exitcode,
-///   -s signal, -t updownfor   are short for -o with this field
+///   -u up, -w wantedup, -N normallyup, -r ready, -p pid, -g pgid,
+///   -e exitcode, -s signal, -t updownfor   are short for -o with this field
 ///   -n shows a signal in the line as a number
 ///   --json prints an object of all fields: null for what does not apply,
 ///          seconds since 1970 for times
 ///
 /// Files
 ///   SERVICEDIR/supervise/lock     whether somebody supervises it
-///   SERVICEDIR/supervise/status   the record
+///   SERVICEDIR/supervise/status   the record: 35 bytes, or the 43 of s6 2.13
 ///   SERVICEDIR/down               whether it is normally up
 ///
 /// Exit codes
 ///   0    shown
 ///   1    nobody supervises it
 ///   100  used wrongly
-///   111  the system failed
+///   111  the system failed, or the record is none
+///
+/// Notes
+///   The words are those of s6 2.11, whatever release the supervisor is of. Where
+///   that is 2.13.2 or later, a service may be `down (not started yet)`.
 #[derive(clap::Parser)]
 #[command(
     name = "svstat",
     version,
     verbatim_doc_comment,
-    override_usage = "svstat [--json] [-uwNrpest | -o FIELD,...] [-n] SERVICEDIR",
+    override_usage = "svstat [--json] [-uwNrpgest | -o FIELD,...] [-n] SERVICEDIR",
     disable_help_flag = true,
     disable_version_flag = true
 )]

@@ -24,6 +24,7 @@ pub(crate) struct All {
     paused: bool,
     finishing: bool,
     pid: Option<u64>,
+    pgid: Option<u64>,
     exitcode: Option<u8>,
     signal: Option<String>,
     signum: Option<u8>,
@@ -43,11 +44,14 @@ impl Report {
         } else {
             format!("down ({})", self.last_end(numeric))
         };
-        let _ = write!(line, " {} seconds", self.seconds(status.stamp));
+        let is_new = status.is_not_started_yet();
+        if !is_new {
+            let _ = write!(line, " {} seconds", self.seconds(status.stamp));
+        }
         let remarks = [
             (up && !self.normally_up, ", normally down"),
             (!up && self.normally_up, ", normally up"),
-            (up && status.paused, ", paused"),
+            (up && status.is_paused(), ", paused"),
             (!up && status.want_up, ", want up"),
             (up && !status.want_up, ", want down"),
         ];
@@ -55,7 +59,7 @@ impl Report {
             .iter()
             .filter(|(holds, _)| *holds)
             .for_each(|(_, text)| line.push_str(text));
-        if status.ready {
+        if status.ready && !is_new {
             let _ = write!(line, ", ready {} seconds", self.seconds(status.ready_stamp));
         }
         line
@@ -69,9 +73,10 @@ impl Report {
             wantedup: status.want_up,
             normallyup: self.normally_up,
             ready: self.is_ready(),
-            paused: status.paused,
+            paused: status.is_paused(),
             finishing: status.finishing,
-            pid: status.is_up().then_some(status.pid),
+            pid: self.pid(),
+            pgid: self.pid(),
             exitcode: self.exit_code(),
             signal: self.signal().map(signal_name),
             signum: self.signal(),
@@ -87,13 +92,23 @@ impl Report {
         self.status.is_up() && self.status.ready
     }
 
+    /// The process of `run`. It is its process group as well: the supervisor
+    /// starts it as the leader of a session.
+    pub(crate) fn pid(&self) -> Option<u64> {
+        self.status.is_up().then_some(self.status.pid)
+    }
+
     /// How it last ended; the end before the present life is nobody's concern.
     pub(crate) fn exit_code(&self) -> Option<u8> {
-        self.status.exit_code().filter(|_| !self.status.is_up())
+        self.status.exit_code().filter(|_| self.has_ended())
     }
 
     pub(crate) fn signal(&self) -> Option<u8> {
-        self.status.signal().filter(|_| !self.status.is_up())
+        self.status.signal().filter(|_| self.has_ended())
+    }
+
+    fn has_ended(&self) -> bool {
+        !self.status.is_up() && !self.status.is_not_started_yet()
     }
 
     pub(crate) fn seconds(&self, stamp: Stamp) -> u64 {
@@ -101,6 +116,9 @@ impl Report {
     }
 
     fn last_end(&self, numeric: bool) -> String {
+        if self.status.is_not_started_yet() {
+            return "not started yet".into();
+        }
         match self.signal() {
             Some(number) if numeric => format!("signal {number}"),
             Some(number) => format!("signal {}", signal_name(number)),
@@ -216,9 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_not_started_yet_has_no_end_to_tell() {
+        let new = Status {
+            paused: true,
+            ready: true,
+            want_up: true,
+            ..Status::default()
+        };
+        assert_eq!(
+            report(new, true).line(false),
+            "down (not started yet), normally up, want up"
+        );
+        let json = serde_json::to_value(report(new, true).all()).unwrap();
+        assert_eq!(json["exitcode"], serde_json::Value::Null);
+        assert_eq!(json["paused"], false);
+    }
+
+    #[test]
     fn json_says_null_for_what_does_not_apply() {
         let json = serde_json::to_value(report(up(), true).all()).unwrap();
         assert_eq!(json["pid"], 42);
+        assert_eq!(json["pgid"], 42);
         assert_eq!(json["up"], true);
         assert_eq!(json["exitcode"], serde_json::Value::Null);
         assert_eq!(json["readysince"], serde_json::Value::Null);
