@@ -1,6 +1,10 @@
 //! Every letter of `s6-svc`, in the states that it can meet.
 
-use crate::world::{SOON, Scan, Service, wait_gone, write_file};
+use crate::releases::{self, Difference};
+use crate::world::{
+    SOON, Scan, Service, children, does_what_it_does_since, nobody_listens, the_real_one_has,
+    wait_gone, write_file,
+};
 
 const UP: &str = "up (pid N) N seconds";
 const DOWN: &str = "down (signal SIGTERM) N seconds, normally up, ready N seconds";
@@ -89,6 +93,71 @@ fn pause_and_continue_are_shown_and_done() {
     scan.wait_stat("s", UP);
 }
 
+/// Has a child, and both are in one process group.
+fn family() -> Service {
+    Service::new("s", "sleep 1000 & echo up >>../../log; wait")
+}
+
+fn is_stopped(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.contains(") T ")
+}
+
+#[test]
+fn capital_letters_pause_continue_and_kill_the_whole_process_group() {
+    if !does_what_it_does_since(Difference::GroupLetters) {
+        return;
+    }
+    let scan = Scan::of(&[family()]);
+    scan.wait_log("up\n");
+    scan.wait_stat("s", UP);
+    let run = scan.service_pid("s");
+    let child = children(run)[0];
+    scan.letters(b"P", "s");
+    scan.wait_stat("s", "up (pid N) N seconds, paused");
+    harness::wait_for("both to stand still", SOON, || {
+        (is_stopped(run) && is_stopped(child)).then_some(())
+    });
+    scan.letters(b"C", "s");
+    scan.wait_stat("s", UP);
+    harness::wait_for("both to go on", SOON, || {
+        (!is_stopped(run) && !is_stopped(child)).then_some(())
+    });
+    scan.letters(b"OK", "s");
+    scan.wait_stat(
+        "s",
+        "down (signal SIGKILL) N seconds, normally up, ready N seconds",
+    );
+    wait_gone(child);
+}
+
+#[test]
+fn reload_sends_what_the_file_says_or_a_hangup() {
+    if !does_what_it_does_since(Difference::ReloadLetter) {
+        return;
+    }
+    let scan = start_recorder();
+    scan.letters(b"l", "rec");
+    scan.wait_log("up\nHUP\n");
+    write_file(&scan.path("rec/reload-signal"), "USR2\n", 0o644);
+    scan.letters(b"l", "rec");
+    scan.wait_log("up\nHUP\nUSR2\n");
+}
+
+#[test]
+fn newer_tools_have_letters_for_that() {
+    for (since, letters) in [
+        (Difference::GroupLetters, &["-P", "-C"][..]),
+        (Difference::ReloadLetter, &["-l"]),
+    ] {
+        let scan = start_recorder();
+        for letter in letters {
+            let code = scan.tool("s6-svc", &[letter], "rec").code;
+            assert_eq!(code, if releases::has(since) { 0 } else { 100 }, "{letter}");
+        }
+    }
+}
+
 #[test]
 fn a_paused_service_can_be_stopped() {
     let scan = Scan::of(&[Service::sleeper("s")]);
@@ -140,6 +209,9 @@ fn capital_letters_change_the_down_file_too() {
     scan.svc(&["-wu", "-U"], "s");
     scan.wait_stat("s", UP);
     assert!(!scan.path("s/down").exists());
+    if the_real_one_has(Difference::DeafToQ) {
+        return;
+    }
     scan.svc(&["-Q"], "s");
     scan.wait_stat("s", "up (pid N) N seconds, normally down, want down");
 }
@@ -176,7 +248,7 @@ fn a_service_that_is_let_go_ends_and_nobody_listens_any_more() {
     harness::wait_for("nobody to listen", SOON, || {
         (scan.tool("s6-svok", &[], "../s").code == 1).then_some(())
     });
-    assert_eq!(scan.tool("s6-svc", &["-u"], "../s").code, 100);
+    assert_eq!(scan.tool("s6-svc", &["-u"], "../s").code, nobody_listens());
     assert_eq!(scan.tool("s6-svstat", &[], "../s").code, 1);
 }
 

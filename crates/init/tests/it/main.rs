@@ -1,7 +1,7 @@
 //! The supervisor from outside: its service directories through Debian's own s6 tools, and what is beyond s6.
 //!
 //! `SUPERVISOR=s6-svscan` runs the part that both have in common against the real one; what only ours does asks
-//! [`world::ours_alone`] first, with the reason.
+//! [`world::ours_alone`] first, with the reason. What the releases of s6 do differently is in [`releases`].
 
 #![expect(
     clippy::unwrap_used,
@@ -20,6 +20,8 @@ mod namespace;
 mod order;
 mod plain;
 mod policy;
+#[path = "../../../servicedir/tests/releases/mod.rs"]
+mod releases;
 mod resources;
 mod scandir;
 mod settings;

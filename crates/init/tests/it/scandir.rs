@@ -1,10 +1,13 @@
 //! The directory of services as a whole: `s6-svscanctl`, what comes and goes, loggers, the end.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Kind, Scan, Service, kill_hard, ours_alone, run, wait_gone, write_file};
+use crate::world::{
+    Kind, Scan, Service, kill_hard, nobody_listens, ours_alone, run, wait_gone, write_file,
+};
 
 const UP: &str = "up (pid N) N seconds";
 
@@ -168,7 +171,17 @@ fn nobody_listens_after_the_end() {
     scan.ended();
     assert_eq!(scan.tool("s6-svscanctl", &["-a"], "").code, 100);
     assert_eq!(scan.tool("s6-svok", &[], "a").code, 1);
-    assert_eq!(scan.tool("s6-svc", &["-u"], "a").code, 100);
+    assert_eq!(scan.tool("s6-svc", &["-u"], "a").code, nobody_listens());
+}
+
+#[test]
+fn what_is_for_the_supervisor_alone_is_closed_to_others() {
+    let scan = Scan::of(&[Service::sleeper("a")]);
+    let mode = |name: &str| {
+        let found = fs::metadata(scan.path(".s6-svscan").join(name)).unwrap();
+        found.permissions().mode() & 0o7777
+    };
+    assert_eq!(["", "lock", "control"].map(mode), [0o700, 0o600, 0o600]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::world::{Scan, Service};
+use crate::releases::Difference;
+use crate::world::{Scan, Service, does_what_it_does_since, not_started};
 
 #[test]
 fn the_down_signal_is_the_one_that_the_file_names() {
@@ -43,20 +44,27 @@ fn finish_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn finish_gets_code_signal_and_name() {
-    let finish = "echo $# $1 $2 $3 >>../../log";
-    let exits = Service::new("exits", "exit 7")
+fn finish_gets_code_signal_name_and_process_group() {
+    let finish = "echo $# $1 $2 $3 $4 $(cat pid) >>../../log";
+    let exits = Service::new("exits", "echo $$ >pid; exit 7")
         .script("finish", finish)
         .file("down", "");
-    let dies = Service::new("dies", "kill -9 $$")
+    let dies = Service::new("dies", "echo $$ >pid; kill -9 $$")
         .script("finish", finish)
         .file("down", "");
     let scan = Scan::of(&[exits, dies]);
     scan.run_once("exits");
     scan.run_once("dies");
-    let lines = scan.wait_lines(2);
-    assert!(lines[0].ends_with(" 7 0 exits"), "{lines:?}");
-    assert!(lines[1].ends_with(" 256 9 dies"), "{lines:?}");
+    let has_group = does_what_it_does_since(Difference::GroupForFinish);
+    for (line, how) in scan.wait_lines(2).iter().zip(["7 0 exits", "256 9 dies"]) {
+        let (told, pid) = line.rsplit_once(' ').unwrap();
+        let want = if has_group {
+            format!("4 {how} {pid}")
+        } else {
+            format!("3 {how}")
+        };
+        assert_eq!(told, want);
+    }
 }
 
 #[test]
@@ -139,10 +147,7 @@ fn a_run_that_cannot_be_executed_is_told_and_the_rest_goes_on() {
     let scan = Scan::of(&[broken, Service::sleeper("b")]);
     scan.wait_stat("b", "up (pid N) N seconds");
     scan.wait_output("./run");
-    scan.wait_stat(
-        "a",
-        "down (exitcode 0) N seconds, normally up, want up, ready N seconds",
-    );
+    scan.wait_stat("a", &not_started(", normally up, want up"));
 }
 
 #[test]

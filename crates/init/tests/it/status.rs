@@ -4,26 +4,82 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::world::{Scan, Service};
+use crate::releases::{self, Difference};
+use crate::world::{Kind, Scan, Service, not_started, ours_alone, the_real_one_has};
 
 /// TAI64's label of the Unix epoch, with the leap seconds that Debian's s6 adds.
 const EPOCH: u64 = (1 << 62) + 37;
 
+/// How long the record is that the installed tools read.
+fn record_size() -> usize {
+    if releases::has(Difference::LongRecord) {
+        43
+    } else {
+        35
+    }
+}
+
+/// The end of the last run and the flags: the last three bytes of every record.
+fn end_and_flags(record: &[u8]) -> (&[u8], u8) {
+    let at = record_size() - 3;
+    (&record[at..at + 2], record[at + 2])
+}
+
 #[test]
-fn the_record_is_35_bytes_in_tai() {
+fn the_record_is_that_of_the_installed_tools_in_tai() {
     let scan = Scan::of(&[Service::sleeper("s")]);
     scan.wait_stat("s", "up (pid N) N seconds");
     let record = fs::read(scan.path("s/supervise/status")).unwrap();
-    assert_eq!(record.len(), 35);
+    assert_eq!(record.len(), record_size());
     let seconds = u64::from_be_bytes(record[..8].try_into().unwrap()) - EPOCH;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
     assert!(seconds <= now && seconds + 60 > now, "{seconds} {now}");
-    let pid = u64::from_be_bytes(record[24..32].try_into().unwrap());
-    assert_eq!(pid, u64::try_from(scan.service_pid("s")).unwrap());
-    assert_eq!((&record[32..34], record[34]), (&[0_u8, 0][..], 0b0100));
+    let service = u64::try_from(scan.service_pid("s")).unwrap().to_be_bytes();
+    // The process, and where the record has it the process group.
+    let groups = &record[24..record_size() - 3];
+    assert!(
+        groups.chunks(8).all(|number| number == service),
+        "{record:?}"
+    );
+    assert_eq!(end_and_flags(&record), (&[0, 0][..], 0b0100));
+}
+
+fn record_with_setting(setting: &str) -> (Scan, Vec<u8>) {
+    let dir = harness::scratch();
+    Service::sleeper("s").install(&dir.path().join("scan"));
+    let mut command = Kind::Ours.command(&dir.path().join("scan"));
+    command.env("INIT_S6_RECORD", setting);
+    let scan = Scan::start(dir, command);
+    scan.wait_supervised("s");
+    let record = fs::read(scan.path("s/supervise/status")).unwrap();
+    (scan, record)
+}
+
+#[test]
+fn a_setting_says_which_record_it_is() {
+    if ours_alone("INIT_S6_RECORD is ours") {
+        return;
+    }
+    for (setting, size) in [("35", 35), ("43", 43), ("", record_size())] {
+        let (scan, record) = record_with_setting(setting);
+        assert_eq!(record.len(), size, "{setting:?}");
+        assert_eq!(scan.output(), "");
+    }
+}
+
+#[test]
+fn a_setting_that_is_no_record_is_told_and_what_is_installed_counts() {
+    if ours_alone("INIT_S6_RECORD is ours") {
+        return;
+    }
+    let (scan, record) = record_with_setting("36");
+    assert_eq!(record.len(), record_size());
+    let told =
+        "init: INIT_S6_RECORD is \"36\", which is neither 35 nor 43: left to what is installed\n";
+    assert_eq!(scan.output(), told);
 }
 
 #[test]
@@ -51,7 +107,7 @@ fn while_finish_runs_the_service_is_down_and_not_ready() {
         .file("timeout-finish", "0")]);
     scan.wait_stat("s", "down (exitcode 7) N seconds, normally up, want up");
     let record = fs::read(scan.path("s/supervise/status")).unwrap();
-    assert_eq!(record[34], 0b0110);
+    assert_eq!(end_and_flags(&record), (&[7, 0][..], 0b0110));
     let finish = u64::from_be_bytes(record[24..32].try_into().unwrap());
     let command = fs::read_to_string(format!("/proc/{finish}/cmdline")).unwrap();
     assert!(
@@ -69,11 +125,16 @@ fn while_finish_runs_the_service_is_down_and_not_ready() {
 #[test]
 fn a_service_that_starts_down_says_so() {
     let scan = Scan::of(&[Service::sleeper("s").file("down", "")]);
-    scan.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
-    let fields = "up,wantedup,normallyup,ready,paused,pid,exitcode,signal,signum";
+    scan.wait_stat("s", &not_started(""));
+    let fields = "up,wantedup,normallyup,ready,paused,pid,signal,signum,exitcode";
+    let code = if the_real_one_has(Difference::NotStartedYet) {
+        -1
+    } else {
+        0
+    };
     assert_eq!(
         scan.field(fields, "s"),
-        "false false false false false -1 0 NA -1"
+        format!("false false false false false -1 NA -1 {code}")
     );
 }
 

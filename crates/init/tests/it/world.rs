@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::releases::{self, Difference};
 pub(crate) use clock::Clock;
 pub(crate) use container::Container;
 use process::pause;
@@ -74,6 +75,34 @@ pub(crate) fn ours_alone(reason: &str) -> bool {
         eprintln!("not for s6-svscan: {reason}");
     }
     skip
+}
+
+/// The supervisor under test is the real one, of a release that has this.
+pub(crate) fn the_real_one_has(difference: Difference) -> bool {
+    Kind::from_environment() == Kind::S6 && releases::has(difference)
+}
+
+/// Ours does it whatever the release of the tools is, the real one since it has it.
+pub(crate) fn does_what_it_does_since(difference: Difference) -> bool {
+    Kind::from_environment() == Kind::Ours || releases::has(difference)
+}
+
+/// What `s6-svstat` has to show of a service that was never started, followed by these remarks.
+pub(crate) fn not_started(remarks: &str) -> String {
+    if the_real_one_has(Difference::NotStartedYet) {
+        format!("down (not started yet){remarks}")
+    } else {
+        format!("down (exitcode 0) N seconds{remarks}, ready N seconds")
+    }
+}
+
+/// What `s6-svc` exits with where nobody listens.
+pub(crate) fn nobody_listens() -> i32 {
+    if releases::has(Difference::NobodyListens) {
+        102
+    } else {
+        100
+    }
 }
 
 /// What a tool said.

@@ -1,7 +1,10 @@
-//! `svc` and `svstat` beside the real `s6-svc` and `s6-svstat`, on services that a real `s6-svscan` supervises.
+//! `svc` and `svstat` beside the real `s6-svc` and `s6-svstat`, on services that a real `s6-svscan` supervises. What
+//! its releases do differently is in [`releases`].
 
 #![expect(clippy::unwrap_used, reason = "a helper's failure is the test's")]
 
 mod against_s6;
 mod alone;
+#[path = "../../../servicedir/tests/releases/mod.rs"]
+mod releases;
 mod world;

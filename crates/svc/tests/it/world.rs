@@ -9,10 +9,12 @@ use std::time::Duration;
 use harness::wait_for;
 use tempfile::TempDir;
 
+use crate::releases;
+
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// What a program said.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -45,7 +47,7 @@ impl World {
         let world = World { dir, scan };
         world.wait_line("up", "up (");
         world.wait_line("ready", ", ready");
-        world.wait_line("down", "down (exitcode 0)");
+        world.wait_line("down", "down (");
         world
     }
 
@@ -94,8 +96,13 @@ impl World {
         self.run(&harness::require("s6-svc"), words)
     }
 
+    /// In the words of ours.
     pub(crate) fn s6_svstat(&self, words: &str) -> Answer {
-        self.run(&harness::require("s6-svstat"), words)
+        let answer = self.run(&harness::require("s6-svstat"), words);
+        Answer {
+            out: releases::in_our_words(&answer.out),
+            ..answer
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::{Answer, Kind, SOON, Service, pause, run, without_numbers};
+use crate::releases;
 
 /// A supervisor over a scan directory of its own.
 pub(crate) struct Scan {
@@ -94,7 +95,11 @@ impl Scan {
             .copied()
             .chain([path.to_str().unwrap()])
             .collect();
-        run(&harness::require(name), &args)
+        let answer = run(&harness::require(name), &args);
+        Answer {
+            out: releases::in_our_words(&answer.out),
+            ..answer
+        }
     }
 
     /// `s6-svc`, which has to succeed.
@@ -106,6 +111,13 @@ impl Scan {
             "s6-svc {options:?} {service}: {answer:?}\n{}",
             self.output()
         );
+    }
+
+    /// Control letters as they are, where the installed `s6-svc` may not know them.
+    pub(crate) fn letters(&self, letters: &[u8], service: &str) {
+        let path = self.path(service).join("supervise/control");
+        let mut control = fs::OpenOptions::new().write(true).open(path).unwrap();
+        std::io::Write::write_all(&mut control, letters).unwrap();
     }
 
     /// Starts a service that is down once, and waits until it is down again. `s6-svc -wD -o` would not wait: it looks
