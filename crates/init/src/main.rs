@@ -49,6 +49,8 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 /// Environment
 ///   INIT_PREFIX=1 labels the output of all services. S6_KEEP_ENV=1 lets them
 ///   see init's environment; else they start with a clean one.
+///   INIT_S6_RECORD=35 or 43 is the length of the status records: 43 for the
+///   tools of s6 2.13, which init looks for unless this is set.
 ///   S6_SERVICES_GRACETIME, S6_KILL_GRACETIME, S6_KILL_FINISH_MAXTIME (ms),
 ///   S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES mean what they mean
 ///   in s6-overlay; the times are upper bounds.
