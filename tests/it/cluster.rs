@@ -40,7 +40,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// A balancer and nodes on 127.0.NET.x; it ends with the value.
 pub(crate) struct Cluster {
     net: u8,
-    run: tempfile::TempDir,
+    run: harness::Scratch,
 }
 
 impl Cluster {

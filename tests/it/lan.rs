@@ -18,7 +18,7 @@ use crate::view;
 pub(crate) struct Lan {
     name: String,
     hosts: Vec<Host>,
-    scratch: tempfile::TempDir,
+    scratch: harness::Scratch,
 }
 
 /// Where a host is plugged in.

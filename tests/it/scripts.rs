@@ -52,7 +52,7 @@ fn write(path: &Path, text: &str) {
 
 /// A machine that has nothing but what a test gives it.
 struct Machine {
-    folder: tempfile::TempDir,
+    folder: harness::Scratch,
 }
 
 impl Machine {

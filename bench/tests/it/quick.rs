@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use harness::Scratch;
 
 use crate::{alone, programs, root, run, text};
 
@@ -32,7 +32,7 @@ fn answers() -> Vec<Option<Vec<u8>>> {
 }
 
 /// A folder with all programs, of which one sleeps before it works.
-fn with_a_slow(name: &str) -> TempDir {
+fn with_a_slow(name: &str) -> Scratch {
     let folder = harness::scratch();
     for entry in programs().read_dir().unwrap() {
         let program = entry.unwrap().path();

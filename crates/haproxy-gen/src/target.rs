@@ -108,7 +108,7 @@ fn line(mark: &str) -> String {
 mod tests {
     use super::*;
 
-    fn target(scratch: &tempfile::TempDir) -> Target {
+    fn target(scratch: &harness::Scratch) -> Target {
         Target::new(&scratch.path().join("haproxy.cfg"))
     }
 

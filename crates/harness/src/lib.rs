@@ -1,7 +1,13 @@
 //! What the tests of several crates share.
 
+mod processes;
+mod scratch;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+pub use processes::processes_of;
+pub use scratch::{Scratch, scratch};
 
 /// How often a fact is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -20,25 +26,17 @@ pub fn wait_for<T>(what: &str, deadline: Duration, mut fact: impl FnMut() -> Opt
             start.elapsed() < deadline,
             "waited {deadline:?} in vain for {what}"
         );
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that waits for facts"
-        )]
-        std::thread::sleep(LOOK_EVERY);
+        pause();
     }
 }
 
-/// An empty directory that goes with the value. Its path is short, since that of
-/// a Unix socket is limited to 107 bytes.
-///
-/// # Panics
-/// When it cannot be made.
-#[must_use]
-pub fn scratch() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .prefix("muster-")
-        .tempdir_in("/tmp")
-        .expect("make a scratch directory")
+/// Between two looks.
+fn pause() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that waits for facts"
+    )]
+    std::thread::sleep(LOOK_EVERY);
 }
 
 /// Where `program` is on the PATH.

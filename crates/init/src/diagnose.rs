@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+    fn file(content: &[u8], mode: u32) -> (harness::Scratch, std::path::PathBuf) {
         let scratch = harness::scratch();
         let path = scratch.path().join("run");
         fs::write(&path, content).unwrap();

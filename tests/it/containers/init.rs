@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use harness::wait_for;
-use tempfile::TempDir;
+use harness::{Scratch, wait_for};
 
 use super::engine::{Container, docker, image, limited, root, told, turn};
 use super::project::PATIENCE;
@@ -18,7 +17,7 @@ const WHO: &str = "#!/usr/bin/with-contenv sh\necho \"$(id -u) $PWD $GIVEN\"\nex
 const WHO_FIRST: &str = "#!/usr/bin/with-contenv sh\necho \"first $GIVEN\"\n";
 
 /// A container's `/etc`, which it gets as a volume.
-struct Files(TempDir);
+struct Files(Scratch);
 
 impl Files {
     fn with(files: &[(&str, &str)]) -> Files {

@@ -18,7 +18,9 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn readiness_is_announced_once_it_listens() {
     let (mut reader, writer) = std::io::pipe().unwrap();
+    let folder = harness::scratch();
     let mut command = program();
+    command.current_dir(folder.path());
     // Descriptor 1, since std puts nothing else in place for a child.
     command.args(["--listen", "127.0.65.41:3000", "--ready-fd", "1"]);
     command.stdout(Stdio::from(OwnedFd::from(writer)));

@@ -24,7 +24,7 @@ backend nodes
 
 /// `/nodes`, a template, and where the result goes.
 pub(crate) struct Fixture {
-    scratch: tempfile::TempDir,
+    scratch: harness::Scratch,
 }
 
 /// What a run of a program left.

@@ -5,7 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tempfile::TempDir;
+use harness::Scratch;
 
 use crate::haproxy::{Run, command};
 
@@ -28,7 +28,7 @@ pub(crate) enum Answer {
 }
 
 pub(crate) struct Fake {
-    dir: TempDir,
+    dir: Scratch,
     asked: Arc<Mutex<Vec<String>>>,
 }
 

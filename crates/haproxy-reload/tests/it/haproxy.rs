@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use harness::wait_for;
+use harness::{Scratch, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tempfile::TempDir;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -93,7 +92,7 @@ pub(crate) fn front(test: u8) -> SocketAddr {
 }
 
 pub(crate) struct Haproxy {
-    dir: TempDir,
+    dir: Scratch,
     pub(crate) test: u8,
     child: Option<Child>,
 }

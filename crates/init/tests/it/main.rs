@@ -14,6 +14,7 @@ mod clocks;
 mod control;
 mod environment;
 mod events;
+mod failing;
 mod help;
 mod load;
 mod namespace;

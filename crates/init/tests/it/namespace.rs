@@ -121,10 +121,15 @@ fn not_as_pid_1_it_ends_nothing_that_is_not_its_own() {
     if ours_alone(REASON) {
         return;
     }
-    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
-    let pid = i32::try_from(bystander.id()).unwrap();
     let escaped = "setsid sleep 1000 & echo $! >>../../log; exec sleep 1000";
-    let mut scan = Container::with(&[Service::new("s", escaped)]).start(&[]);
+    let container = Container::with(&[Service::new("s", escaped)]);
+    let mut bystander = Command::new("sleep")
+        .arg("1000")
+        .current_dir(container.path(""))
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(bystander.id()).unwrap();
+    let mut scan = container.start(&[]);
     let child: i32 = scan.wait_lines(1)[0].parse().unwrap();
     scan.signal(Signal::SIGTERM);
     assert_eq!(scan.ended_code(), 0);

@@ -18,11 +18,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+use harness::Scratch;
 
 /// The directories of one run, and what the program is given.
 pub(crate) struct Case {
-    scratch: TempDir,
+    scratch: Scratch,
 }
 
 /// What a run left.

@@ -28,7 +28,7 @@ exit \"$code\"
 ";
 
 pub(crate) struct Watcher {
-    folder: tempfile::TempDir,
+    folder: harness::Scratch,
     child: Option<Child>,
 }
 

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use harness::wait_for;
-use tempfile::TempDir;
+use harness::{Scratch, wait_for};
 
 use crate::releases;
 
@@ -23,7 +22,7 @@ pub(crate) struct Answer {
 
 /// The scan directory and its supervisor.
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Scratch,
     scan: Child,
 }
 

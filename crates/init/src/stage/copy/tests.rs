@@ -7,7 +7,7 @@ use super::*;
 use std::path::PathBuf;
 
 struct Image {
-    dir: tempfile::TempDir,
+    dir: harness::Scratch,
 }
 
 impl Image {

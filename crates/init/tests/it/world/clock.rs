@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tempfile::TempDir;
+use harness::Scratch;
 
 /// What preloads `clock.c`, and the files by which the test speaks with it.
 pub(crate) struct Clock {
-    dir: TempDir,
+    dir: Scratch,
 }
 
 impl Clock {

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tempfile::TempDir;
+use harness::Scratch;
 
 use super::{Scan, Service, init, write_file};
 
 /// A container's `/etc` in small, and our `init` for it.
 pub(crate) struct Container {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Scratch,
     environment: Vec<(String, String)>,
 }
 
@@ -30,7 +30,7 @@ impl Container {
     }
 
     /// One whose files are there already.
-    pub(crate) fn at(dir: TempDir) -> Container {
+    pub(crate) fn at(dir: Scratch) -> Container {
         Container {
             dir,
             environment: Vec::new(),

@@ -6,17 +6,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::wait_for;
+use harness::{Scratch, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tempfile::TempDir;
 
 use super::{Answer, Kind, SOON, Service, pause, run, without_numbers};
 use crate::releases;
 
 /// A supervisor over a scan directory of its own.
 pub(crate) struct Scan {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Scratch,
     child: Child,
 }
 
@@ -42,11 +41,11 @@ impl Scan {
     }
 
     /// Any command whose scan directory is `dir/scan`; its output goes to `dir/output`.
-    pub(crate) fn start(dir: TempDir, command: Command) -> Scan {
+    pub(crate) fn start(dir: Scratch, command: Command) -> Scan {
         Scan::start_with(dir, command, Stdio::null())
     }
 
-    pub(crate) fn start_with(dir: TempDir, mut command: Command, input: Stdio) -> Scan {
+    pub(crate) fn start_with(dir: Scratch, mut command: Command, input: Stdio) -> Scan {
         let output = fs::File::options()
             .create(true)
             .append(true)
