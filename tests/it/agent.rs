@@ -13,8 +13,8 @@ use crate::cluster::{Cluster, SOON, signal};
 pub(crate) struct Agent(Child);
 
 impl Agent {
-    /// Starts an agent called `name` at 127.0.NET.`host`, which joins the balancer
-    /// with the cluster's key.
+    /// Starts an agent called `name` at the cluster's address `host`, which joins the
+    /// balancer with the cluster's key.
     pub(crate) fn start(cluster: &Cluster, name: &OsStr, host: u8, tags: &[&str]) -> Self {
         let address = cluster.address(host);
         // One that ignored the signal to leave, since the tests run under `nohup`

@@ -37,7 +37,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A balancer and nodes on 127.0.NET.x; it ends with the value.
+/// A balancer and nodes on 127.N.NET.x, where N is of this run of the tests; it ends
+/// with the value.
 pub(crate) struct Cluster {
     net: u8,
     run: harness::Scratch,
@@ -69,7 +70,7 @@ impl Cluster {
         let mut command = Command::new(root().join("scripts").join(words[0]));
         command
             .args(&words[1..])
-            .env("MUSTER_NET", format!("127.0.{}", self.net))
+            .env("MUSTER_NET", self.net())
             .env("MUSTER_RUN", self.run())
             .env("MUSTER_BUILT", "1")
             .stdin(Stdio::null());
@@ -103,9 +104,14 @@ impl Cluster {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// 127.0.NET.HOST.
+    /// What the addresses of its nodes begin with.
+    pub(crate) fn net(&self) -> String {
+        harness::address(&self.net.to_string())
+    }
+
+    /// That of one of them.
     pub(crate) fn address(&self, host: u8) -> String {
-        format!("127.0.{}.{host}", self.net)
+        format!("{}.{host}", self.net())
     }
 
     /// Where the balancer serves.
@@ -151,7 +157,7 @@ impl Cluster {
             .collect()
     }
 
-    /// Asks Serf itself, at the agent of 127.0.NET.HOST, who is alive as a backend.
+    /// Asks Serf itself, at the agent of the address HOST, who is alive as a backend.
     pub(crate) fn living(&self, host: u8) -> Vec<String> {
         view::living(
             Command::new("serf").env("SERF_RPC_ADDR", format!("{}:7373", self.address(host))),

@@ -68,7 +68,7 @@ fn forged_packets_leave_nothing_behind_without_encryption() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let address = [127, 0, 82, 201];
+    let address = [127, harness::net(), 82, 201];
     for name in HOSTILE_NAMES
         .into_iter()
         .chain([&b""[..], b"nul\0", &[b'x'; 300]])
@@ -80,7 +80,7 @@ fn forged_packets_leave_nothing_behind_without_encryption() {
         (b"multicast", &[224, 0, 0, 1]),
         (b"broadcast", &[255, 255, 255, 255]),
         (b"link-local", &[169, 254, 169, 254]),
-        (b"itself", &[127, 0, 82, 42]),
+        (b"itself", &[127, harness::net(), 82, 42]),
         (b"short", &[1, 2, 3]),
         (b"none", &[]),
     ] {
@@ -103,7 +103,12 @@ fn forged_packets_leave_nothing_behind_without_encryption() {
 #[test]
 fn forged_packets_do_not_even_arrive_with_encryption() {
     let cluster = Cluster::up(83, 1);
-    forge_alive(&cluster, b"evil", &[127, 0, 83, 201], b"backend");
+    forge_alive(
+        &cluster,
+        b"evil",
+        &[127, harness::net(), 83, 201],
+        b"backend",
+    );
     wait_for("the agent to drop it", SOON, || {
         let log = cluster.log("ha");
         (log.contains("Decrypt packet failed") || log.contains("No installed keys could decrypt"))

@@ -1,8 +1,8 @@
 //! The whole system, on the real Serf, HAProxy and Docker.
 //!
-//! Every test takes a loopback net of its own (from 127.0.66 on), so none
-//! meets another or a cluster that runs on this machine. They need the programs
-//! in `target/bin`: `scripts/test` builds them.
+//! Every test takes a loopback net of its own (from N.66 on, of the run's 127.N), so
+//! none meets another, a second run, or a cluster that runs on this machine. They need
+//! the programs in `target/bin`: `scripts/test` builds them.
 
 #![expect(clippy::unwrap_used, reason = "in a test it says what did not work")]
 #![expect(clippy::print_stderr, reason = "a failed test shows the logs")]

@@ -36,15 +36,12 @@ fn only_server_lines_change_between_two_memberships() {
         .filter(|line| !before.contains(line))
         .collect();
     assert_eq!(new.len(), 1, "{new:?}");
-    assert!(
-        new[0]
-            .trim()
-            .starts_with("server s2 127.0.71.102:3000 check "),
-        "{new:?}"
-    );
+    let server = format!("server s2 {}:3000 check ", cluster.address(102));
+    assert!(new[0].trim().starts_with(&server), "{new:?}");
     assert!(before.lines().all(|line| after.contains(line)));
     let line = std::fs::read_to_string(cluster.file("ha", "nodes/s2")).unwrap();
-    assert!(line.starts_with("s2 127.0.71.102"), "{line}");
+    let second = format!("s2 {}", cluster.address(102));
+    assert!(line.starts_with(&second), "{line}");
 }
 
 #[test]
@@ -61,15 +58,14 @@ fn up_run_twice_and_after_everything_was_killed_works_the_same() {
 
 #[test]
 fn a_taken_address_is_refused_and_its_owner_named() {
-    let _owner = std::net::TcpListener::bind("127.0.73.42:8080").unwrap();
     let cluster = Cluster::new(73);
+    let front = cluster.front();
+    let _owner = std::net::TcpListener::bind(front).unwrap();
     let output = cluster.run_script(&["up", "1"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(111), "{stderr}");
-    assert!(
-        stderr.contains("127.0.73.42:8080 is taken by users:"),
-        "{stderr}"
-    );
+    let taken = format!("{front} is taken by users:");
+    assert!(stderr.contains(&taken), "{stderr}");
 }
 
 #[test]
@@ -113,12 +109,8 @@ fn a_folder_of_somebody_else_is_neither_used_nor_removed() {
 #[test]
 fn a_folder_belongs_to_one_net_and_settings_that_are_none_are_refused() {
     let cluster = Cluster::new(73);
-    chain::replace(
-        &cluster.run().join(".net"),
-        b"127.0.74\n",
-        chain::Sync::None,
-    )
-    .unwrap();
+    let its_net = cluster.run().join(".net");
+    chain::replace(&its_net, b"127.0.74\n", chain::Sync::None).unwrap();
     let output = cluster.run_script(&["up", "1"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("holds the cluster of 127.0.74"), "{said}");

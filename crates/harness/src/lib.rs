@@ -1,11 +1,13 @@
 //! What the tests of several crates share.
 
+mod net;
 mod processes;
 mod scratch;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use net::{address, net};
 pub use processes::processes_of;
 pub use scratch::{Scratch, scratch};
 

@@ -6,7 +6,7 @@ use crate::node::Node;
 
 #[test]
 fn a_delay_holds_for_pages_and_health_checks_until_it_is_taken_back() {
-    let node = Node::plain("127.0.65.11");
+    let node = Node::plain(11);
     let answer = node.delay(r#"{"delay": 300}"#);
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -31,7 +31,7 @@ fn a_delay_holds_for_pages_and_health_checks_until_it_is_taken_back() {
 
 #[test]
 fn one_that_waits_does_not_hold_up_the_others() {
-    let node = Node::plain("127.0.65.12");
+    let node = Node::plain(12);
     node.delay(r#"{"delay": 3600000}"#);
     let mut slow = node.connect();
     slow.send("GET", "/", "", "");
@@ -41,7 +41,7 @@ fn one_that_waits_does_not_hold_up_the_others() {
 
 #[test]
 fn a_content_type_is_not_asked_for() {
-    let node = Node::plain("127.0.65.13");
+    let node = Node::plain(13);
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     assert_eq!(
         node.ask("POST", "/delay", form, r#"{"delay":1}"#).status,
@@ -51,7 +51,7 @@ fn a_content_type_is_not_asked_for() {
 
 #[test]
 fn nonsense_is_refused_with_a_reason() {
-    let node = Node::plain("127.0.65.14");
+    let node = Node::plain(14);
     let more_than_an_hour = r#"{"delay": 3600001}"#;
     for body in [
         "",
@@ -85,6 +85,6 @@ fn nonsense_is_refused_with_a_reason() {
 
 #[test]
 fn a_body_without_end_is_cut_short() {
-    let node = Node::plain("127.0.65.15");
+    let node = Node::plain(15);
     assert_eq!(node.delay(&" ".repeat(20_000)).status, 413);
 }

@@ -7,7 +7,7 @@ use crate::node::{LONG, Node};
 
 #[test]
 fn a_leaving_node_fails_its_health_check_and_serves_all_else() {
-    let node = Node::plain("127.0.65.21");
+    let node = Node::plain(21);
     assert_eq!(node.head().status, 200);
     node.signal(Signal::SIGUSR1);
     wait_for("the health check to fail", LONG, || {
@@ -19,7 +19,7 @@ fn a_leaving_node_fails_its_health_check_and_serves_all_else() {
 
 #[test]
 fn a_node_that_did_not_end_after_all_comes_back() {
-    let node = Node::plain("127.0.65.22");
+    let node = Node::plain(22);
     node.signal(Signal::SIGUSR1);
     wait_for("the health check to fail", LONG, || {
         (node.head().status == 503).then_some(())
@@ -31,7 +31,7 @@ fn a_node_that_did_not_end_after_all_comes_back() {
 
 #[test]
 fn a_leaving_node_ends_like_any_other() {
-    let mut node = Node::plain("127.0.65.23");
+    let mut node = Node::plain(23);
     node.signal(Signal::SIGUSR1);
     wait_for("the health check to fail", LONG, || {
         (node.head().status == 503).then_some(())

@@ -29,6 +29,11 @@ pub(crate) fn program() -> Command {
     command
 }
 
+/// Where the node of this number listens.
+pub(crate) fn address(host: u8) -> String {
+    format!("{}:3000", harness::address(&format!("65.{host}")))
+}
+
 /// A node on an address of its own; it is killed when it goes out of scope.
 pub(crate) struct Node {
     address: String,
@@ -36,8 +41,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn start(ip: &str, more: impl FnOnce(&mut Command)) -> Node {
-        let address = format!("{ip}:3000");
+    /// At an address of this process that ends in this number.
+    pub(crate) fn start(host: u8, more: impl FnOnce(&mut Command)) -> Node {
+        let address = address(host);
         let mut command = program();
         command.args(["--listen", &address]);
         more(&mut command);
@@ -57,8 +63,8 @@ impl Node {
         node
     }
 
-    pub(crate) fn plain(ip: &str) -> Node {
-        Node::start(ip, |_| ())
+    pub(crate) fn plain(host: u8) -> Node {
+        Node::start(host, |_| ())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

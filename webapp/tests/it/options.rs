@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Output, Stdio};
 
-use crate::node::{Node, program};
+use crate::node::{Node, address, program};
 
 fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
@@ -22,20 +22,20 @@ fn readiness_is_announced_once_it_listens() {
     let mut command = program();
     command.current_dir(folder.path());
     // Descriptor 1, since std puts nothing else in place for a child.
-    command.args(["--listen", "127.0.65.41:3000", "--ready-fd", "1"]);
+    command.args(["--listen", &address(41), "--ready-fd", "1"]);
     command.stdout(Stdio::from(OwnedFd::from(writer)));
     let mut child = command.spawn().unwrap();
     let mut byte = [0];
     reader.read_exact(&mut byte).unwrap();
     assert_eq!(&byte, b"\n");
-    std::net::TcpStream::connect("127.0.65.41:3000").unwrap();
+    std::net::TcpStream::connect(address(41)).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 #[test]
 fn a_descriptor_that_is_not_there_is_told() {
-    let output = run(&["--listen", "127.0.65.42:3000", "--ready-fd", "987"]);
+    let output = run(&["--listen", &address(42), "--ready-fd", "987"]);
     assert_eq!(output.status.code(), Some(111));
     assert!(stderr(&output).contains("webapp: announce readiness on /dev/fd/987: "));
 }
@@ -43,22 +43,23 @@ fn a_descriptor_that_is_not_there_is_told() {
 #[test]
 fn the_address_can_come_from_the_environment() {
     let mut command = program();
-    command.env("WEBAPP_LISTEN", "127.0.65.43:99999");
+    command.env("WEBAPP_LISTEN", "127.0.0.1:99999");
     assert_eq!(command.output().unwrap().status.code(), Some(100));
-    let node = Node::start("127.0.65.43", |command: &mut Command| {
-        command.env("WEBAPP_LISTEN", "127.0.65.99:1");
+    let node = Node::start(43, |command: &mut Command| {
+        command.env("WEBAPP_LISTEN", "127.0.0.1:1");
     });
     assert_eq!(node.get("").status, 200);
 }
 
 #[test]
 fn an_address_that_is_taken_is_named() {
-    let _taken = TcpListener::bind("127.0.65.44:3000").unwrap();
-    let output = run(&["--listen", "127.0.65.44:3000"]);
+    let address = address(44);
+    let _taken = TcpListener::bind(&address).unwrap();
+    let output = run(&["--listen", &address]);
     assert_eq!(output.status.code(), Some(111));
     assert_eq!(
         stderr(&output),
-        "webapp: listen on 127.0.65.44:3000: Address already in use (os error 98)\n"
+        format!("webapp: listen on {address}: Address already in use (os error 98)\n")
     );
 }
 

@@ -13,7 +13,7 @@ fn named(command: &mut Command) {
 
 #[test]
 fn the_page_is_the_labs_byte_for_byte() {
-    let node = Node::start("127.0.65.1", named);
+    let node = Node::start(1, named);
     let answer = node.get("");
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -29,7 +29,7 @@ fn the_page_is_the_labs_byte_for_byte() {
 
 #[test]
 fn a_session_is_kept_by_its_cookie() {
-    let node = Node::start("127.0.65.2", named);
+    let node = Node::start(2, named);
     let first = node.get("");
     let set = first.header("set-cookie").unwrap();
     // The client's headers are in lower case for comparison.
@@ -50,7 +50,7 @@ fn a_session_is_kept_by_its_cookie() {
 
 #[test]
 fn a_cookie_of_another_node_gives_a_new_session() {
-    let node = Node::plain("127.0.65.3");
+    let node = Node::plain(3);
     let answer = node.get("cookie: NODESESSID=theirs\r\n");
     assert_eq!(answer.field("sessionViews"), "1");
     assert_ne!(answer.field("id"), "theirs");
@@ -59,7 +59,7 @@ fn a_cookie_of_another_node_gives_a_new_session() {
 
 #[test]
 fn a_health_check_gets_no_session() {
-    let node = Node::start("127.0.65.4", named);
+    let node = Node::start(4, named);
     let answer = node.head();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("x-backend-ip"), Some("192.168.42.11"));
@@ -72,12 +72,13 @@ fn a_health_check_gets_no_session() {
 
 #[test]
 fn without_settings_it_says_where_the_request_came_to() {
-    let node = Node::start("127.0.65.5", |command| {
+    let node = Node::start(5, |command| {
         command.env("SERVER_IP", "").env("SERVER_NAME", "");
     });
     let answer = node.get("");
-    assert_eq!(answer.field("ip"), "127.0.65.5");
-    assert_eq!(answer.header("x-backend-ip"), Some("127.0.65.5"));
+    let ip = harness::address("65.5");
+    assert_eq!(answer.field("ip"), ip);
+    assert_eq!(answer.header("x-backend-ip"), Some(&*ip));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(answer.field("host"), host.trim());
     assert_eq!(answer.field("tag"), "");
@@ -85,7 +86,7 @@ fn without_settings_it_says_where_the_request_came_to() {
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let node = Node::plain("127.0.65.6");
+    let node = Node::plain(6);
     let mut connection = node.connect();
     for _ in 0..100 {
         connection.send("HEAD", "/", "", "");
@@ -97,7 +98,7 @@ fn one_connection_serves_many_requests() {
 
 #[test]
 fn any_other_path_or_method_is_not_found() {
-    let node = Node::plain("127.0.65.7");
+    let node = Node::plain(7);
     for (method, path) in [
         ("GET", "/nothing"),
         ("GET", "/delay"),

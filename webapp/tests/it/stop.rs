@@ -4,24 +4,24 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::node::Node;
+use crate::node::{Node, address};
 
 #[test]
 fn both_signals_end_it_with_0() {
-    for (ip, signal) in [
-        ("127.0.65.31", Signal::SIGTERM),
-        ("127.0.65.32", Signal::SIGINT),
-    ] {
-        let mut node = Node::plain(ip);
+    for (host, signal) in [(31, Signal::SIGTERM), (32, Signal::SIGINT)] {
+        let mut node = Node::plain(host);
         node.signal(signal);
         assert_eq!(node.wait().code(), Some(0));
-        assert_eq!(node.said(), format!("webapp: listens on {ip}:3000\n"));
+        assert_eq!(
+            node.said(),
+            format!("webapp: listens on {}\n", address(host))
+        );
     }
 }
 
 #[test]
 fn requests_in_flight_are_finished_and_their_connections_closed() {
-    let mut node = Node::start("127.0.65.33", |command| {
+    let mut node = Node::start(33, |command| {
         command.args(["--grace", "10min"]);
     });
     let mut connection = node.connect();
@@ -45,7 +45,7 @@ fn requests_in_flight_are_finished_and_their_connections_closed() {
 
 #[test]
 fn whoever_had_reached_it_before_the_signal_is_served() {
-    let mut node = Node::plain("127.0.65.37");
+    let mut node = Node::plain(37);
     assert_eq!(node.head().status, 200);
     // It accepts nothing meanwhile, and finds all of it and the signal at once.
     node.signal(Signal::SIGSTOP);
@@ -63,7 +63,7 @@ fn whoever_had_reached_it_before_the_signal_is_served() {
 
 #[test]
 fn idle_connections_do_not_hold_up_the_end() {
-    let mut node = Node::start("127.0.65.34", |command| {
+    let mut node = Node::start(34, |command| {
         command.args(["--grace", "10min"]);
     });
     let mut spoke = node.connect();
@@ -80,7 +80,7 @@ fn idle_connections_do_not_hold_up_the_end() {
 
 #[test]
 fn a_request_that_takes_too_long_is_cut_and_told() {
-    let mut node = Node::start("127.0.65.35", |command| {
+    let mut node = Node::start(35, |command| {
         command.args(["--grace", "200ms"]);
     });
     node.delay(r#"{"delay": 3600000}"#);
@@ -100,7 +100,7 @@ fn a_request_that_takes_too_long_is_cut_and_told() {
 
 #[test]
 fn a_second_signal_changes_nothing() {
-    let mut node = Node::plain("127.0.65.36");
+    let mut node = Node::plain(36);
     node.delay(r#"{"delay": 1500}"#);
     let mut connection = node.connect();
     connection.send("GET", "/", "", "");

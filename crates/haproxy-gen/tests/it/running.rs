@@ -11,10 +11,20 @@ use crate::fixture::Fixture;
 const DEADLINE: Duration = Duration::from_secs(30);
 const TEMPLATE: &str = include_str!("../../../../ha/config/haproxy.cfg.tera");
 
+/// Of the addresses that are this process's own, one for each number.
+fn ip(host: u8) -> String {
+    harness::address(&format!("140.{host}"))
+}
+
+/// The file of a node at such an address.
+fn node_line(name: &str, host: u8) -> String {
+    format!("{name} {}", ip(host))
+}
+
 /// A HAProxy on an address of its own, ended with the value.
 struct Running {
     fixture: Fixture,
-    ip: &'static str,
+    ip: String,
     process: Child,
 }
 
@@ -26,8 +36,15 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn start(ip: &'static str, nodes: &[&str]) -> Self {
-        let fixture = Fixture::with_nodes(TEMPLATE, nodes);
+    /// At the address with this number, with these nodes at theirs.
+    fn start(host: u8, nodes: &[(&str, u8)]) -> Self {
+        let ip = ip(host);
+        let lines: Vec<String> = nodes
+            .iter()
+            .map(|(name, host)| node_line(name, *host))
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let fixture = Fixture::with_nodes(TEMPLATE, &lines);
         assert_eq!(fixture.run(&[]).code, Some(0));
         let process = Command::new(harness::require("haproxy"))
             .arg("-db")
@@ -73,8 +90,8 @@ impl Running {
 }
 
 /// A web server that answers every request with its headers.
-fn serve(address: &'static str) {
-    let listener = TcpListener::bind(address).unwrap();
+fn serve(host: u8) {
+    let listener = TcpListener::bind((ip(host), 3000)).unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -88,14 +105,14 @@ fn serve(address: &'static str) {
 
 #[test]
 fn without_a_node_it_answers_503() {
-    let running = Running::start("127.0.140.21", &[]);
+    let running = Running::start(21, &[]);
     assert!(running.get(8080, "/").contains(" 503 Service Unavailable"));
 }
 
 #[test]
 fn requests_reach_a_node_and_say_where_they_came_from() {
-    serve("127.0.140.3:3000");
-    let running = Running::start("127.0.140.2", &["s1 127.0.140.3"]);
+    serve(3);
+    let running = Running::start(2, &[("s1", 3)]);
     let answer = running.get(8080, "/").to_ascii_lowercase();
     assert!(answer.starts_with("http/1.0 200 "), "{answer}");
     assert!(answer.contains("x-forwarded-port: 8080"), "{answer}");
@@ -104,9 +121,9 @@ fn requests_reach_a_node_and_say_where_they_came_from() {
 
 #[test]
 fn a_request_to_a_dead_node_goes_to_one_that_lives() {
-    serve("127.0.140.5:3000");
-    let nodes = ["s1 127.0.140.5", "s2 127.0.140.6", "s3 127.0.140.7"];
-    let running = Running::start("127.0.140.4", &nodes);
+    serve(5);
+    let nodes = [("s1", 5), ("s2", 6), ("s3", 7)];
+    let running = Running::start(4, &nodes);
     for _ in 0..10 {
         assert!(running.get(8080, "/").starts_with("HTTP/1.0 200 "));
     }
@@ -114,7 +131,7 @@ fn a_request_to_a_dead_node_goes_to_one_that_lives() {
 
 #[test]
 fn the_statistics_show_names_and_metrics() {
-    let running = Running::start("127.0.140.8", &["web-1 127.0.140.9"]);
+    let running = Running::start(8, &[("web-1", 9)]);
     assert!(running.get(1936, "/").contains("web-1"));
     let metrics = running.get(1936, "/metrics");
     let line = "haproxy_server_status{proxy=\"nodes\",server=\"web-1\"";
@@ -123,16 +140,19 @@ fn the_statistics_show_names_and_metrics() {
 
 #[test]
 fn the_command_line_on_the_network_is_for_looking_only() {
-    let running = Running::start("127.0.140.10", &["s1 127.0.140.11"]);
+    let running = Running::start(10, &[("s1", 11)]);
     let answer = running.ask(9999, "show servers state\n");
-    assert!(answer.contains(" s1 127.0.140.11 "), "{answer}");
+    assert!(
+        answer.contains(&format!(" {} ", node_line("s1", 11))),
+        "{answer}"
+    );
     let answer = running.ask(9999, "disable server nodes/s1\n");
     assert!(answer.contains("Permission denied"), "{answer}");
 }
 
 #[test]
 fn the_running_process_carries_the_fingerprint_of_its_file() {
-    let running = Running::start("127.0.140.12", &[]);
+    let running = Running::start(12, &[]);
     let socket = running.fixture.path("haproxy.sock");
     let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
     stream.write_all(b"show env CONFIG_FINGERPRINT\n").unwrap();

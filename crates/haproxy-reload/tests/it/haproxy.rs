@@ -38,7 +38,7 @@ pub(crate) struct Line {
 
 /// Where node `number` of test `test` listens.
 pub(crate) fn address(test: u8, number: u8) -> SocketAddr {
-    (Ipv4Addr::new(127, 0, 52 + number, test), 3000).into()
+    (Ipv4Addr::new(127, harness::net(), 52 + number, test), 3000).into()
 }
 
 impl Config {
@@ -88,7 +88,7 @@ impl Line {
 
 /// Where HAProxy of test `test` listens.
 pub(crate) fn front(test: u8) -> SocketAddr {
-    (Ipv4Addr::new(127, 0, 52, test), 8080).into()
+    (Ipv4Addr::new(127, harness::net(), 52, test), 8080).into()
 }
 
 pub(crate) struct Haproxy {

@@ -1,6 +1,6 @@
 //! More than servers changes: a reload, confirmed, or refused in words.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use harness::wait_for;
 
@@ -20,6 +20,15 @@ fn broken(haproxy: &Haproxy) -> Config {
     config.fingerprint = Some("3".to_owned());
     config.backend.push_str("    balance sideways\n");
     config
+}
+
+/// Another address of HAProxy of test `test`.
+fn beside(test: u8) -> SocketAddr {
+    (front(test).ip(), 8081).into()
+}
+
+fn frontend(address: SocketAddr) -> String {
+    format!("frontend more\n    bind {address}\n    default_backend nodes\n")
 }
 
 #[test]
@@ -154,20 +163,17 @@ fn a_busy_port_is_found_before_haproxy_loses_its_own() {
     let _node = Node::start("s1", address(36, 1));
     let haproxy = Haproxy::start(36, &[1]);
     haproxy.wait_for_status("s1", "UP");
-    let stranger = TcpListener::bind("127.0.52.36:8081").unwrap();
+    let taken = beside(36);
+    let stranger = TcpListener::bind(taken).unwrap();
     let mut config = other(&haproxy);
-    config
-        .more
-        .push_str("frontend more\n    bind 127.0.52.36:8081\n    default_backend nodes\n");
+    config.more.push_str(&frontend(taken));
     haproxy.write(&config);
     let worker = haproxy.worker();
     let run = haproxy.run(&[]);
     assert_eq!(run.code(), 111);
     let told = run.stderr();
-    assert!(
-        told.contains("bind 127.0.52.36:8081: another program listens there"),
-        "{told}"
-    );
+    let expected = format!("bind {taken}: another program listens there");
+    assert!(told.contains(&expected), "{told}");
     assert_eq!(haproxy.worker(), worker);
     assert_eq!(Client::new(front(36), false).get("/").unwrap(), "s1");
     drop(stranger);
@@ -185,9 +191,7 @@ fn an_address_that_haproxy_has_already_is_not_busy() {
     haproxy.change(&other(&haproxy));
     let mut config = other(&haproxy);
     config.fingerprint = Some("4".to_owned());
-    config
-        .more
-        .push_str("frontend more\n    bind 127.0.52.37:8081\n    default_backend nodes\n");
+    config.more.push_str(&frontend(beside(37)));
     haproxy.change(&config);
     haproxy.assert_agrees();
 }
@@ -256,9 +260,9 @@ fn what_commands_cannot_do_is_a_reload() {
 fn what_haproxy_objects_to_is_a_reload() {
     let haproxy = Haproxy::start(41, &[1]);
     // No release takes this one for a server that is added.
-    let mut text = haproxy.config(&[1]).text();
-    text += "    server s2 127.0.54.41:3000 check init-state fully-up weight 1\n";
-    let text = text.replace("check init-state fully-up", "usesrc 127.0.0.1");
+    let refused = address(41, 2);
+    let refused = format!("    server s2 {refused} usesrc 127.0.0.1 weight 1\n");
+    let text = haproxy.config(&[1]).text() + &refused;
     haproxy.write_bytes(text.as_bytes());
     let run = haproxy.run(&[]);
     assert_eq!(run.code(), 111);

@@ -85,6 +85,11 @@ pub(crate) fn member(name: &str) -> Member {
     }
 }
 
+/// Where an agent at an address that ends so is asked.
+pub(crate) fn rpc(host: &str) -> String {
+    format!("{}:7373", harness::address(host))
+}
+
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     rmp_serde::to_vec_named(value).unwrap()
 }
@@ -94,12 +99,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Agent {
-    pub(crate) fn start(ip: &str) -> Agent {
-        Agent::with_key(ip, None)
+    /// At an address of this process that ends so.
+    pub(crate) fn start(host: &str) -> Agent {
+        Agent::with_key(host, None)
     }
 
-    pub(crate) fn with_key(ip: &str, key: Option<&str>) -> Agent {
-        let rpc = format!("{ip}:7373");
+    pub(crate) fn with_key(host: &str, key: Option<&str>) -> Agent {
+        let rpc = rpc(host);
         let listener = TcpListener::bind(&rpc).unwrap();
         let state = Arc::new(Mutex::new(State {
             members: vec![member("ha")],

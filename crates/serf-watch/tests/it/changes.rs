@@ -19,20 +19,20 @@ fn settled(agent: &Agent, watcher: &Watcher) {
 
 #[test]
 fn the_first_list_is_handled_and_the_same_one_is_not() {
-    let agent = Agent::start("127.0.60.1");
+    let agent = Agent::start("60.1");
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
     agent.wait_asked(20);
     assert_eq!(watcher.begins(), 1);
     assert_eq!(
         watcher.said(),
-        "serf-watch: follows the agent at 127.0.60.1:7373\n"
+        format!("serf-watch: follows the agent at {}\n", agent.rpc)
     );
 }
 
 #[test]
 fn a_line_of_the_log_is_followed_at_once() {
-    let agent = Agent::start("127.0.60.2");
+    let agent = Agent::start("60.2");
     let watcher = Watcher::start(&agent.rpc, NEVER);
     settled(&agent, &watcher);
     agent.add("s1");
@@ -42,7 +42,7 @@ fn a_line_of_the_log_is_followed_at_once() {
 
 #[test]
 fn a_change_that_no_line_tells_is_found_by_looking() {
-    let agent = Agent::start("127.0.60.3");
+    let agent = Agent::start("60.3");
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
     agent.add("s1");
@@ -51,7 +51,7 @@ fn a_change_that_no_line_tells_is_found_by_looking() {
 
 #[test]
 fn each_field_of_a_member_counts() {
-    let agent = Agent::start("127.0.60.4");
+    let agent = Agent::start("60.4");
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
     let mut one = member("s1");
@@ -73,7 +73,7 @@ fn each_field_of_a_member_counts() {
 
 #[test]
 fn lines_about_anything_else_ask_nothing() {
-    let agent = Agent::start("127.0.60.5");
+    let agent = Agent::start("60.5");
     let watcher = Watcher::start(&agent.rpc, NEVER);
     settled(&agent, &watcher);
     for _ in 0..1000 {
@@ -89,7 +89,7 @@ fn lines_about_anything_else_ask_nothing() {
 
 #[test]
 fn a_member_that_was_leaving_and_stays_is_seen_at_once() {
-    let agent = Agent::start("127.0.60.11");
+    let agent = Agent::start("60.11");
     let mut s1 = member("s1");
     "leaving".clone_into(&mut s1.status);
     agent.set(vec![s1]);
@@ -102,7 +102,7 @@ fn a_member_that_was_leaving_and_stays_is_seen_at_once() {
 
 #[test]
 fn it_wakes_for_nothing_but_its_looks_and_their_answers() {
-    let agent = Agent::start("127.0.60.12");
+    let agent = Agent::start("60.12");
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
     // In this order, what passes between the two counts for it and not against it.
@@ -116,7 +116,7 @@ fn it_wakes_for_nothing_but_its_looks_and_their_answers() {
 
 #[test]
 fn ten_thousand_members_are_a_list_like_any_other() {
-    let agent = Agent::start("127.0.60.6");
+    let agent = Agent::start("60.6");
     let mut members: Vec<_> = (0..10_000).map(|n| member(&format!("node-{n}"))).collect();
     agent.set(members.clone());
     let watcher = Watcher::start(&agent.rpc, OFTEN);
@@ -141,7 +141,7 @@ fn ten_thousand_members_are_a_list_like_any_other() {
 
 #[test]
 fn a_flood_never_blocks_the_agent_even_while_the_command_runs() {
-    let agent = Agent::start("127.0.60.7");
+    let agent = Agent::start("60.7");
     let watcher = Watcher::new();
     watcher.hold();
     let mut watcher = watcher;
@@ -165,7 +165,7 @@ fn a_flood_never_blocks_the_agent_even_while_the_command_runs() {
 
 #[test]
 fn a_flood_of_false_signs_is_answered_with_few_questions() {
-    let agent = Agent::start("127.0.60.8");
+    let agent = Agent::start("60.8");
     let watcher = Watcher::start(&agent.rpc, NEVER);
     settled(&agent, &watcher);
     let (mut stream, seq) = agent.monitor();
@@ -188,7 +188,7 @@ fn a_flood_of_false_signs_is_answered_with_few_questions() {
 
 #[test]
 fn an_answer_may_come_byte_by_byte() {
-    let agent = Agent::start("127.0.60.9");
+    let agent = Agent::start("60.9");
     agent.answer(Answer::Slowly);
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
@@ -198,7 +198,7 @@ fn an_answer_may_come_byte_by_byte() {
 
 #[test]
 fn it_runs_again_after_a_while_although_nothing_changed() {
-    let agent = Agent::start("127.0.60.10");
+    let agent = Agent::start("60.10");
     let watcher = Watcher::start(&agent.rpc, &["--every", "50ms", "--again", "100ms"]);
     wait_for("five runs", LONG, || (watcher.ends() >= 5).then_some(()));
 }

@@ -10,7 +10,7 @@ use crate::watcher::{LONG, NEVER, OFTEN, Watcher, text};
 
 #[test]
 fn what_changes_while_it_runs_is_one_more_run() {
-    let agent = Agent::start("127.0.61.1");
+    let agent = Agent::start("61.1");
     let mut watcher = Watcher::new();
     watcher.hold();
     watcher.run(&agent.rpc, OFTEN);
@@ -30,7 +30,7 @@ fn what_changes_while_it_runs_is_one_more_run() {
 
 #[test]
 fn one_that_failed_is_tried_again_until_it_succeeds() {
-    let agent = Agent::start("127.0.61.2");
+    let agent = Agent::start("61.2");
     let mut watcher = Watcher::new();
     watcher.put("code", "111\n");
     watcher.run(&agent.rpc, OFTEN);
@@ -42,15 +42,18 @@ fn one_that_failed_is_tried_again_until_it_succeeds() {
     assert_eq!(watcher.ends(), ends);
     assert_eq!(
         watcher.said(),
-        "serf-watch: follows the agent at 127.0.61.2:7373\n\
-         serf-watch: sh failed (exit status: 111) and will be tried again\n\
-         serf-watch: sh succeeds again\n"
+        format!(
+            "serf-watch: follows the agent at {}\n\
+             serf-watch: sh failed (exit status: 111) and will be tried again\n\
+             serf-watch: sh succeeds again\n",
+            agent.rpc
+        )
     );
 }
 
 #[test]
 fn one_that_is_not_there_is_told_once_and_tried_again() {
-    let agent = Agent::start("127.0.61.3");
+    let agent = Agent::start("61.3");
     let mut watcher = Watcher::new();
     let path = watcher.path("late");
     let path = path.to_str().unwrap();
@@ -65,7 +68,7 @@ fn one_that_is_not_there_is_told_once_and_tried_again() {
 
 #[test]
 fn it_gets_its_arguments_as_they_are() {
-    let agent = Agent::start("127.0.61.4");
+    let agent = Agent::start("61.4");
     let mut watcher = Watcher::new();
     let script = "printf '<%s>' \"$@\" >\"$0.new\"; mv \"$0.new\" \"$0\"";
     let path = watcher.path("arguments");
@@ -88,7 +91,7 @@ fn it_gets_its_arguments_as_they_are() {
 
 #[test]
 fn it_holds_neither_the_connection_nor_anything_else_of_ours() {
-    let agent = Agent::start("127.0.61.5");
+    let agent = Agent::start("61.5");
     let mut watcher = Watcher::new();
     let script = "ls -l /proc/$$/fd >\"$0.new\"; mv \"$0.new\" \"$0\"";
     let path = watcher.path("descriptors");
@@ -105,11 +108,8 @@ fn it_holds_neither_the_connection_nor_anything_else_of_ours() {
 
 #[test]
 fn told_to_end_it_waits_for_the_run() {
-    for (ip, signal) in [
-        ("127.0.61.6", Signal::SIGTERM),
-        ("127.0.61.7", Signal::SIGINT),
-    ] {
-        let agent = Agent::start(ip);
+    for (host, signal) in [("61.6", Signal::SIGTERM), ("61.7", Signal::SIGINT)] {
+        let agent = Agent::start(host);
         let mut watcher = Watcher::new();
         watcher.hold();
         watcher.run(&agent.rpc, OFTEN);
@@ -126,7 +126,7 @@ fn told_to_end_it_waits_for_the_run() {
 
 #[test]
 fn told_to_end_while_nothing_runs_it_ends_at_once() {
-    let agent = Agent::start("127.0.61.8");
+    let agent = Agent::start("61.8");
     let mut watcher = Watcher::start(&agent.rpc, NEVER);
     watcher.wait_ends(1);
     agent.wait_asked(2);
@@ -136,7 +136,7 @@ fn told_to_end_while_nothing_runs_it_ends_at_once() {
 
 #[test]
 fn a_run_that_does_not_end_is_ended_with_all_that_it_started() {
-    let agent = Agent::start("127.0.61.9");
+    let agent = Agent::start("61.9");
     let mut watcher = Watcher::new();
     let script = "trap '' TERM; sleep 1000 & echo $! >\"$0.new\"; mv \"$0.new\" \"$0\"; wait; wait";
     let path = watcher.path("child");

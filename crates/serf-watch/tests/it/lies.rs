@@ -8,8 +8,8 @@ use crate::agent::{Agent, Answer, Reply, encode};
 use crate::watcher::{LONG, NEVER, OFTEN, Watcher};
 
 /// The agent lies, is found out, turns honest, and all is well.
-fn lie(ip: &str, lie: Vec<u8>, told: &str) {
-    let agent = Agent::start(ip);
+fn lie(host: &str, lie: Vec<u8>, told: &str) {
+    let agent = Agent::start(host);
     agent.answer(Answer::Lie(lie));
     let watcher = Watcher::start(&agent.rpc, NEVER);
     watcher.wait_said(told);
@@ -30,18 +30,14 @@ fn answer(body: &[u8]) -> Vec<u8> {
 #[test]
 fn bytes_of_another_protocol_are_no_answer() {
     let told = "understand the agent's answer: ";
-    lie(
-        "127.0.63.1",
-        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-        told,
-    );
+    lie("63.1", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), told);
 }
 
 #[test]
 fn a_message_that_says_it_is_huge_is_not_waited_for() {
     let huge = answer(&[0xdb, 0xff, 0xff, 0xff, 0xff]);
     lie(
-        "127.0.63.2",
+        "63.2",
         huge,
         "the agent sent a message of more than 33554432 bytes",
     );
@@ -51,7 +47,7 @@ fn a_message_that_says_it_is_huge_is_not_waited_for() {
 fn a_list_that_is_none_is_not_an_empty_one() {
     let text = encode(&BTreeMap::from([("Members", "nobody")]));
     lie(
-        "127.0.63.3",
+        "63.3",
         answer(&text),
         "understand the agent's member list: ",
     );
@@ -61,7 +57,7 @@ fn a_list_that_is_none_is_not_an_empty_one() {
 fn an_answer_to_another_question_is_none() {
     let other = encode(&Reply { seq: 99, error: "" });
     lie(
-        "127.0.63.4",
+        "63.4",
         other,
         "the agent answered question 99, which was not asked",
     );
@@ -73,12 +69,12 @@ fn what_it_refuses_is_told_without_control_characters() {
         seq: 3,
         error: "no\n\u{1b}[31m",
     });
-    lie("127.0.63.5", error, "the agent refuses: no\\n\\x1b[31m");
+    lie("63.5", error, "the agent refuses: no\\n\\x1b[31m");
 }
 
 #[test]
 fn half_an_answer_and_the_end_is_no_answer() {
-    let agent = Agent::start("127.0.63.6");
+    let agent = Agent::start("63.6");
     agent.answer(Answer::Half);
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     watcher.wait_said("the agent closed the connection");
@@ -88,7 +84,7 @@ fn half_an_answer_and_the_end_is_no_answer() {
 
 #[test]
 fn silence_is_not_waited_out() {
-    let agent = Agent::start("127.0.63.7");
+    let agent = Agent::start("63.7");
     agent.answer(Answer::Nothing);
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     watcher.wait_said("the agent has not answered for 15s");
@@ -98,7 +94,7 @@ fn silence_is_not_waited_out() {
 
 #[test]
 fn more_bytes_than_any_message_has_end_it() {
-    let agent = Agent::start("127.0.63.8");
+    let agent = Agent::start("63.8");
     let watcher = Watcher::start(&agent.rpc, NEVER);
     watcher.wait_ends(1);
     agent.wait_asked(2);

@@ -48,7 +48,7 @@ fn help_is_the_programs_page() {
 
 #[test]
 fn the_agents_address_can_come_from_the_environment() {
-    let agent = Agent::start("127.0.64.1");
+    let agent = Agent::start("64.1");
     let watcher = Watcher::new();
     let mut child = program()
         .env("SERF_RPC_ADDR", &agent.rpc)

@@ -18,12 +18,14 @@ const VERY_LONG: Duration = Duration::from_secs(180);
 const PACE: &[&str] = &["--every", "1s", "--again", "0s"];
 
 struct Serf {
-    ip: &'static str,
+    ip: String,
     child: Child,
 }
 
 impl Serf {
-    fn start(name: impl AsRef<OsStr>, ip: &'static str, more: &[&str]) -> Serf {
+    /// Called so, at an address that ends so, with more options.
+    fn start(name: impl AsRef<OsStr>, host: &str, more: &[&str]) -> Serf {
+        let ip = harness::address(host);
         let mut node = OsString::from("-node=");
         node.push(name);
         let log = File::create("/dev/null").unwrap();
@@ -38,6 +40,11 @@ impl Serf {
             .spawn()
             .unwrap();
         Serf { ip, child }
+    }
+
+    /// One that joins this one.
+    fn joined_by(&self, name: impl AsRef<OsStr>, host: &str) -> Serf {
+        join(name, host, &self.ip)
     }
 
     fn rpc(&self) -> String {
@@ -63,6 +70,12 @@ impl Drop for Serf {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// One that joins the agent at this address.
+fn join(name: impl AsRef<OsStr>, host: &str, seed: &str) -> Serf {
+    let seed = format!("-retry-join={seed}");
+    Serf::start(name, host, &[&seed, "-retry-interval=1s"])
 }
 
 /// Follows the agent with a command that keeps the list that it finds.
@@ -95,15 +108,11 @@ impl Watcher {
 
 #[test]
 fn a_join_a_tag_and_a_leave_are_each_followed() {
-    let ha = Serf::start("ha", "127.0.64.11", &[]);
+    let ha = Serf::start("ha", "64.11", &[]);
     let watcher = follow(&ha, &[], "");
     watcher.wait_found(&["\"ha\"", "alive"]);
-    let s1 = Serf::start(
-        "s1",
-        "127.0.64.12",
-        &["-retry-join=127.0.64.11", "-retry-interval=1s"],
-    );
-    watcher.wait_found(&["\"s1\"", "alive", "127.0.64.12"]);
+    let s1 = ha.joined_by("s1", "64.12");
+    watcher.wait_found(&["\"s1\"", "alive", &s1.ip]);
     s1.tell(&["tags", "-set", "weight=50"]);
     watcher.wait_found(&["\"s1\"", "\"weight\":\"50\""]);
     s1.signal(Signal::SIGINT);
@@ -112,21 +121,17 @@ fn a_join_a_tag_and_a_leave_are_each_followed() {
 
 #[test]
 fn an_agent_that_was_killed_is_followed_again_and_so_is_the_death_of_another() {
-    let ha = Serf::start("ha", "127.0.64.21", &[]);
+    let ha = Serf::start("ha", "64.21", &[]);
     let watcher = follow(&ha, &[], "");
-    let s1 = Serf::start(
-        "s1",
-        "127.0.64.22",
-        &["-retry-join=127.0.64.21", "-retry-interval=1s"],
-    );
+    let s1 = ha.joined_by("s1", "64.22");
     watcher.wait_found(&["\"s1\"", "alive"]);
-    drop(ha);
-    watcher.wait_said("serf-watch: connect to the agent at 127.0.64.21:7373: Connection refused");
-    let _ha = Serf::start(
-        "ha",
-        "127.0.64.21",
-        &["-retry-join=127.0.64.22", "-retry-interval=1s"],
+    let refused = format!(
+        "serf-watch: connect to the agent at {}: Connection refused",
+        ha.rpc()
     );
+    drop(ha);
+    watcher.wait_said(&refused);
+    let _ha = join("ha", "64.21", &s1.ip);
     wait_for("the agent to be followed again", LONG, || {
         (watcher.said().matches("follows the agent").count() == 2).then_some(())
     });
@@ -147,7 +152,7 @@ fn its_key_is_understood() {
     )
     .unwrap();
     let option = format!("-config-file={}", config.display());
-    let ha = Serf::start("ha", "127.0.64.31", &[&option]);
+    let ha = Serf::start("ha", "64.31", &[&option]);
 
     let without = follow(&ha, &[], key);
     without.wait_said("which --rpc-key-file can give: Authentication required\n");
@@ -165,16 +170,12 @@ fn its_key_is_understood() {
 
 #[test]
 fn names_that_are_not_utf8_are_followed_too() {
-    let ha = Serf::start("ha", "127.0.64.41", &[]);
+    let ha = Serf::start("ha", "64.41", &[]);
     let watcher = follow(&ha, &[], "");
     watcher.wait_found(&["\"ha\"", "alive"]);
     let name = OsStr::from_bytes(b"s\xff\nx");
-    let s1 = Serf::start(
-        name,
-        "127.0.64.42",
-        &["-retry-join=127.0.64.41", "-retry-interval=1s"],
-    );
-    watcher.wait_found(&["127.0.64.42", "alive"]);
+    let s1 = ha.joined_by(name, "64.42");
+    watcher.wait_found(&[&s1.ip, "alive"]);
     s1.signal(Signal::SIGINT);
-    watcher.wait_found(&["127.0.64.42", "left"]);
+    watcher.wait_found(&[&s1.ip, "left"]);
 }
