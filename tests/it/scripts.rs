@@ -74,15 +74,10 @@ impl Machine {
 
     /// A program that notes that it ran, and then does what `text` says.
     fn program(&self, name: &str, text: &str) -> &Self {
+        let ran = self.path("ran");
+        let noted = format!("echo \"{name} $*\" >>'{}'", ran.display());
         let path = self.path("bin").join(name);
-        write(
-            &path,
-            &format!(
-                "#!/bin/sh\necho \"{name} $*\" >>'{}'\n{text}\n",
-                self.path("ran").display()
-            ),
-        );
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        harness::write_program(&path, &format!("#!/bin/sh\n{noted}\n{text}\n"));
         self
     }
 

@@ -2,7 +2,7 @@
 //! finds one that has become slow.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -39,8 +39,7 @@ fn with_a_slow(name: &str) -> Scratch {
         let path = folder.path().join(program.file_name().unwrap());
         if path.ends_with(name) {
             let script = format!("#!/bin/sh\nsleep 0.2\nexec {} \"$@\"\n", program.display());
-            chain::replace(&path, script.as_bytes(), chain::Sync::None).unwrap();
-            fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+            harness::write_program(&path, &script);
         } else {
             symlink(program, path).unwrap();
         }
@@ -81,12 +80,7 @@ fn a_program_that_has_become_slow_is_found_and_named() {
 fn a_program_that_does_not_work_is_told_in_its_own_words() {
     let folder = with_a_slow("svstat");
     let broken = folder.path().join("svstat");
-    chain::replace(
-        &broken,
-        b"#!/bin/sh\necho no luck >&2\nexit 111\n",
-        chain::Sync::None,
-    )
-    .unwrap();
+    harness::write_program(&broken, "#!/bin/sh\necho no luck >&2\nexit 111\n");
     let output = quick(folder.path(), &["size"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(111), "{told}");

@@ -2,6 +2,7 @@
 
 mod net;
 mod processes;
+mod program;
 mod scratch;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 pub use net::{address, net};
 pub use processes::processes_of;
+pub use program::write_program;
 pub use scratch::{Scratch, scratch};
 
 /// How often a fact is looked for.

@@ -1,5 +1,4 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -133,8 +132,7 @@ impl Fixture {
             count.display(),
             real.display()
         );
-        write(&watched, &text);
-        fs::set_permissions(&watched, fs::Permissions::from_mode(0o755)).unwrap();
+        harness::write_program(&watched, &text);
         let mut command = self.command();
         let run = command.arg("--haproxy").arg(&watched).output().unwrap();
         (run.into(), fs::remove_file(count).is_ok())

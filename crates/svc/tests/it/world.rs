@@ -1,7 +1,6 @@
 //! A real `s6-svscan` with three services, and both sets of tools.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use harness::{Scratch, wait_for};
 
 use crate::releases;
 
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// What a program said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +110,18 @@ impl Drop for World {
             .arg("-t")
             .arg(self.dir.path())
             .status();
+        // One that has not come so far that it could be told is killed.
+        for _look in 0..500 {
+            if matches!(self.scan.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let _ = self.scan.kill();
         let _ = self.scan.wait();
     }
 }
 
-/// The program is written by a process of its own: a descriptor of ours that another test's child inherits at the
-/// wrong moment would make it "text file busy".
 #[expect(
     clippy::disallowed_methods,
     reason = "fixtures need no atomic replacement"
@@ -126,12 +131,5 @@ pub(crate) fn service(path: &Path, run: &str, files: &[(&str, &str)]) {
     for (name, content) in files {
         fs::write(path.join(name), content).unwrap();
     }
-    fs::write(path.join("run.text"), format!("#!/bin/sh\n{run}\n")).unwrap();
-    fs::set_permissions(path.join("run.text"), fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = Command::new("cp")
-        .arg(path.join("run.text"))
-        .arg(path.join("run"))
-        .status()
-        .unwrap();
-    assert!(copied.success());
+    harness::write_program(&path.join("run"), &format!("#!/bin/sh\n{run}\n"));
 }

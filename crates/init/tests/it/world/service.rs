@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// A service directory with these files.
 #[derive(Clone, Debug)]
@@ -60,8 +59,6 @@ impl Service {
     }
 }
 
-/// Through a process of its own for programs: while another test's thread forks, our descriptor that writes the
-/// file would be inherited, and executing it would fail with "text file busy".
 pub(crate) fn write_file(path: &Path, content: &str, mode: u32) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     if mode & 0o111 == 0 {
@@ -75,19 +72,7 @@ pub(crate) fn write_file(path: &Path, content: &str, mode: u32) {
             .unwrap();
         std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
     } else {
-        let text = Stdio::piped();
-        let mut dd = Command::new("dd")
-            .arg(of(path))
-            .stdin(text)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut dd.stdin.take().unwrap(), content.as_bytes()).unwrap();
-        assert!(dd.wait().unwrap().success());
+        harness::write_program(path, content);
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn of(path: &Path) -> String {
-    format!("of={}", path.display())
 }

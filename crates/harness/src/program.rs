@@ -1,0 +1,55 @@
+//! Programs that a test writes.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Writes a script that can be executed at once.
+///
+/// Through a process of its own: while another thread of the tests starts a process,
+/// that one has for a moment a copy of each of our descriptors, and executing a file
+/// that anybody has open to write it fails with "text file busy".
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_program(path: &Path, text: &str) {
+    let mut dd = Command::new("dd")
+        .arg(format!("of={}", path.display()))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("run dd");
+    let mut pipe = dd.stdin.take().expect("a pipe to dd");
+    pipe.write_all(text.as_bytes()).expect("write to dd");
+    drop(pipe);
+    let done = dd.wait().expect("wait for dd");
+    assert!(done.success(), "write {}: {done}", path.display());
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, mode).expect("make a program of it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_can_be_executed_while_others_start_processes() {
+        let scratch = crate::scratch();
+        let others: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| (0..20).for_each(|_| run("true"))))
+            .collect();
+        for number in 0..40 {
+            let path = scratch.path().join(number.to_string());
+            write_program(&path, "#!/bin/sh\n");
+            run(path);
+        }
+        for other in others {
+            other.join().unwrap();
+        }
+    }
+
+    fn run(program: impl AsRef<std::ffi::OsStr>) {
+        assert!(Command::new(program).status().unwrap().success());
+    }
+}
