@@ -2,14 +2,14 @@
 //! forks a master, and a busy port costs an outage of 2 s.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 
 const FIRST: u64 = 1;
 const LAST: u64 = 60;
 
-/// `DIGEST TIME PAUSE`, both in seconds.
+/// `DIGEST TIME PAUSE`, the time in milliseconds, the pause in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     digest: String,
@@ -26,13 +26,14 @@ impl Entry {
         Some(Self { digest, at, pause })
     }
 
-    /// For how long `digest` has to wait yet. A clock that was set back does
-    /// not make it longer.
+    /// For how many milliseconds `digest` has to wait yet. A clock that was set
+    /// back does not make it longer.
     fn left(&self, digest: &str, now: u64) -> u64 {
         if self.digest != digest || now < self.at {
             return 0;
         }
-        (self.at + self.pause.min(LAST)).saturating_sub(now)
+        let end = self.at.saturating_add(1000 * self.pause.min(LAST));
+        end.saturating_sub(now)
     }
 
     fn next(before: Option<&Self>, digest: &str, now: u64) -> Self {
@@ -64,12 +65,14 @@ impl Refused {
         Entry::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    pub(crate) fn left(&self, digest: &str) -> Duration {
-        Duration::from_secs(self.entry().map_or(0, |entry| entry.left(digest, now())))
+    /// In how many seconds it is tried again.
+    pub(crate) fn left(&self, digest: &str) -> u64 {
+        let milliseconds = self.entry().map_or(0, |entry| entry.left(digest, now()));
+        milliseconds.div_ceil(1000)
     }
 
     pub(crate) fn check(&self, digest: &str) -> anyhow::Result<()> {
-        let left = self.left(digest).as_secs();
+        let left = self.left(digest);
         if left > 0 {
             bail!("this file was tried before, in vain; it is tried again in {left} s");
         }
@@ -89,9 +92,9 @@ impl Refused {
 }
 
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let milliseconds = since.map_or(0, |since| since.as_millis());
+    milliseconds.try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -120,9 +123,9 @@ mod tests {
             (
                 entry.left("a", 101),
                 entry.left("b", 101),
-                entry.left("a", 132)
+                entry.left("a", 32_100)
             ),
-            (31, 0, 0)
+            (31_999, 0, 0)
         );
         assert_eq!(Entry::next(Some(&entry), "b", 101).pause, 1);
     }
@@ -134,7 +137,7 @@ mod tests {
             at: 100,
             pause: u64::MAX,
         };
-        assert_eq!((entry.left("a", 99), entry.left("a", 160)), (0, 0));
+        assert_eq!((entry.left("a", 99), entry.left("a", 60_100)), (0, 0));
         assert_eq!(Entry::next(Some(&entry), "a", 99).pause, 60);
         assert_eq!(Entry::parse("a 1"), None);
         assert_eq!(Entry::parse("a b c"), None);

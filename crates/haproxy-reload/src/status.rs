@@ -88,7 +88,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         file: files.config.display().to_string(),
         agrees: next.is_empty(),
         next,
-        retry_in: refused.left(&wanted.digest).as_secs(),
+        retry_in: refused.left(&wanted.digest),
         servers: rows(&wanted, &running, &stats),
         haproxy: running.version,
     })

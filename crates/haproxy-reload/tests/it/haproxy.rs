@@ -282,6 +282,16 @@ impl Drop for Haproxy {
     }
 }
 
+/// What was refused once, in the configuration's folder, is not tried for a minute
+/// from now on: the pause of a second could be over before it is looked at.
+pub(crate) fn lengthen_pause(dir: &Path) {
+    let path = dir.join(".haproxy.cfg.refused");
+    let refused = std::fs::read_to_string(&path).unwrap();
+    let (entry, _pause) = refused.rsplit_once(' ').expect("three words");
+    let longer = format!("{entry} 60\n");
+    chain::replace(&path, longer.as_bytes(), chain::Sync::None).unwrap();
+}
+
 pub(crate) fn signal(pid: u32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
 }

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use crate::fake::{Answer, Fake, PROCESSES, STATE};
+use crate::haproxy::lengthen_pause;
 
 const LIVING: &[(&str, Answer)] = &[("show env", Answer::Text(STATE))];
 
@@ -37,6 +38,7 @@ fn a_reload_that_does_not_open_the_socket_is_not_repeated_at_once() {
         &["--timeout", "1s"],
         "reload HAProxy, since nobody answers at",
     );
+    lengthen_pause(fake.path());
     fake.assert_fails(&["--timeout", "1s"], "tried before, in vain");
     let reloads = fake.asked().iter().filter(|line| *line == "reload").count();
     assert_eq!(reloads, 1);

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use harness::wait_for;
 
-use crate::haproxy::{Config, Haproxy, PATIENCE, Run, address, front};
+use crate::haproxy::{Config, Haproxy, PATIENCE, Run, address, front, lengthen_pause};
 use crate::node::{Client, Node};
 
 fn other(haproxy: &Haproxy) -> Config {
@@ -108,13 +108,7 @@ fn a_refused_file_is_tried_again_later_and_another_one_at_once() {
     let haproxy = Haproxy::start(34, &[1]);
     haproxy.write(&broken(&haproxy));
     assert_eq!(haproxy.run(&[]).code(), 111);
-    // The pause after the first refusal is 1 s; a longer one shows it surely.
-    let state = haproxy.read(".haproxy.cfg.refused");
-    let longer = state.replace(" 1\n", " 60\n");
-    assert_ne!(longer, state);
-    std::fs::File::create(haproxy.path(".haproxy.cfg.refused"))
-        .and_then(|mut file| std::io::Write::write_all(&mut file, longer.as_bytes()))
-        .unwrap();
+    lengthen_pause(&haproxy.path(""));
     let before = haproxy.try_ask("m", "show proc").unwrap();
     let run = haproxy.run(&[]);
     assert_eq!(run.code(), 111);

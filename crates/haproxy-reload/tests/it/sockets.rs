@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use harness::wait_for;
 
-use crate::haproxy::{Config, Haproxy, PATIENCE};
+use crate::haproxy::{Config, Haproxy, PATIENCE, lengthen_pause};
 
 /// The file with its socket elsewhere: HAProxy takes it.
 fn elsewhere(haproxy: &Haproxy) -> String {
@@ -68,6 +68,7 @@ fn a_socket_that_somebody_removed_is_told_in_time_with_what_helps() {
     std::fs::remove_file(haproxy.path("s")).unwrap();
     for told in ["confirm the reload: ", "tried before, in vain"] {
         let run = haproxy.run(&[]);
+        lengthen_pause(&haproxy.path(""));
         assert_eq!(run.code(), 111, "{}\n{}", run.stderr(), haproxy.read("log"));
         let since = format!("since nobody answers at {}", haproxy.path("s").display());
         for told in [told, "`svc -r`", &since] {
