@@ -193,6 +193,6 @@ fn readiness_that_it_interrupts_is_known() {
         write_file(&go, "now\n", 0o600);
         wait_told(&scan, question);
         scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
-        scan.svc(&["-wr", "-r"], "s");
+        scan.restart("-r", "s");
     }
 }

@@ -93,7 +93,7 @@ fn a_clock_that_is_set_back_delays_nothing() {
     }
     scan.svc(&["-u"], "slow");
     scan.wait_stat("slow", UP);
-    assert_eq!(seconds(&clock, &scan, "slow"), 0);
+    assert!(seconds(&clock, &scan, "slow") < HOUR / 2);
 }
 
 #[test]
@@ -115,7 +115,10 @@ fn a_clock_that_is_set_forward_hurries_nothing() {
         "five runs, a second between them"
     );
     assert!(seconds(&clock, &scan, "stubborn") >= 4 * YEAR);
-    assert!(seconds(&clock, &scan, "again") < YEAR);
+    // Its line may be there before its start is written down.
+    harness::wait_for("the last start to be known", SOON, || {
+        (seconds(&clock, &scan, "again") < YEAR).then_some(())
+    });
     assert!(pids.iter().all(|pid| is_alive(*pid)), "one was killed");
     pids.into_iter().for_each(kill_hard);
 }

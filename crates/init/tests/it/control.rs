@@ -172,7 +172,7 @@ fn restart_keeps_what_is_wanted() {
     let scan = Scan::of(&[Service::sleeper("s")]);
     scan.wait_stat("s", UP);
     let before = scan.service_pid("s");
-    scan.svc(&["-wr", "-r"], "s");
+    scan.restart("-r", "s");
     scan.wait_stat("s", UP);
     assert_ne!(scan.service_pid("s"), before);
 }

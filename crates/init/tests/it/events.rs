@@ -44,17 +44,39 @@ fn waiters_give_up_when_their_time_is_over() {
 #[test]
 fn every_kind_of_waiting_ends() {
     let scan = Scan::of(&[Service::ready_sleeper("s")]);
-    for (wait, letter) in [
-        ("-wd", "-d"),
-        ("-wu", "-u"),
-        ("-wD", "-d"),
-        ("-wU", "-u"),
-        ("-wr", "-r"),
-        ("-wR", "-r"),
-    ] {
+    for (wait, letter) in [("-wd", "-d"), ("-wu", "-u"), ("-wD", "-d"), ("-wU", "-u")] {
         let answer = scan.tool("s6-svc", &["-T", "30000", wait, letter], "s");
         assert_eq!(answer.code, 0, "{wait} {letter}: {answer:?}");
     }
+}
+
+#[test]
+fn waiting_for_a_restart_ends_when_there_was_one() {
+    let scan = Scan::of(&[Service::ready_sleeper("s")]);
+    scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+    for wait in ["-r", "-R"] {
+        // What the waiter runs is over at once; the letters are sent as soon as it listens.
+        let mut waiter = Command::new(harness::require("s6-svlisten1"))
+            .args([wait, "-t", "60000"])
+            .arg(scan.path("s"))
+            .arg("true")
+            .spawn()
+            .unwrap();
+        wait_listening(&scan.path("s/event"), 1);
+        // Of events that it reads at once it sees the last alone, so the service stays down for a while.
+        let status = wait_for("the waiter to end", SOON, || {
+            scan.svc(&["-wD", "-d"], "s");
+            wait_for_a_moment();
+            scan.svc(&["-wU", "-u"], "s");
+            waiter.try_wait().unwrap()
+        });
+        assert_eq!(status.code(), Some(0), "{wait}");
+    }
+}
+
+/// In which whoever was told something reads it; where it does not, the next turn does.
+fn wait_for_a_moment() {
+    std::thread::park_timeout(std::time::Duration::from_millis(100));
 }
 
 #[test]
@@ -95,7 +117,7 @@ fn a_dead_listener_is_in_nobodys_way() {
     let mut waiter = wait_in_background(&scan, "-d", "s");
     wait_listening(&scan.path("s/event"), 1);
     kill_listener(&mut waiter);
-    scan.svc(&["-wr", "-r"], "s");
+    scan.restart("-r", "s");
     wait_listening(&scan.path("s/event"), 0);
 }
 

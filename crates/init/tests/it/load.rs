@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
@@ -51,19 +50,17 @@ fn the_stop_of_an_idle_set_takes_no_grace_time() {
     if ours_alone("s6-svscan has no grace time") {
         return;
     }
-    let mut scan = Container::with(&[Service::sleeper("a"), Service::sleeper("b")]).start(&[]);
+    let longer_than_a_test = "600000";
+    let mut scan = Container::with(&[Service::sleeper("a"), Service::sleeper("b")])
+        .env("S6_SERVICES_GRACETIME", longer_than_a_test)
+        .env("S6_KILL_GRACETIME", longer_than_a_test)
+        .start(&[]);
     for service in ["a", "b"] {
         scan.wait_supervised(service);
         scan.wait_stat(service, UP);
     }
-    let started = Instant::now();
     scan.signal(Signal::SIGTERM);
     assert_eq!(scan.ended_code(), 0);
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
 }
 
 #[test]
@@ -74,7 +71,7 @@ fn a_thousand_orphans_at_once_leave_no_zombie() {
     let run = "i=0; while [ $i -lt 1000 ]; do (sleep 0.5 &); i=$((i+1)); done; echo done >>../../log; exec sleep 1000";
     let scan = Scan::of(&[Service::new("s", run), Service::sleeper("other")]);
     scan.wait_lines(1);
-    scan.svc(&["-wr", "-r"], "other");
+    scan.restart("-r", "other");
     wait_for("the orphans to be gone", SOON, || {
         (children(scan.pid()).len() == 2).then_some(())
     });
@@ -144,7 +141,7 @@ fn a_flood_of_output_is_in_nobodys_way() {
         "{}",
         &text[..100]
     );
-    scan.svc(&["-wr", "-T", "30000", "-r"], "other");
+    scan.restart("-r", "other");
     drop(reader);
 }
 
@@ -155,7 +152,7 @@ fn a_full_output_pipe_does_not_stop_the_supervisor() {
     }
     let flood = Service::new("flood", "exec yes").file("output-prefix", "");
     let (mut scan, reader) = with_pipe(&[flood, Service::sleeper("other")]);
-    scan.svc(&["-wr", "-T", "30000", "-r"], "other");
+    scan.restart("-r", "other");
     scan.svc(&["-wD", "-T", "30000", "-d"], "flood");
     scan.signal(Signal::SIGTERM);
     assert_eq!(scan.ended_code(), 0);

@@ -169,8 +169,9 @@ fn a_command_beside_services_ends_them_with_its_own_code() {
     if ours_alone(REASON) {
         return;
     }
-    let service = Service::sleeper("s").script("finish", "echo finished >>../../log");
-    let wait = "while ! [ -e scan/s/supervise/status ]; do sleep 0.05; done; sleep 0.3; exit 9";
+    let service = Service::new("s", "touch ../../runs; exec sleep 1000")
+        .script("finish", "echo finished >>../../log");
+    let wait = "while ! [ -e runs ]; do sleep 0.05; done; exit 9";
     let container = Container::with(&[service]);
     let script = format!("cd {}; {wait}", container.path("").display());
     let mut scan = container.start(&["--", "sh", "-c", &script]);

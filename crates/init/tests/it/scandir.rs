@@ -85,10 +85,10 @@ fn a_logger_gets_what_the_service_writes_over_the_restarts_of_both() {
     let scan = Scan::of(&[service]);
     scan.wait_supervised("s/log");
     scan.wait_lines(1);
-    scan.svc(&["-wr", "-r"], "s");
+    scan.restart("-r", "s");
     scan.wait_lines(2);
-    scan.svc(&["-wr", "-k"], "s/log");
-    scan.svc(&["-wr", "-r"], "s");
+    scan.restart("-k", "s/log");
+    scan.restart("-r", "s");
     assert!(
         scan.wait_lines(3)
             .iter()
@@ -217,10 +217,9 @@ fn an_immortal_service_does_not_keep_the_supervisor_for_ever() {
     ) {
         return;
     }
-    let mut scan = Scan::of(&[Service::new(
-        "s",
-        "trap '' TERM; echo up >>../../log; while :; do sleep 1000; done",
-    )]);
+    let immortal = "trap '' TERM; echo up >>../../log; while :; do sleep 1000; done";
+    let grace = ("S6_SERVICES_GRACETIME", "1000");
+    let mut scan = Scan::told(Kind::Ours, &[grace], &[Service::new("s", immortal)]);
     scan.wait_log("up\n");
     scan.signal(Signal::SIGTERM);
     scan.ended();

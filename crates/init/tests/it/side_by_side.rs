@@ -3,12 +3,12 @@
 use crate::world::{Kind, Scan, Service, without_numbers};
 
 /// What is done, in order: a tool, its options, the service, and the line that s6-svstat has to show before the next.
-const STEPS: [(&str, &[&str], &str, &str); 22] = [
+const STEPS: [(&str, &[&str], &str, &str); 23] = [
     ("s6-svok", &[], "a", ""),
     ("s6-svok", &[], "nobody", ""),
     ("s6-svwait", &["-u", "-t", "30000"], "a", UP),
     ("s6-svwait", &["-U", "-t", "30000"], "ready", READY),
-    ("s6-svwait", &["-D", "-t", "100"], "ready", ""),
+    ("s6-svwait", &["-D", "-t", "2000"], "ready", ""),
     (
         "s6-svstat",
         &[],
@@ -20,7 +20,8 @@ const STEPS: [(&str, &[&str], &str, &str); 22] = [
     ("s6-svc", &["-wD", "-d"], "a", DOWN),
     ("s6-svdt", &["-n"], "nobody", ""),
     ("s6-svc", &["-wu", "-T", "30000", "-u"], "a", UP),
-    ("s6-svc", &["-wR", "-T", "30000", "-r"], "ready", READY),
+    ("s6-svc", &["-r"], "ready", ""),
+    ("s6-svwait", &["-U", "-t", "30000"], "ready", READY),
     (
         "s6-svc",
         &["-wD", "-T", "30000", "-D"],

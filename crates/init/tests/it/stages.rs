@@ -93,7 +93,7 @@ fn a_last_script_that_does_not_end_is_killed_when_its_time_is_over() {
     let container = Container::with(&[noted()]);
     let hangs = format!("{}; exec sleep 1000", note(&container, "hangs"));
     let container = container.script("etc/cont-finish.d/hangs", &hangs, 0o755);
-    let scan = container.env("S6_KILL_FINISH_MAXTIME", "200").start(&[]);
+    let scan = container.env("S6_KILL_FINISH_MAXTIME", "5000").start(&[]);
     scan.wait_lines(1);
     assert_eq!(stop(scan), (0, "run\nfinish\nhangs\n".into()));
 }

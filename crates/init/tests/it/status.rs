@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::releases::{self, Difference};
-use crate::world::{Kind, Scan, Service, not_started, ours_alone, the_real_one_has};
+use crate::world::{Kind, SOON, Scan, Service, not_started, ours_alone, the_real_one_has};
 
 /// TAI64's label of the Unix epoch, with the leap seconds that Debian's s6 adds.
 const EPOCH: u64 = (1 << 62) + 37;
@@ -109,11 +109,11 @@ fn while_finish_runs_the_service_is_down_and_not_ready() {
     let record = fs::read(scan.path("s/supervise/status")).unwrap();
     assert_eq!(end_and_flags(&record), (&[7, 0][..], 0b0110));
     let finish = u64::from_be_bytes(record[24..32].try_into().unwrap());
-    let command = fs::read_to_string(format!("/proc/{finish}/cmdline")).unwrap();
-    assert!(
-        command.contains("finish") || command.contains("sleep"),
-        "{command:?}"
-    );
+    // Its number may be written down before it is a program of its own.
+    harness::wait_for("finish", SOON, || {
+        let command = fs::read_to_string(format!("/proc/{finish}/cmdline")).unwrap();
+        (command.contains("finish") || command.contains("sleep")).then_some(())
+    });
     scan.svc(&["-xd"], "s");
     nix::sys::signal::kill(
         nix::unistd::Pid::from_raw(finish.try_into().unwrap()),

@@ -21,10 +21,14 @@ pub(crate) use scan::Scan;
 pub(crate) use service::{Service, write_file};
 
 /// For every fact that comes in milliseconds when the machine is idle.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Longer than any tool's own deadline: a tool that takes so long hangs.
-const HANGS: &str = "60";
+const HANGS: &str = "120";
+
+/// How long services have to stop where a test says nothing else: what they do then
+/// takes milliseconds, and more than init's own 3 s on a machine with other work.
+pub(crate) const GRACE: (&str, &str) = ("S6_SERVICES_GRACETIME", "30000");
 
 /// Which supervisor a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ impl Kind {
             Kind::S6 => hearing_all_signals(harness::require("s6-svscan")),
         };
         if self == Kind::Ours {
-            command.arg("--scan");
+            command.env(GRACE.0, GRACE.1).arg("--scan");
         }
         command.arg(scandir);
         command

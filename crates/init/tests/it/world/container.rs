@@ -7,7 +7,7 @@ use std::process::Command;
 
 use harness::Scratch;
 
-use super::{Scan, Service, init, write_file};
+use super::{GRACE, Scan, Service, init, write_file};
 
 /// A container's `/etc` in small, and our `init` for it.
 pub(crate) struct Container {
@@ -56,6 +56,7 @@ impl Container {
         let mut init = init();
         init.env_clear()
             .env("PATH", env::var("PATH").unwrap_or_default())
+            .env(GRACE.0, GRACE.1)
             .envs(self.environment.iter().cloned());
         init.arg("--services")
             .arg(self.path("etc/services.d"))

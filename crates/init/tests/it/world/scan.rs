@@ -27,13 +27,20 @@ impl Scan {
 
     /// A certain one.
     pub(crate) fn with(kind: Kind, services: &[Service]) -> Scan {
+        Scan::told(kind, &[], services)
+    }
+
+    /// A certain one with variables in its environment.
+    pub(crate) fn told(kind: Kind, environment: &[(&str, &str)], services: &[Service]) -> Scan {
         let dir = harness::scratch();
         let scandir = dir.path().join("scan");
         fs::create_dir(&scandir).unwrap();
         for service in services {
             service.install(&scandir);
         }
-        let scan = Scan::start(dir, kind.command(&scandir));
+        let mut command = kind.command(&scandir);
+        command.envs(environment.iter().copied());
+        let scan = Scan::start(dir, command);
         for service in services {
             scan.wait_supervised(&service.name);
         }
@@ -130,6 +137,16 @@ impl Scan {
         wait_for(&format!("{service} to be down"), SOON, || {
             let line = self.stat(service);
             (line.starts_with("down") && line.contains(", ready")).then_some(())
+        });
+    }
+
+    /// Ends a service with this letter, and waits until another process of it runs. `s6-svc -wr` can wait for ever:
+    /// of events that come close together it sees the last alone, and so not that the service was down.
+    pub(crate) fn restart(&self, letter: &str, service: &str) {
+        let old = self.service_pid(service);
+        self.svc(&[letter], service);
+        wait_for(&format!("another process of {service}"), SOON, || {
+            (![-1, old].contains(&self.service_pid(service))).then_some(())
         });
     }
 
@@ -247,7 +264,7 @@ fn end_politely(child: &mut Child) -> Option<ExitStatus> {
     let pid = Pid::from_raw(i32::try_from(child.id()).ok()?);
     kill(pid, Signal::SIGTERM).ok()?;
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(8) {
+    while started.elapsed() < Duration::from_secs(5) {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
