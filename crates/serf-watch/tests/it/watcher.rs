@@ -10,7 +10,7 @@ use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(150);
 
 /// So long that nothing happens for it within a test.
 pub(crate) const NEVER: &[&str] = &["--every", "1h", "--again", "0s"];
