@@ -166,13 +166,29 @@ impl Cluster {
 
     /// The id of HAProxy's current worker, which a reload would change.
     pub(crate) fn worker(&self) -> String {
-        let mut socket = UnixStream::connect(self.file("ha", "haproxy.sock")).unwrap();
-        socket.write_all(b"show info\n").unwrap();
-        let info = std::io::read_to_string(socket).unwrap();
+        let info = self.ask_haproxy("show info");
         info.lines()
             .find(|line| line.starts_with("Pid: "))
             .unwrap()
             .to_string()
+    }
+
+    /// What HAProxy has counted of a server.
+    pub(crate) fn counter(&self, node: &str, column: &str) -> u64 {
+        let table = self.ask_haproxy("show stat nodes 4 -1");
+        let mut rows = table
+            .lines()
+            .map(|line| line.split(',').collect::<Vec<_>>());
+        let head = rows.next().expect("a head");
+        let column = head.iter().position(|name| *name == column).unwrap();
+        let row = rows.find(|row| row.get(1) == Some(&node)).unwrap();
+        row[column].parse().unwrap()
+    }
+
+    fn ask_haproxy(&self, command: &str) -> String {
+        let mut socket = UnixStream::connect(self.file("ha", "haproxy.sock")).unwrap();
+        socket.write_all(format!("{command}\n").as_bytes()).unwrap();
+        std::io::read_to_string(socket).unwrap()
     }
 
     /// Waits until `/nodes`, the file and HAProxy of `ha` hold exactly `names`,

@@ -1,7 +1,5 @@
 //! Requests under a steady change of membership: none fails.
 
-use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -93,12 +91,12 @@ fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
     let application = cluster.service_pid("s4", "webapp").unwrap();
     signal(application, SIGSTOP);
     wait_for("requests to be in flight on s4", SOON, || {
-        (counter(&cluster, "s4", "scur") >= 3).then_some(())
+        (cluster.counter("s4", "scur") >= 3).then_some(())
     });
     signal(application, SIGKILL);
     assert_gets_nothing(&cluster, "s4", || next_requests(500));
     let in_flight: u64 = ["s3", "s4"]
-        .map(|node| counter(&cluster, node, "smax"))
+        .map(|node| cluster.counter(node, "smax"))
         .iter()
         .sum();
     let report = load.stop();
@@ -112,23 +110,9 @@ fn assert_gets_nothing(cluster: &Cluster, node: &str, next_requests: impl Fn()) 
         let states = cluster.servers(42);
         states.get(node)?.starts_with("DOWN").then_some(())
     });
-    let before = counter(cluster, node, "stot");
+    let before = cluster.counter(node, "stot");
     next_requests();
-    assert_eq!(counter(cluster, node, "stot"), before, "requests to {node}");
-}
-
-/// What HAProxy has counted of a server.
-fn counter(cluster: &Cluster, node: &str, column: &str) -> u64 {
-    let mut socket = UnixStream::connect(cluster.file("ha", "haproxy.sock")).unwrap();
-    socket.write_all(b"show stat nodes 4 -1\n").unwrap();
-    let table = std::io::read_to_string(socket).unwrap();
-    let mut rows = table
-        .lines()
-        .map(|line| line.split(',').collect::<Vec<_>>());
-    let head = rows.next().expect("a head");
-    let column = head.iter().position(|name| *name == column).unwrap();
-    let row = rows.find(|row| row.get(1) == Some(&node)).unwrap();
-    row[column].parse().unwrap()
+    assert_eq!(cluster.counter(node, "stot"), before, "requests to {node}");
 }
 
 #[test]

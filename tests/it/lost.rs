@@ -35,7 +35,9 @@ fn half_of_the_nodes_killed_one_by_one_are_held_and_removed_one_by_one() {
         });
         assert_eq!(cluster.node_files("ha"), [live, &[dies]].concat());
         let told = format!("{dies} is lost: it has failed; it stays for 30s");
-        assert!(cluster.log("ha").contains(&told), "{told}");
+        wait_for(&told, SOON, || {
+            cluster.log("ha").contains(&told).then_some(())
+        });
         set_lost_since(&nodes, EXPIRED);
         cluster.wait_for_nodes(live);
     }
