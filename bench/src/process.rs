@@ -190,7 +190,8 @@ mod tests {
             let all = family(owned.pid());
             all.into_iter().find(|&pid| name(pid) == "sleep")
         });
-        assert!(memory(sleeper).rss >= memory(sleeper).pss);
+        let seen = memory(sleeper);
+        assert!(seen.rss >= seen.pss);
         drop(owned);
         harness::wait_for("its end", Duration::from_secs(30), || {
             (name(sleeper) != "sleep" || memory(sleeper).rss == 0).then_some(())
