@@ -15,10 +15,14 @@ const QUESTIONS: [&str; 8] = [
 ];
 
 fn quick(programs: &Path, questions: &[&str]) -> Output {
+    // Of a cluster that a question starts.
+    let folder = harness::scratch();
     let mut command = Command::new(root().join("scripts/bench"));
     command
         .arg("--quick")
         .args(questions)
+        .env("MUSTER_NET", harness::address("43"))
+        .env("MUSTER_RUN", folder.path().join("cluster"))
         .env("MUSTER_BUILT", "1")
         .env("BENCH_PROGRAMS", programs);
     run(&mut command)
