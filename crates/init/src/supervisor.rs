@@ -209,18 +209,23 @@ impl Supervisor {
         }
     }
 
+    /// All that have ended by now, and only then what follows from it: a service that
+    /// is started again and dies at once must not keep us from hearing anybody else.
     fn reap(&mut self) {
-        for _ in 0..REAPED_AT_ONCE {
+        let mut deaths = Vec::new();
+        self.is_childless = false;
+        while deaths.len() < REAPED_AT_ONCE {
             match sys::reap_one() {
-                Reaped::One { pid, status } => self.treat(Happening::Death { pid, status }),
+                Reaped::One { pid, status } => deaths.push(Happening::Death { pid, status }),
                 other => {
-                    self.is_childless = other == Reaped::NoChildren;
-                    self.more_to_reap = false;
-                    return;
+                    self.is_childless = deaths.is_empty() && other == Reaped::NoChildren;
+                    break;
                 }
             }
         }
-        self.more_to_reap = true;
+        // Who is left is known by a look at which nobody had ended.
+        self.more_to_reap = !deaths.is_empty();
+        self.treat_all(deaths);
     }
 
     fn ended(&mut self, pid: i32, status: i32) {
