@@ -16,42 +16,47 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// from. One that has ended and that nobody has waited for is not there any more.
 #[must_use]
 pub fn processes_of(folder: &Path) -> Vec<i32> {
-    let ours = ancestors();
-    let parents: HashMap<i32, i32> = all()
-        .filter(|pid| !ours.contains(pid))
-        .filter_map(|pid| Some((pid, parent(pid)?)))
-        .collect();
-    let tied: HashSet<i32> = parents
-        .keys()
-        .copied()
-        .filter(|pid| is_tied(*pid, folder))
-        .collect();
-    let line = |pid| std::iter::successors(Some(pid), |pid| parents.get(pid).copied());
-    parents
-        .keys()
-        .copied()
-        .filter(|pid| line(*pid).any(|pid| tied.contains(&pid)))
-        .collect()
-}
-
-fn all() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    tied(folder).into_keys().collect()
 }
 
 /// Ends all of them, and those that they start meanwhile.
 pub(crate) fn end(folder: &Path) {
     let start = Instant::now();
     loop {
-        let found = processes_of(folder);
+        let found = tied(folder);
         if found.is_empty() || start.elapsed() > PATIENCE {
             return;
         }
-        for pid in found {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        for (pid, seen) in found {
+            // Its number may be somebody else's by now.
+            if Life::of(pid).is_some_and(|life| life.since == seen.since) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
         }
         crate::pause();
     }
+}
+
+fn tied(folder: &Path) -> HashMap<i32, Life> {
+    let ours = ancestors();
+    let all: HashMap<i32, Life> = numbers()
+        .filter(|pid| !ours.contains(pid))
+        .filter_map(|pid| Some((pid, Life::of(pid)?)))
+        .collect();
+    let tied: HashSet<i32> = all
+        .keys()
+        .copied()
+        .filter(|pid| is_tied(*pid, folder))
+        .collect();
+    let line = |pid| std::iter::successors(Some(pid), |pid| Some(all.get(pid)?.parent));
+    let theirs = |pid: &i32| line(*pid).any(|pid| tied.contains(&pid));
+    let found = all.iter().filter(|(pid, _)| theirs(pid));
+    found.map(|(pid, life)| (*pid, *life)).collect()
+}
+
+fn numbers() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn is_tied(pid: i32, folder: &Path) -> bool {
@@ -68,17 +73,29 @@ fn is_tied(pid: i32, folder: &Path) -> bool {
 /// This process, its parent, and so on.
 fn ancestors() -> Vec<i32> {
     let own = std::process::id().cast_signed();
-    std::iter::successors(Some(own), |pid| parent(*pid)).collect()
+    std::iter::successors(Some(own), |pid| Some(Life::of(*pid)?.parent)).collect()
 }
 
-/// The parent of one that has not ended.
-fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold spaces and parentheses of its own.
-    let (_, behind_the_name) = stat.rsplit_once(") ")?;
-    let (state, rest) = behind_the_name.split_once(' ')?;
-    let parent = rest.split(' ').next()?.parse().ok()?;
-    (!matches!(state, "Z" | "X") && parent > 0).then_some(parent)
+/// Of a process that has not ended.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    parent: i32,
+    /// When it began, in ticks since the machine did.
+    since: u64,
+}
+
+impl Life {
+    fn of(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold spaces and parentheses of its own.
+        let (_, behind_the_name) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = behind_the_name.split(' ').collect();
+        let life = Self {
+            parent: fields.get(1)?.parse().ok()?,
+            since: fields.get(19)?.parse().ok()?,
+        };
+        (!matches!(fields[0], "Z" | "X")).then_some(life)
+    }
 }
 
 #[cfg(test)]
