@@ -38,6 +38,21 @@ fn init(scan: &Scan) -> i32 {
     })
 }
 
+/// The two that sleep, where these are all: a `finish` is a process too, and there before it is written down that its
+/// service is down.
+fn both(init: i32) -> Option<Vec<i32>> {
+    let all = children(init);
+    let sleeps = |pid: &i32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name == "sleep\n")
+    };
+    (all.len() == 2 && all.iter().all(sleeps)).then_some(all)
+}
+
+fn wait_both(init: i32) -> Vec<i32> {
+    wait_for("both to be up", SOON, || both(init))
+}
+
 fn wait_told(scan: &Scan, count: u32) {
     wait_for(&format!("{count} bugs to be told"), SOON, || {
         // Whatever it is, something has to happen for it.
@@ -62,17 +77,13 @@ fn wherever_it_strikes_each_service_is_up_again_and_once() {
     let mut scan = start(&clock, &[restless("a"), restless("b")]);
     let init = init(&scan);
     for question in 1..=QUESTIONS {
-        let old = wait_for("both to be up", SOON, || {
-            let all = children(init);
-            (all.len() == 2).then_some(all)
-        });
+        let old = wait_both(init);
         clock.fail_at(question);
         kill_hard(old[0]);
         wait_told(&scan, question);
         wait_for("both to be up again", SOON, || {
-            let all = children(init);
-            let is_new = !all.contains(&old[0]) && all.contains(&old[1]);
-            (is_new && all.len() == 2).then_some(())
+            let all = both(init)?;
+            (!all.contains(&old[0]) && all.contains(&old[1])).then_some(())
         });
         for service in ["a", "b"] {
             scan.wait_stat(service, "up (pid N) N seconds");
@@ -120,9 +131,8 @@ fn start_two(clock: &Clock) -> (Scan, i32) {
 
 fn wait_replaced(init: i32, old: &[i32]) {
     wait_for("one of the two to be another", SOON, || {
-        let all = children(init);
-        let is_one = all.iter().filter(|pid| old.contains(pid)).count() == 1;
-        (is_one && all.len() == 2).then_some(())
+        let all = both(init)?;
+        (all.iter().filter(|pid| old.contains(pid)).count() == 1).then_some(())
     });
 }
 
@@ -132,7 +142,7 @@ fn is_another_after(letters: &str) {
     let clock = Clock::new();
     let (scan, init) = start_two(&clock);
     for question in 1..=QUESTIONS {
-        let old = children(init);
+        let old = wait_both(init);
         clock.fail_at(question);
         scan.svc(&[letters], "a");
         wait_told(&scan, question);
@@ -165,7 +175,7 @@ fn a_letter_that_brings_it_about_again_is_given_up_and_the_next_one_is_heard() {
     }
     let clock = Clock::new();
     let (scan, init) = start_two(&clock);
-    let old = children(init);
+    let old = wait_both(init);
     // The first question is that for the moment at which the letter has come.
     clock.fail_twice_at(1);
     scan.svc(&["-dO"], "a");
