@@ -215,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_takes_three_times_as_long_is_found() {
+    fn a_program_that_takes_ten_times_as_long_is_found() {
         let one = |value: f64| [value].into_iter().collect::<Sample>();
         let judged = |slower: usize| {
             let figure =
-                |place: usize, usual: f64| one(if place == slower { usual * 3.1 } else { usual });
+                |place: usize, usual: f64| one(if place == slower { usual * 10.1 } else { usual });
             ratios(&[Row {
                 nodes: JUDGED,
                 limit: one(10.0),

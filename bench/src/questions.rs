@@ -7,7 +7,7 @@ use chain::exit::{Exit, print};
 use chain::{Sync, replace};
 
 use crate::picture::Picture;
-use crate::ratio::{Ratio, judge, with_second_chance};
+use crate::ratio::{Ratio, judge};
 use crate::setting::{Setting, progress};
 use crate::table::Answer;
 use crate::{burst, chain_cost, init_question, machine, members, results, size};
@@ -44,11 +44,11 @@ fn answer(setting: &Setting, name: &str) -> anyhow::Result<Vec<Ratio>> {
         _ => {
             let answer = measure(setting, name)?;
             tell(setting, &answer, !setting.quick)?;
-            if setting.quick {
-                with_second_chance(answer.ratios, || Ok(measure(setting, name)?.ratios))
+            Ok(if setting.quick {
+                answer.ratios
             } else {
-                Ok(Vec::new())
-            }
+                Vec::new()
+            })
         }
     }
 }

@@ -42,7 +42,7 @@ fn load(address: SocketAddr, option: &str) -> (Option<i32>, Value) {
 #[test]
 fn a_load_without_failures_is_done() {
     let address = server(
-        "127.0.43.5:0",
+        &harness::address("43.5:0"),
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     );
     for option in ["--keep-alive", "--close", "--both"] {
@@ -60,7 +60,7 @@ fn a_load_without_failures_is_done() {
 #[test]
 fn failures_are_counted_by_kind_and_decide_the_exit_code() {
     let address = server(
-        "127.0.43.6:0",
+        &harness::address("43.6:0"),
         "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n",
     );
     let (code, told) = load(address, "--both");
@@ -70,7 +70,7 @@ fn failures_are_counted_by_kind_and_decide_the_exit_code() {
 
 #[test]
 fn nobody_there_is_a_failure_as_well() {
-    let (code, told) = load("127.0.43.7:9".parse().unwrap(), "--both");
+    let (code, told) = load(harness::address("43.7:9").parse().unwrap(), "--both");
     assert_eq!(code, Some(1), "{told}");
     assert_eq!(told["failures"]["refused"], told["requests"], "{told}");
 }
