@@ -26,7 +26,6 @@ bare() {
     bare_root bookworm && bare_root trixie || return
     # Beside the roots, since not every file system can be the top of an overlay.
     bare=$(mktemp -d "$roots/.bare.XXXXXX")
-    at_end "rm -rf --one-file-system '$bare'"
     mkdir "$bare/given"
     chmod 755 "$bare" "$bare/given"
     # shellcheck disable=SC2046 # the name of the branch, if there is one

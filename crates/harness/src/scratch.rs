@@ -24,15 +24,17 @@ impl Drop for Scratch {
     }
 }
 
-/// A new one. Its path is short, since that of a Unix socket is limited to 107 bytes.
+/// A new one, in the folder that `MUSTER_SCRATCH` names, or in `/tmp`. Its path is
+/// short, since that of a Unix socket is limited to 107 bytes.
 ///
 /// # Panics
 /// When it cannot be made.
 #[must_use]
 pub fn scratch() -> Scratch {
+    let beside = std::env::var_os("MUSTER_SCRATCH").unwrap_or_else(|| "/tmp".into());
     let made = tempfile::Builder::new()
         .prefix("muster-")
-        .tempdir_in("/tmp")
+        .tempdir_in(beside)
         .expect("make a scratch directory");
     Scratch(made)
 }

@@ -102,7 +102,12 @@ pub(crate) struct Container(pub(crate) String);
 impl Container {
     /// `docker run -d` with these arguments.
     pub(crate) fn run(arguments: &[&str]) -> Container {
-        Container(docker(&[&["run", "-d"], arguments].concat()))
+        // As one of a project it is known to be of this process.
+        let label = format!(
+            "--label=com.docker.compose.project=muster-alone-{}-0",
+            std::process::id()
+        );
+        Container(docker(&[&["run", "-d", &label], arguments].concat()))
     }
 
     pub(crate) fn exec(&self, arguments: &[&str]) -> Option<String> {
