@@ -17,7 +17,7 @@ release() {
     # What was installed is kept in one folder, in which one run is at a time.
     mkdir -p "$roots/$1.tests"
     exec 7<"$roots/$1.tests"
-    flock 7
+    flock -n 7 || { echo "waiting for another run of it" && flock 7; }
     in_root "$1" "$roots/$1.tests" "$PWD" "$cargo_home" "$toolchain" -- env -i \
         PATH="$toolchain/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
         HOME=/root CARGO_HOME="$cargo_home" CARGO_TARGET_DIR="$target" RUSTFLAGS="${RUSTFLAGS-}" \
