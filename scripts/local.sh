@@ -2,15 +2,15 @@
 # them, in the repository's root, after script.sh).
 #
 # MUSTER_NET  the loopback net of the cluster: the balancer is its .42, nodes
-#             are its .101 to .199 (127.0.42)
+#             are its .101 to .199 (that of the cluster in MUSTER_RUN, or 127.0.42)
 # MUSTER_RUN  where the state of its nodes is, one folder each (.run)
 # MUSTER_KEY  the file of its gossip key, made when missing (.run/gossip.key);
 #             empty: gossip is not encrypted
 # shellcheck shell=sh
 
 root=$PWD
-net=${MUSTER_NET:-127.0.42}
 run=${MUSTER_RUN:-$root/.run}
+net=${MUSTER_NET:-$(cat "$run/.net" 2>/dev/null || echo 127.0.42)}
 ha=$net.42
 ours=
 
@@ -46,9 +46,18 @@ owner() {
 # Where agents look for each other: the balancer, and nodes that any cluster has.
 seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
 
-# check_folder: a folder of ours is one that was empty once, it belongs to one net,
-# and its path leaves room for sockets.
+# check_owner: only who may write there can change anything.
+check_owner() {
+    place=$run
+    [ -e "$place" ] || place=${run%/*}
+    [ ! -e "$place" ] || [ -w "$place" ] ||
+        fail "$place is another user's: name a folder of your own (MUSTER_RUN=/tmp/mine)"
+}
+
+# check_folder: a cluster's folder is nobody else's, was empty when the cluster came
+# into it, has one net, and a path that leaves room for those of sockets.
 check_folder() {
+    check_owner
     if [ -f "$run/.net" ]; then
         read -r its_net <"$run/.net"
         [ "$its_net" = "$net" ] ||
@@ -85,13 +94,31 @@ check_ports() {
     done
 }
 
-# take_turns: scripts that start something at the same time wait for each other.
+# lock_folder: scripts that start or end something wait for each other, until the
+# one closes descriptor 9 or ends. False where there is no folder, or no more: who
+# ended the cluster meanwhile has removed it.
+lock_folder() {
+    while [ -d "$run" ]; do
+        if ! is_our_lock && ! { command exec 9>>"$run/.lock"; } 2>/dev/null; then
+            [ ! -d "$run" ] || fail "$run/.lock cannot be written: is the disk full?"
+            continue
+        fi
+        flock 9
+        ! is_our_lock || return 0
+    done
+    return 1
+}
+
+# is_our_lock: descriptor 9 is the lock that others would open.
+is_our_lock() {
+    [ "$(stat -Lc %d:%i "/proc/$$/fd/9" 2>/dev/null)" = "$(stat -c %d:%i "$run/.lock" 2>/dev/null || echo none)" ]
+}
+
+# take_turns: makes the folder, and locks it.
 take_turns() {
     check_folder
     on_interrupt undo
-    mkdir -p "$run" || exit 111
-    exec 9>>"$run/.lock"
-    flock 9
+    until lock_folder; do mkdir -p "$run" || exit 111; done
     check_folder
     [ -f "$run/.net" ] || echo "$net" >"$run/.net"
 }
@@ -102,6 +129,8 @@ undo() {
     # The last one may have been started, but not yet been noted.
     last=$run/${ours##* }
     [ ! -f "$last/address" ] || [ -s "$last/pid" ] || echo "${!-} $(started "${!-}")" >"$last/pid"
+    # Who comes now must not take for running what is ending.
+    lock_folder || return 0
     # shellcheck disable=SC2086 # a list of names
     stop_gracefully $ours
     [ -n "$(nodes)" ] || rm -rf "${run:?}"
@@ -112,7 +141,7 @@ free() {
     for name in $(nodes); do
         [ "$(address_of "$name")" != "$1" ] || ! running "$name" || return 1
     done
-    [ -z "$(owner "$1" 7946)$(owner "$1" 3000)$(owner "$1" 8080)" ]
+    [ -z "$(owner "$1" 7946)$(owner "$1" 7373)$(owner "$1" 3000)$(owner "$1" 8080)" ]
 }
 
 # address_for NAME: the one it had, else the lowest that is free.
@@ -130,7 +159,7 @@ address_for() {
         fi
         last=$((last + 1))
     done
-    fail "no address from $net.101 to $net.199 has its ports free:$(for port in 7946 3000 8080; do
+    fail "no address from $net.101 to $net.199 has its ports free:$(for port in 7946 7373 3000 8080; do
         owner=$(owner "$net.101" $port)
         [ -z "$owner" ] || echo " $port is taken by $owner"
     done)"
@@ -256,7 +285,7 @@ stop_gracefully() {
 
 ended() { ! running "$1"; }
 
-expr "$net" : '127\.[0-9]\{1,3\}\.[0-9]\{1,3\}$' >/dev/null ||
+echo "$net" | grep -qxE '127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){2}' ||
     misuse "MUSTER_NET is '$net', which is no net like 127.0.42"
 case $run in
     /*) ;;

@@ -649,6 +649,35 @@ fn an_interrupted_start_of_containers_ends_those_that_it_started() {
     assert!(!told.contains("/one"), "{told}");
 }
 
+#[test]
+fn a_start_waits_until_what_is_ending_has_ended() {
+    let cluster = Cluster::up(115, 1);
+    let mut down = cluster.script(&["down"]).spawn().unwrap();
+    let lock = cluster.run().join(".lock");
+    wait_for("down to have the lock", SOON, || {
+        let mut free = Command::new("flock");
+        free.arg("-n").arg(&lock).arg("true");
+        (!free.status().unwrap().success()).then_some(())
+    });
+    let told = cluster.start(2);
+    assert!(!told.contains("runs already"), "{told}");
+    assert!(down.wait().unwrap().success());
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    // The folder says which net it is.
+    let mut list = cluster.script(&["node", "list"]);
+    let told = stdout(&list.env_remove("MUSTER_NET").output().unwrap());
+    assert_eq!(told.matches("UP").count(), 2, "{told}");
+}
+
+#[test]
+fn a_node_gets_an_address_whose_ports_are_all_free() {
+    let cluster = Cluster::new(116);
+    let _rpc = std::net::TcpListener::bind((cluster.address(101), 7373)).unwrap();
+    cluster.start(1);
+    let address = fs::read_to_string(cluster.file("s1", "address")).unwrap();
+    assert_eq!(address.trim_end(), cluster.address(102));
+}
+
 /// What `words` of sh print, after those that end what tests have left.
 fn ending_leftovers(scratch: &Path, words: &str, input: &str) -> String {
     let mut sh = Command::new("sh")

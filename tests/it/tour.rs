@@ -120,6 +120,8 @@ fn a_folder_belongs_to_one_net_and_settings_that_are_none_are_refused() {
         ("MUSTER_NET", "banana"),
         ("MUSTER_NET", "127.0.1.2"),
         ("MUSTER_NET", "10.0.1"),
+        ("MUSTER_NET", "127.0.256"),
+        ("MUSTER_NET", "127.0.061"),
         ("MUSTER_RUN", "here"),
     ] {
         let output = list(name, value).unwrap();
