@@ -9,8 +9,8 @@
 roots=${MUSTER_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/muster/roots}
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
-# bootstrap SUITE FOLDER [PACKAGES]: Debian's smallest system, made in FOLDER; else
-# why not. A release that is newer than debootstrap is made as unstable is.
+# bootstrap SUITE FOLDER [PACKAGES]: makes Debian's smallest system in FOLDER, or
+# says why it could not. A release that is newer than debootstrap is made as unstable is.
 bootstrap() {
     scripts/require debootstrap || return
     recipe=/usr/share/debootstrap/scripts/$1
@@ -71,7 +71,7 @@ new_root() {
     chmod 755 "$new"
 }
 
-# keep NAME: two that made it at the same moment made the same.
+# keep NAME: gives it its name. Where another run was faster, that one's is as good.
 keep() { mv -T "$new" "$roots/$1" 2>/dev/null || [ -d "$roots/$1" ]; }
 
 # in_root SUITE STATE [PATH[=PLACE]...] -- COMMAND...: runs COMMAND in the root file system

@@ -25,12 +25,10 @@ ordinary() {
 bare() {
     bare_root bookworm && bare_root trixie || return
     # Beside the roots, since not every file system can be the top of an overlay.
-    bare=$(mktemp -d "$roots/.bare.XXXXXX")
-    mkdir "$bare/given"
-    chmod 755 "$bare" "$bare/given"
+    bare=$(mktemp -d "$roots/.bare.XXXXXX") && mkdir "$bare/given" &&
+        chmod 755 "$bare" "$bare/given" && cp scripts/parts/newcomer "$bare/given/" || return
     # shellcheck disable=SC2046 # the name of the branch, if there is one
-    git bundle create -q "$bare/given/muster.bundle" HEAD $(git symbolic-ref -q HEAD)
-    cp scripts/parts/newcomer "$bare/given/"
+    git bundle create -q "$bare/given/muster.bundle" HEAD $(git symbolic-ref -q HEAD) || return
 
     result=0
     # The one build from nothing; the others take what it made.

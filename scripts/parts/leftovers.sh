@@ -3,8 +3,8 @@
 # shellcheck shell=sh
 
 # tied: the processes that are tied to the folder in which the tests of this run have
-# theirs, by their environment, their words or their working folder. Those that look
-# are among them, and have ended when all is printed.
+# theirs, by their environment, their words or their working folder. grep and find
+# list themselves too, and have ended when the list is complete.
 tied() {
     {
         grep -lsaF "$MUSTER_SCRATCH" /proc/[0-9]*/environ /proc/[0-9]*/cmdline || true
