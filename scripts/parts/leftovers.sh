@@ -26,10 +26,11 @@ end_processes() {
     done
 }
 
-# of_the_dead: of lines "NAME muster-WORD-PID-NUMBER" the names for which the test
-# process PID has ended, whether somebody has collected it or not.
+# of_the_dead: of lines "NAME muster-test-[WORD-]PID-NUMBER" the names for which the
+# test process PID has ended, whether somebody has collected it or not. Whatever is
+# called otherwise is a person's.
 of_the_dead() {
-    sed -n 's/^\([^ ]*\) muster-.*-\([0-9]*\)-[0-9]*$/\1 \2/p' | while read -r name pid; do
+    sed -nE 's/^([^ ]*) muster-test-([a-z]+-)?([0-9]+)-[0-9]+$/\1 \3/p' | while read -r name pid; do
         grep -qs '^State:.[^ZX]' "/proc/$pid/status" || echo "$name"
     done
 }

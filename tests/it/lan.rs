@@ -60,7 +60,7 @@ fn must(words: &str) {
 impl Lan {
     pub(crate) fn new(name: &str) -> Self {
         let lan = Self {
-            name: format!("muster-{name}-{}", std::process::id()),
+            name: format!("muster-test-{name}-{}", std::process::id()),
             hosts: Vec::new(),
             scratch: harness::scratch(),
         };

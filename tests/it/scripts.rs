@@ -738,9 +738,9 @@ fn containers_and_namespaces_are_left_only_by_test_processes_that_have_ended() {
     std::io::read_to_string(ended.stdout.take().unwrap()).unwrap();
     let listed = format!(
         "a1 muster-test-{own}-7\na2 muster-test-{gone}-7\n\
-         muster-cut-off-{gone}-0 muster-cut-off-{gone}-0\na3 somebody-{gone}-1\na4 \n"
+         muster-test-cut-{gone}-0 muster-test-cut-{gone}-0\na3 muster-lab-{gone}-1\na4 \n"
     );
-    let want = format!("a2\nmuster-cut-off-{gone}-0\n");
+    let want = format!("a2\nmuster-test-cut-{gone}-0\n");
     wait_for("what the dead have left", SOON, || {
         let found = ending_leftovers(Path::new("/nowhere"), "of_the_dead", &listed);
         (found == want).then_some(())

@@ -104,7 +104,7 @@ impl Container {
     pub(crate) fn run(arguments: &[&str]) -> Container {
         // As one of a project it is known to be of this process.
         let label = format!(
-            "--label=com.docker.compose.project=muster-alone-{}-0",
+            "--label=com.docker.compose.project=muster-test-alone-{}-0",
             std::process::id()
         );
         Container(docker(&[&["run", "-d", &label], arguments].concat()))
