@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use crate::fixture::Fixture;
 
 const TEMPLATES: [&str; 2] = [
-    include_str!("../../../../ha/config/haproxy.cfg.tera"),
-    include_str!("../../../../ha/config/services.cfg.tera"),
+    include_str!("../../../../../ha/config/haproxy.cfg.tera"),
+    include_str!("../../../../../ha/config/services.cfg.tera"),
 ];
 
 type Lines = BTreeMap<String, String>;

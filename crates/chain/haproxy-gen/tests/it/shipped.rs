@@ -6,7 +6,7 @@ use crate::fixture::{Fixture, Run};
 
 fn shipped(name: &str) -> Fixture {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../ha/config")
+        .join("../../../ha/config")
         .join(name);
     Fixture::new(&std::fs::read_to_string(path).unwrap())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::fixture::Fixture;
 
 const DEADLINE: Duration = Duration::from_secs(30);
-const TEMPLATE: &str = include_str!("../../../../ha/config/haproxy.cfg.tera");
+const TEMPLATE: &str = include_str!("../../../../../ha/config/haproxy.cfg.tera");
 
 /// Of the addresses that are this process's own, one for each number.
 fn ip(host: u8) -> String {
