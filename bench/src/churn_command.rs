@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use bench::client::Report;
-use chain::exit::Exit;
+use exit::Exit;
 
 use crate::churn::{self, Outcome, Trouble};
 use crate::cluster::Cluster;

@@ -132,14 +132,19 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain::{Sync, replace};
+    use files::{Durability, replace};
 
     #[test]
     fn a_cluster_is_read_from_its_files() {
         let scratch = harness::scratch();
         let cluster = Cluster::at(scratch.path());
         fs::create_dir(scratch.path().join("s1")).unwrap();
-        replace(&cluster.file("s1", "pid"), b"42 4711\n", Sync::None).unwrap();
+        replace(
+            &cluster.file("s1", "pid"),
+            b"42 4711\n",
+            Durability::Unsynced,
+        )
+        .unwrap();
         assert_eq!(cluster.nodes().unwrap(), ["s1"]);
         assert_eq!(cluster.pid("s1").unwrap(), 42);
         assert_eq!(cluster.front().unwrap().to_string(), "127.0.43.42:8080");
@@ -179,9 +184,9 @@ mod tests {
             ..Status::default()
         };
         let record = status.encode(servicedir::Layout::Long);
-        replace(&supervise.join("status"), &record, Sync::None).unwrap();
+        replace(&supervise.join("status"), &record, Durability::Unsynced).unwrap();
         assert_eq!(cluster.service_started("s1", "serf").unwrap(), now);
-        replace(&supervise.join("status"), b"short", Sync::None).unwrap();
+        replace(&supervise.join("status"), b"short", Durability::Unsynced).unwrap();
         let error = cluster.service_started("s1", "serf").unwrap_err();
         let told = format!("{error:#}");
         assert!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use chain::{Sync, replace};
+use files::{Durability, replace};
 
 use crate::haproxy::Haproxy;
 use crate::process::{Owned, stdin_from, timed};
@@ -102,7 +102,7 @@ impl<'a> Fixture<'a> {
         let lines = lines.map(|name| [name, "\t", &address, "\tbackend\trole=backend\n"].concat());
         let text: String = lines.collect();
         let path = self.path("event");
-        replace(&path, text.as_bytes(), Sync::None)?;
+        replace(&path, text.as_bytes(), Durability::Unsynced)?;
         Ok(path)
     }
 
@@ -167,7 +167,7 @@ fn write_template(setting: &Setting, directory: &Path) -> anyhow::Result<()> {
     replace(
         &directory.join("haproxy.cfg.tera"),
         text.as_bytes(),
-        Sync::None,
+        Durability::Unsynced,
     )
 }
 
@@ -177,7 +177,11 @@ pub(crate) fn write_nodes(directory: &Path, count: usize) -> anyhow::Result<()> 
     for number in 0..count {
         let name = node(number);
         let line = format!("{name} {}\n", address(number));
-        replace(&directory.join(&name), line.as_bytes(), Sync::None)?;
+        replace(
+            &directory.join(&name),
+            line.as_bytes(),
+            Durability::Unsynced,
+        )?;
     }
     Ok(())
 }
@@ -209,7 +213,7 @@ mod tests {
         let scratch = harness::scratch();
         let directory = scratch.path().join("nodes");
         write_nodes(&directory, 300).unwrap();
-        let listing = chain::nodes::Nodes::new(&directory).list().unwrap();
+        let listing = nodes::Nodes::new(&directory).list().unwrap();
         assert_eq!((listing.nodes.len(), listing.refused.len()), (300, 0));
         assert_eq!(listing.nodes[299].name.as_str(), "n00299");
         assert_eq!(listing.nodes[299].ip.to_string(), "127.43.1.50");

@@ -156,7 +156,12 @@ mod tests {
             "global\n stats socket {} mode 600 level admin\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind \"${{HAPROXY_HTTP}}\"\n",
             haproxy.socket.display()
         );
-        chain::replace(&haproxy.config, text.as_bytes(), chain::Sync::None).unwrap();
+        files::replace(
+            &haproxy.config,
+            text.as_bytes(),
+            files::Durability::Unsynced,
+        )
+        .unwrap();
         crate::process::timed(&mut haproxy.check()).unwrap();
         let running = haproxy.start().unwrap();
         let worker = haproxy.worker().unwrap();

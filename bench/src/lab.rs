@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use chain::{Sync, replace};
+use files::{Durability, replace};
 
 use crate::fixture::write_nodes;
 use crate::process::{stdin_from, timed};
@@ -38,7 +38,11 @@ impl Handler {
         let event = self.directory.join("event");
         let lines = names.iter().map(String::as_str);
         let lines = lines.map(|name| [name, "\t127.43.40.1\tbackend\trole=backend\n"].concat());
-        replace(&event, lines.collect::<String>().as_bytes(), Sync::None)?;
+        replace(
+            &event,
+            lines.collect::<String>().as_bytes(),
+            Durability::Unsynced,
+        )?;
         let mut command = Command::new("bash");
         command
             .arg(&self.script)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bench::client::{self, Connections};
-use chain::exit::{Exit, print};
+use exit::{Exit, print};
 
 /// Asks `GET /` of a server at a steady rate.
 #[derive(clap::Args)]

@@ -31,8 +31,8 @@ mod wait;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chain::exit::Exit;
 use clap::Parser;
+use exit::Exit;
 
 use crate::cluster::Cluster;
 use crate::setting::Setting;
@@ -99,7 +99,7 @@ enum Action {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main("bench", run)
+    exit::main("bench", run)
 }
 
 fn run(options: Options) -> anyhow::Result<Exit> {

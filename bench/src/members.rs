@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use chain::{Sync, replace};
+use files::{Durability, replace};
 
 use crate::fixture::{Fixture, address, node};
 use crate::process::timed;
@@ -92,7 +92,7 @@ impl<'a> Balancer<'a> {
         let (bin, serf) = (fixture.path("bin"), fixture.path("bin/serf"));
         fs::create_dir(&bin).with_context(|| format!("make {}", bin.display()))?;
         let script = format!("#!/bin/sh\nexec cat '{}'\n", list.display());
-        replace(&serf, script.as_bytes(), Sync::None)?;
+        replace(&serf, script.as_bytes(), Durability::Unsynced)?;
         fs::set_permissions(&serf, Permissions::from_mode(0o755))
             .with_context(|| format!("make {} executable", serf.display()))?;
         Ok(Self(fixture))
@@ -150,7 +150,7 @@ impl<'a> List<'a> {
             nodes: directory.clone(),
             directory,
         };
-        replace(&list.path(), json(members).as_bytes(), Sync::None)?;
+        replace(&list.path(), json(members).as_bytes(), Durability::Unsynced)?;
         Ok(list)
     }
 

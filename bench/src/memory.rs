@@ -97,7 +97,7 @@ mod tests {
             std::fs::create_dir(scratch.path().join(node)).unwrap();
             let line = format!("{} 1\n", sleeper.pid());
             let file = cluster.file(node, "pid");
-            chain::replace(&file, line.as_bytes(), chain::Sync::None).unwrap();
+            files::replace(&file, line.as_bytes(), files::Durability::Unsynced).unwrap();
         }
         let programs = watch(&cluster, Duration::ZERO).unwrap();
         assert_eq!(programs.keys().collect::<Vec<_>>(), ["sleep"]);

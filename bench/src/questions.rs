@@ -3,8 +3,8 @@
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
-use chain::exit::{Exit, print};
-use chain::{Sync, replace};
+use exit::{Exit, print};
+use files::{Durability, replace};
 
 use crate::picture::Picture;
 use crate::ratio::{Ratio, judge};
@@ -84,7 +84,7 @@ pub(crate) fn draw(setting: &Setting, name: &str, picture: &Picture) -> anyhow::
         return Ok(());
     }
     let path = setting.root().join("bench").join(name);
-    replace(&path, picture.svg().as_bytes(), Sync::None)
+    replace(&path, picture.svg().as_bytes(), Durability::Unsynced)
 }
 
 /// Questions that need a cluster are answered by the scripts that start one.

@@ -2,7 +2,7 @@
 //! were measured in the same run. One that has become ten times the usual fails.
 
 use anyhow::bail;
-use chain::exit::{Exit, print};
+use exit::{Exit, print};
 
 use crate::sample::number;
 use crate::table::Table;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chain::{Sync, read, replace};
+use files::{Durability, read, replace};
 
 /// Larger than it will ever be.
 const MAX: u64 = 1 << 20;
@@ -11,7 +11,7 @@ const MAX: u64 = 1 << 20;
 pub(crate) fn keep(path: &Path, facts: &str, section: &str) -> anyhow::Result<()> {
     let old = read(path, MAX)?.unwrap_or_default();
     let new = merged(&String::from_utf8_lossy(&old), facts, section);
-    replace(path, new.as_bytes(), Sync::None)
+    replace(path, new.as_bytes(), Durability::Unsynced)
 }
 
 fn merged(old: &str, facts: &str, section: &str) -> String {

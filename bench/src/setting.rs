@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
-use chain::exit::say;
+use exit::say;
 use tempfile::TempDir;
 
 /// What every question needs to know.

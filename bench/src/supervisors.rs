@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use chain::{Sync, replace};
+use files::{Durability, replace};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ impl<'a> Set<'a> {
         }
         let file = directory.path().join("supervisord.conf");
         let text = supervisord_configuration(directory.path());
-        replace(&file, text.as_bytes(), Sync::None)?;
+        replace(&file, text.as_bytes(), Durability::Unsynced)?;
         // Open for both, so that it never ends.
         let told = OpenOptions::new().read(true).write(true).open(&fifo);
         let told = told.context("open the FIFO of the starts")?;
@@ -172,11 +172,15 @@ fn write_service(directory: &Path, fifo: &Path, kind: Kind) -> anyhow::Result<()
         "#!/bin/sh\necho $$ >{}\nexec sleep 100000\n",
         fifo.display()
     );
-    replace(&run, text.as_bytes(), Sync::None)?;
+    replace(&run, text.as_bytes(), Durability::Unsynced)?;
     fs::set_permissions(&run, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("make {} a program", run.display()))?;
     if kind == Kind::Init {
-        replace(&directory.join("restart-delay"), b"0\n", Sync::None)?;
+        replace(
+            &directory.join("restart-delay"),
+            b"0\n",
+            Durability::Unsynced,
+        )?;
     }
     Ok(())
 }

@@ -26,7 +26,11 @@ pub(crate) fn set_lost_since(nodes: &Path, age: Duration) {
         let path = nodes.join(".lost").join(name);
         // A node that came back meanwhile is not to be marked again.
         if path.exists() {
-            let _ = chain::replace(&path, format!("{date}\n").as_bytes(), chain::Sync::None);
+            let _ = files::replace(
+                &path,
+                format!("{date}\n").as_bytes(),
+                files::Durability::Unsynced,
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ fn joined(members: &[&str], seeds: &str) -> String {
         .map(|addr| serde_json::json!({"name": "n", "addr": addr, "status": "alive"}))
         .collect();
     let text = serde_json::to_string_pretty(&serde_json::json!({ "members": members })).unwrap();
-    chain::replace(&list, text.as_bytes(), chain::Sync::None).unwrap();
+    files::replace(&list, text.as_bytes(), files::Durability::Unsynced).unwrap();
     let path = format!(
         "{}:{}",
         dir.path().display(),

@@ -47,7 +47,7 @@ fn page(name: &str) -> String {
 }
 
 fn write(path: &Path, text: &str) {
-    chain::replace(path, text.as_bytes(), chain::Sync::None).unwrap();
+    files::replace(path, text.as_bytes(), files::Durability::Unsynced).unwrap();
 }
 
 /// A machine that has nothing but what a test gives it.

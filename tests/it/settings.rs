@@ -10,7 +10,12 @@ fn started(settings: &[(&str, &str)]) -> Output {
     let dir = harness::scratch();
     symlink(root().join("tests/it/serf"), dir.path().join("serf")).unwrap();
     for (key, content) in [("key", "Z29zc2lw\n"), ("rpc", "without-line-feed")] {
-        chain::replace(&dir.path().join(key), content.as_bytes(), chain::Sync::None).unwrap();
+        files::replace(
+            &dir.path().join(key),
+            content.as_bytes(),
+            files::Durability::Unsynced,
+        )
+        .unwrap();
     }
     let (scripts, path) = (root().join("ha/scripts"), std::env::var("PATH").unwrap());
     let path = format!("{}:{}:{path}", dir.path().display(), scripts.display());

@@ -110,7 +110,7 @@ fn a_folder_of_somebody_else_is_neither_used_nor_removed() {
 fn a_folder_belongs_to_one_net_and_settings_that_are_none_are_refused() {
     let cluster = Cluster::new(73);
     let its_net = cluster.run().join(".net");
-    chain::replace(&its_net, b"127.0.74\n", chain::Sync::None).unwrap();
+    files::replace(&its_net, b"127.0.74\n", files::Durability::Unsynced).unwrap();
     let output = cluster.run_script(&["up", "1"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("holds the cluster of 127.0.74"), "{said}");

@@ -129,7 +129,7 @@ async fn root(
     match app.visit(&method, &headers) {
         Ok(visit) => page(&app.identity, app.identity.ip.unwrap_or(local), &visit),
         Err(error) => {
-            chain::exit::say(PROGRAM, format_args!("start a session: {error:#}"));
+            exit::say(PROGRAM, format_args!("start a session: {error:#}"));
             message(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "No session can be started.",

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chain::exit::Exit;
 use clap::Parser;
+use exit::Exit;
 
 mod app;
 mod identity;
@@ -85,7 +85,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main(PROGRAM, run)
+    exit::main(PROGRAM, run)
 }
 
 impl Args {

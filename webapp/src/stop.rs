@@ -34,7 +34,7 @@ pub(crate) async fn serve_until_told(args: Args) -> anyhow::Result<()> {
     let address = tcp
         .local_addr()
         .context("ask for the address that we listen on")?;
-    chain::exit::say(PROGRAM, format_args!("listens on {address}"));
+    exit::say(PROGRAM, format_args!("listens on {address}"));
     if let Some(descriptor) = args.ready_fd {
         announce(descriptor)?;
     }
@@ -61,7 +61,7 @@ async fn finish(
         return result.context("serve");
     }
     let grace = humantime::format_duration(grace);
-    chain::exit::say(
+    exit::say(
         PROGRAM,
         format_args!("cuts requests that took longer than {grace}"),
     );

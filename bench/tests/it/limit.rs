@@ -16,7 +16,7 @@ fn it_makes_one_file_of_many_and_leaves_nothing_else() {
     fs::create_dir(&nodes).unwrap();
     for name in ["s1", "s2"] {
         let path = nodes.join(name);
-        chain::replace(&path, b"0123456789\n", chain::Sync::None).unwrap();
+        files::replace(&path, b"0123456789\n", files::Durability::Unsynced).unwrap();
     }
     let all = scratch.path().join("all");
     let output = run(limit().arg(&nodes).arg(&all));

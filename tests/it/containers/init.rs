@@ -27,7 +27,7 @@ impl Files {
             let path = directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::File::create(&path).unwrap();
-            chain::replace(&path, content.as_bytes(), chain::Sync::None).unwrap();
+            files::replace(&path, content.as_bytes(), files::Durability::Unsynced).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         Files(directory)

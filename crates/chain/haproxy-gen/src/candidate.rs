@@ -3,9 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use chain::escape;
-use chain::exit;
-use chain::nodes::{Name, Node, Nodes, Refused};
+use exit::escape;
+use nodes::{Name, Node, Nodes, Refused};
 
 use crate::PROGRAM;
 use crate::fingerprint;

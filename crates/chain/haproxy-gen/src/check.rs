@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, anyhow};
-use chain::exit::{misuse, say};
+use exit::{misuse, say};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::PROGRAM;

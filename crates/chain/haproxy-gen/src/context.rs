@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use chain::nodes::{Name, Node};
+use nodes::{Name, Node};
 use serde::Serialize;
 use tera::{Context, Value};
 

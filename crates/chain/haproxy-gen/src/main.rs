@@ -13,7 +13,7 @@ mod template;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chain::exit::{self, Exit};
+use exit::Exit;
 
 use candidate::Candidate;
 use target::Target;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::str::SplitAsciiWhitespace;
 
-use chain::nodes::Name;
+use nodes::Name;
 
 /// The highest weight that HAProxy takes.
 const MAX_WEIGHT: u32 = 256;

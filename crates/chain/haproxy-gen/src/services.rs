@@ -1,7 +1,7 @@
 //! The services that a template serves.
 
-use chain::escape;
-use chain::nodes::{Name, Node};
+use exit::escape;
+use nodes::{Name, Node};
 
 /// What a declaration begins with, inside of a comment.
 const DECLARATION: &str = "services:";

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use chain::lock::{lock, lock_beside};
-use chain::{Sync, read, replace};
+use files::{Durability, read, replace};
+use files::{lock, lock_beside};
 use similar::TextDiff;
 
 /// 10,000 servers make 1.2 MB.
@@ -63,7 +63,7 @@ impl Target {
         if self.read()?.as_deref() == Some(text.as_bytes()) {
             return Ok(false);
         }
-        replace(&self.path, text.as_bytes(), Sync::Full)?;
+        replace(&self.path, text.as_bytes(), Durability::Synced)?;
         Ok(true)
     }
 
@@ -78,7 +78,11 @@ impl Target {
     /// Keeps the mark of a file that passed the check.
     pub(crate) fn remember_check(&self, mark: Option<&str>) -> anyhow::Result<()> {
         match mark {
-            Some(mark) => replace(&self.mark_path(), line(mark).as_bytes(), Sync::None),
+            Some(mark) => replace(
+                &self.mark_path(),
+                line(mark).as_bytes(),
+                Durability::Unsynced,
+            ),
             None => Ok(()),
         }
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use chain::exit::misuse;
-use chain::nodes::Node;
+use exit::misuse;
+use nodes::Node;
 use tera::Tera;
 
 use crate::context::context;
@@ -24,7 +24,7 @@ pub(crate) struct Template {
 impl Template {
     /// Reads the template at `path`.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let bytes = chain::read(path, MAX_TEMPLATE)?.with_context(|| {
+        let bytes = files::read(path, MAX_TEMPLATE)?.with_context(|| {
             let path = path.display();
             format!("read {path}: there is no such file: name the template with --template")
         })?;
@@ -59,7 +59,7 @@ impl Template {
         let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
         let mut text = rendered.map_err(|error| {
             let error = anyhow!("render {}: {}", self.path.display(), words(&error));
-            chain::exit::into_misuse(error)
+            exit::into_misuse(error)
         })?;
         if !text.ends_with('\n') {
             text.push('\n');
@@ -88,7 +88,7 @@ fn words(error: &tera::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain::nodes::Name;
+    use nodes::Name;
 
     fn render(template: &str, lines: &[&str]) -> anyhow::Result<String> {
         let node = |line: &&str| {

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use chain::Sync;
-use chain::exit::{Exit, say};
+use exit::{Exit, say};
+use files::Durability;
 
 use crate::files::{Files, read_good};
 use crate::plan::{Plan, Step, plan};
@@ -216,7 +216,7 @@ impl<'a> Convergence<'a> {
             return Ok(None);
         }
         // What was read before and after is what HAProxy read in between.
-        self.files.keep(&file.bytes, Sync::Full)?;
+        self.files.keep(&file.bytes, Durability::Synced)?;
         if file.wanted.fingerprint.is_none() {
             mark(&self.haproxy.worker, &file.wanted.digest)?;
         }
@@ -244,7 +244,7 @@ impl<'a> Convergence<'a> {
     fn finish(&self, now: &Situation) -> anyhow::Result<Exit> {
         self.refused.forget();
         // Made anew by the next run, so an fsync for each membership is too much.
-        self.files.keep(&now.file.bytes, Sync::None)?;
+        self.files.keep(&now.file.bytes, Durability::Unsynced)?;
         let deleted = purge(&self.haproxy.worker, &now.plan.purge)?;
         let changed = !self.done.is_empty() || self.reloads > 0 || deleted > 0;
         Ok(if changed {

@@ -38,7 +38,7 @@ impl Files {
 
     /// Not the lock of haproxy-gen, which must not wait for a reload.
     fn lock_path(&self) -> PathBuf {
-        chain::lock::lock_beside(&self.beside("", ".reload"))
+        files::lock_beside(&self.beside("", ".reload"))
     }
 
     /// One run at a time; the next finds its work done.
@@ -46,7 +46,7 @@ impl Files {
         let path = self.lock_path();
         let mut turn = Duration::from_millis(1);
         loop {
-            if let Some(lock) = chain::lock::try_lock(&path)? {
+            if let Some(lock) = files::try_lock(&path)? {
                 return Ok(lock);
             }
             if Instant::now() >= deadline {
@@ -58,18 +58,18 @@ impl Files {
     }
 
     /// Keeps `content` as the last good file, unless it is that already.
-    pub(crate) fn keep(&self, content: &[u8], sync: chain::Sync) -> anyhow::Result<()> {
+    pub(crate) fn keep(&self, content: &[u8], sync: files::Durability) -> anyhow::Result<()> {
         let path = self.good();
         if read_good(&path).as_deref() == Some(content) {
             return Ok(());
         }
-        chain::replace(&path, content, sync)
+        files::replace(&path, content, sync)
     }
 }
 
 /// A copy that cannot be read counts as none: it is only written anew.
 pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
-    chain::read(path, crate::wanted::LONGEST).ok()?
+    files::read(path, crate::wanted::LONGEST).ok()?
 }
 
 #[cfg(test)]
@@ -96,11 +96,11 @@ mod tests {
             config: scratch.path().join("haproxy.cfg"),
         };
         let modified = || files.good().metadata().unwrap().modified().unwrap();
-        files.keep(b"one", chain::Sync::None).unwrap();
+        files.keep(b"one", files::Durability::Unsynced).unwrap();
         let first = modified();
-        files.keep(b"one", chain::Sync::None).unwrap();
+        files.keep(b"one", files::Durability::Unsynced).unwrap();
         assert_eq!(modified(), first);
-        files.keep(b"two", chain::Sync::Full).unwrap();
+        files.keep(b"two", files::Durability::Synced).unwrap();
         assert_eq!(read_good(&files.good()).unwrap(), b"two");
     }
 

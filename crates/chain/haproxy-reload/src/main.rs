@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chain::exit::{Exit, print};
 use clap::Parser;
+use exit::{Exit, print};
 
 use crate::converge::{Convergence, situation};
 use crate::files::Files;
@@ -105,7 +105,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main("haproxy-reload", run)
+    exit::main("haproxy-reload", run)
 }
 
 fn run(options: Options) -> anyhow::Result<Exit> {

@@ -48,7 +48,7 @@ impl Processes {
             };
             processes
                 .process(old, pid, kind, reloads, rest)
-                .with_context(|| format!("`{}`", chain::escape(line.as_bytes())))?;
+                .with_context(|| format!("`{}`", exit::escape(line.as_bytes())))?;
         }
         ensure!(processes.master != 0, "the answer names no master process");
         Ok(processes)
@@ -124,7 +124,7 @@ fn answer(text: &str) -> anyhow::Result<Answer> {
         None => Ok(Answer::Nothing),
         Some("Success=1") => Ok(Answer::Taken),
         Some("Success=0") => Ok(Answer::Refused(words)),
-        Some(line) => bail!("it answers `{}`", chain::escape(line.as_bytes())),
+        Some(line) => bail!("it answers `{}`", exit::escape(line.as_bytes())),
     }
 }
 

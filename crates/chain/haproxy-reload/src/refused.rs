@@ -61,7 +61,7 @@ impl Refused {
 
     /// Nonsense in the file counts as nothing.
     fn entry(&self) -> Option<Entry> {
-        let bytes = chain::read(&self.path, 4096).ok()??;
+        let bytes = files::read(&self.path, 4096).ok()??;
         Entry::parse(&String::from_utf8_lossy(&bytes))
     }
 
@@ -82,7 +82,7 @@ impl Refused {
     pub(crate) fn remember(&self, digest: &str) -> anyhow::Result<()> {
         let Entry { digest, at, pause } = Entry::next(self.entry().as_ref(), digest, now());
         let line = format!("{digest} {at} {pause}\n");
-        chain::replace(&self.path, line.as_bytes(), chain::Sync::None)
+        files::replace(&self.path, line.as_bytes(), files::Durability::Unsynced)
     }
 
     pub(crate) fn forget(&self) {

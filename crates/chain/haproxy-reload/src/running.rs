@@ -119,7 +119,7 @@ fn servers(lines: &mut std::str::Lines) -> anyhow::Result<Backends> {
 }
 
 fn escaped(line: &str) -> String {
-    chain::escape(line.as_bytes()).to_string()
+    exit::escape(line.as_bytes()).to_string()
 }
 
 /// The columns that count, of some 25.

@@ -191,7 +191,7 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
         ensure!(
             expected,
             "HAProxy answers `{}`",
-            chain::escape(message.as_bytes())
+            exit::escape(message.as_bytes())
         );
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chain::exit::{Exit, print};
+use exit::{Exit, print};
 use serde::Serialize;
 
 use crate::converge::situation;

@@ -98,7 +98,7 @@ fn numbered(name: &str, prefix: &str) -> bool {
 }
 
 pub(crate) fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    match chain::read(path, LONGEST)? {
+    match files::read(path, LONGEST)? {
         Some(bytes) => Ok(bytes),
         None => bail!(
             "read {}: there is no such file; haproxy-gen makes it",

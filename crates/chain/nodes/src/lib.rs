@@ -1,12 +1,17 @@
-//! How our programs hand over to each other: exit codes and the one place that
-//! prints errors, files that are replaced whole, locks, and the format of
-//! `/nodes`.
+//! `/nodes`: one file a node, named after it, that holds one line.
+//!
+//! `<name> <address>`, then `key=value` for each tag that is used (`port`,
+//! `weight`, `service`), separated by one space, and a final line feed. A file
+//! written by hand is as good as any. Files whose name begins with a dot are not
+//! nodes.
 
-mod escape;
-pub mod exit;
-pub mod lock;
-pub mod nodes;
-mod replace;
+mod address;
+mod directory;
+mod file;
+mod line;
+mod name;
 
-pub use escape::{Escaped, escape};
-pub use replace::{Sync, read, replace};
+pub use address::check_address;
+pub use directory::{Listing, Nodes, Refused};
+pub use line::{Node, parse_port, parse_weight};
+pub use name::Name;

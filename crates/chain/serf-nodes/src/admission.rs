@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use chain::escape;
-use chain::nodes::check_address;
+use exit::escape;
+use nodes::check_address;
 
 use crate::address;
 use crate::cidr::Cidr;

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use anyhow::anyhow;
-use chain::exit::Exit;
-use chain::nodes::{Node, Nodes};
+use exit::Exit;
+use nodes::{Node, Nodes};
 
 use crate::log::Log;
 use crate::marks::Lost;

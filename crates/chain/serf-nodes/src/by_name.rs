@@ -1,7 +1,7 @@
 //! What is made once and then walked through in name order: a sorted list takes
 //! less time and memory for that than a map.
 
-use chain::nodes::Name;
+use nodes::Name;
 
 /// A value for each of some names.
 #[derive(Clone, Debug, PartialEq, Eq)]

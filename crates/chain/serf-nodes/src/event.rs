@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use chain::escape;
+use exit::escape;
 
 /// The longest line that is taken, with its line feed.
 const MAX_LINE: usize = 4096;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use chain::nodes::{Listing, Name, Nodes};
+use nodes::{Listing, Name, Nodes};
 
 use crate::plan::Files;
 

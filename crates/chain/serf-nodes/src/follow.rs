@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use chain::exit::Exit;
-use chain::nodes::Nodes;
+use exit::Exit;
+use nodes::Nodes;
 
 use crate::admission::Admission;
 use crate::apply::Applier;

@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use chain::escape;
-use chain::exit::{Exit, misuse};
-use chain::nodes::{Name, Node, Nodes};
+use exit::escape;
+use exit::{Exit, misuse};
+use nodes::{Name, Node, Nodes};
 
 use crate::admission::Admission;
 use crate::apply::Applier;

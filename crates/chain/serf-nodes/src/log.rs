@@ -67,7 +67,7 @@ impl Log {
     /// As [`Log::flush`], where the log is not what the program is there for.
     pub(crate) fn flush_or_say(&mut self) {
         if let Err(error) = self.flush() {
-            chain::exit::say(PROGRAM, format_args!("{error:#}"));
+            exit::say(PROGRAM, format_args!("{error:#}"));
         }
     }
 
@@ -101,7 +101,7 @@ fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
     // A device or a pipe has no size, and no place for a lock beside it.
     let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
     let _lock = is_file
-        .then(|| chain::lock::lock(&chain::lock::lock_beside(path)))
+        .then(|| files::lock(&files::lock_beside(path)))
         .transpose()?;
     let mut file = open(path)?;
     if is_file && file.metadata()?.len() + lines.len() as u64 > MAX_LOG {

@@ -131,10 +131,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main(PROGRAM, run)
+    exit::main(PROGRAM, run)
 }
 
-fn run(args: Args) -> anyhow::Result<chain::exit::Exit> {
+fn run(args: Args) -> anyhow::Result<exit::Exit> {
     let admission = admission::Admission {
         role: args.role,
         allow_loopback: args.allow_loopback,
@@ -142,7 +142,7 @@ fn run(args: Args) -> anyhow::Result<chain::exit::Exit> {
         deny: args.deny,
     };
     let mut log = log::Log::new(args.log);
-    let nodes = chain::nodes::Nodes::new(args.nodes);
+    let nodes = nodes::Nodes::new(args.nodes);
     match args.members {
         Some(list) => {
             let policy = plan::Policy {

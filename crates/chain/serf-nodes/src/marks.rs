@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use chain::Sync;
-use chain::nodes::{Name, Nodes};
+use files::Durability;
+use nodes::{Name, Nodes};
 
 use crate::plan::Marks;
 
@@ -74,7 +74,11 @@ impl Lost {
             "{}\n",
             humantime::format_rfc3339_millis(since.max(SystemTime::UNIX_EPOCH))
         );
-        chain::replace(&self.path.join(name.as_str()), date.as_bytes(), Sync::None)
+        files::replace(
+            &self.path.join(name.as_str()),
+            date.as_bytes(),
+            Durability::Unsynced,
+        )
     }
 
     /// Takes a mark away, if there is one: what was listed without one is not
@@ -100,7 +104,7 @@ impl Lost {
     }
 
     fn since(&self, name: &Name) -> Option<SystemTime> {
-        let content = chain::read(&self.path.join(name.as_str()), MAX_FILE).ok()??;
+        let content = files::read(&self.path.join(name.as_str()), MAX_FILE).ok()??;
         let date = std::str::from_utf8(&content).ok()?;
         humantime::parse_rfc3339(date.trim_ascii_end()).ok()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use chain::nodes::{Name, Node};
+use nodes::{Name, Node};
 
 use crate::by_name::ByName;
 use crate::remarks::{self, Remark};

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
-use chain::nodes::{Listing, Name, Refused};
-use chain::{Sync, escape};
+use exit::escape;
+use files::Durability;
+use nodes::{Listing, Name, Refused};
 
 use crate::log::Log;
 use crate::roster::Roster;
@@ -42,7 +43,7 @@ impl Remark {
 /// forgotten, so it is said again when it comes back.
 pub(crate) fn say_once(nodes: &Path, remarks: &[Remark], log: &mut Log) -> anyhow::Result<()> {
     let path = nodes.join(FILE);
-    let content = chain::read(&path, MAX_FILE)
+    let content = files::read(&path, MAX_FILE)
         .ok()
         .flatten()
         .unwrap_or_default();
@@ -60,7 +61,7 @@ pub(crate) fn say_once(nodes: &Path, remarks: &[Remark], log: &mut Log) -> anyho
     } else if keys.is_empty() {
         std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))
     } else {
-        chain::replace(&path, keys.as_bytes(), Sync::None)
+        files::replace(&path, keys.as_bytes(), Durability::Unsynced)
     }
 }
 

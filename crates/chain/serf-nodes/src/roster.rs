@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use chain::nodes::{Name, Node, parse_port, parse_weight};
+use nodes::{Name, Node, parse_port, parse_weight};
 
 use crate::address;
 use crate::admission::Admission;

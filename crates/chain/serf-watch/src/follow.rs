@@ -210,7 +210,7 @@ impl Follow {
 }
 
 fn read_key(path: &Path) -> Result<String> {
-    let bytes = chain::read(path, LONGEST_KEY)?;
+    let bytes = files::read(path, LONGEST_KEY)?;
     let Some(bytes) = bytes else {
         bail!("read {}: there is no such file", path.display())
     };
@@ -249,9 +249,9 @@ mod tests {
         let folder = harness::scratch();
         let path = folder.path().join("key");
         assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("no such file"));
-        chain::replace(&path, b"\n", chain::Sync::None).unwrap();
+        files::replace(&path, b"\n", files::Durability::Unsynced).unwrap();
         assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("there is no key in it"));
-        chain::replace(&path, b"geheim\n", chain::Sync::None).unwrap();
+        files::replace(&path, b"geheim\n", files::Durability::Unsynced).unwrap();
         assert_eq!(read_key(&path).unwrap(), "geheim");
     }
 }

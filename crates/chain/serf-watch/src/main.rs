@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chain::exit::Exit;
 use clap::Parser;
+use exit::Exit;
 
 mod follow;
 mod link;
@@ -94,7 +94,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main(PROGRAM, run)
+    exit::main(PROGRAM, run)
 }
 
 fn parse_address(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use std::hash::RandomState;
 
 use anyhow::{Result, bail};
-use chain::escape;
+use exit::escape;
 
 use crate::scan::Scan;
 use crate::wire::{self, Fingerprint};

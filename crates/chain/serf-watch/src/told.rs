@@ -17,14 +17,14 @@ impl Told {
 
     pub(crate) fn say(&mut self, message: &str) {
         if self.is_news(message) {
-            chain::exit::say(crate::PROGRAM, message);
+            exit::say(crate::PROGRAM, message);
         }
     }
 
     /// Says that a trouble is over, if one was told.
     pub(crate) fn over(&mut self, message: &str) {
         if self.last.take().is_some() {
-            chain::exit::say(crate::PROGRAM, message);
+            exit::say(crate::PROGRAM, message);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chain::exit::Exit;
 use clap::Parser;
+use exit::Exit;
 
 const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...]]
        init --scan DIR";
@@ -92,7 +92,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    chain::exit::main("init", |arguments: Arguments| {
+    exit::main("init", |arguments: Arguments| {
         let options = init::Options {
             services: arguments.services,
             scandir: arguments.scandir,

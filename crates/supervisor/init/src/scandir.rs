@@ -40,7 +40,7 @@ impl Scandir {
         let lock = servicedir::lock(&ours.join("lock"), LOCK_MODE)
             .with_context(|| format!("lock {}", ours.display()))?;
         let Some(lock) = lock else {
-            return Err(chain::exit::misuse(format_args!(
+            return Err(exit::misuse(format_args!(
                 "supervise {shown}: another supervisor already does"
             )));
         };

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
-use chain::exit::misuse;
+use exit::misuse;
 use nix::poll::{PollTimeout, poll};
 use servicedir::Layout;
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use chain::exit::{self, Exit};
+use exit::Exit;
 use options::Options;
 use servicedir::{Servicedir, Subscription};
 use svc::absent;
@@ -102,10 +102,7 @@ fn main() -> ExitCode {
     exit::main(PROGRAM, run)
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "chain::exit::main hands it over"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "exit::main hands it over")]
 fn run(arguments: Arguments) -> Result<Exit> {
     let options = Options::parse(&arguments.words)?;
     match options.wait {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use chain::exit::misuse;
+use exit::misuse;
 use servicedir::{Letter, parse_signal};
 use svc::getopt;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use chain::nodes::check_address;
+use nodes::check_address;
 use proptest::prelude::*;
 
 use crate::fixture::Fixture;

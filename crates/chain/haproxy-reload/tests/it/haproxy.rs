@@ -289,7 +289,7 @@ pub(crate) fn lengthen_pause(dir: &Path) {
     let refused = std::fs::read_to_string(&path).unwrap();
     let (entry, _pause) = refused.rsplit_once(' ').expect("three words");
     let longer = format!("{entry} 60\n");
-    chain::replace(&path, longer.as_bytes(), chain::Sync::None).unwrap();
+    files::replace(&path, longer.as_bytes(), files::Durability::Unsynced).unwrap();
 }
 
 pub(crate) fn signal(pid: u32, signal: Signal) {

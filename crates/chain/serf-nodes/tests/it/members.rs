@@ -168,7 +168,7 @@ fn the_mode_of_a_file_stays() {
 #[test]
 fn runs_at_the_same_moment_wait_for_each_other() {
     let case = Case::new();
-    let lock = chain::nodes::Nodes::new(case.path("nodes")).lock().unwrap();
+    let lock = nodes::Nodes::new(case.path("nodes")).lock().unwrap();
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| case.follow(&[backend("s1", "10.0.0.1", "alive")], &[]).code))

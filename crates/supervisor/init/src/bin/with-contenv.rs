@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context;
-use chain::exit::{self, Exit};
+use exit::Exit;
 use init::{contenv, diagnose};
 
 const PROGRAM: &str = "with-contenv";

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use chain::exit::{self, Exit};
+use exit::Exit;
 use fields::Field;
 use report::Report;
 use servicedir::Servicedir;

@@ -11,10 +11,11 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::file::{MAX_FILE, Reader, read_line};
-use super::{Name, Node};
-use crate::replace::put;
-use crate::{Sync, escape, lock, replace};
+use exit::escape;
+use files::{Durability, put, replace};
+
+use crate::file::{MAX_FILE, Reader, read_line};
+use crate::{Name, Node};
 
 /// So many files are read in the time that a thread costs, many times over.
 const FILES_A_THREAD: usize = 500;
@@ -64,7 +65,7 @@ impl Nodes {
 
     /// Takes the lock of all who change the directory: `.lock` in it.
     pub fn lock(&self) -> anyhow::Result<File> {
-        lock::lock(&self.path.join(".lock"))
+        files::lock(&self.path.join(".lock"))
     }
 
     /// Reads every file.
@@ -99,8 +100,8 @@ impl Nodes {
         let line = node.line();
         match read_line(&path, &mut [0; MAX_FILE]) {
             Ok(Some(old)) if old == line => return Ok(false),
-            Ok(None) => put(&path, line.as_bytes(), Sync::None, None)?,
-            _ => replace(&path, line.as_bytes(), Sync::None)?,
+            Ok(None) => put(&path, line.as_bytes(), Durability::Unsynced, None)?,
+            _ => replace(&path, line.as_bytes(), Durability::Unsynced)?,
         }
         Ok(true)
     }
@@ -109,7 +110,7 @@ impl Nodes {
     /// shown: to look for it once more is a tenth of what a new file costs.
     pub fn add(&self, node: &Node) -> anyhow::Result<()> {
         let path = self.path.join(node.name.as_str());
-        put(&path, node.line().as_bytes(), Sync::None, None)
+        put(&path, node.line().as_bytes(), Durability::Unsynced, None)
     }
 
     /// Removes a node's file; `false` when there was none.

@@ -32,7 +32,7 @@ pub fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
 /// Where the lock of `path` is: `.NAME.lock` beside it.
 #[must_use]
 pub fn lock_beside(path: &Path) -> PathBuf {
-    crate::replace::beside(path, "lock")
+    crate::beside(path, "lock")
 }
 
 fn open(path: &Path) -> anyhow::Result<File> {

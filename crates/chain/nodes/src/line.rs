@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::{Name, check_address};
-use crate::escape;
+use crate::{Name, check_address};
+use exit::escape;
 
 /// The highest weight that HAProxy takes.
 const MAX_WEIGHT: u16 = 256;

@@ -1,5 +1,7 @@
-//! Files that are read and replaced whole: a reader sees the old content or the
-//! new one, never half of either.
+//! Files that are read, locked and replaced whole: a reader sees the old content
+//! or the new one, never half of either.
+
+mod lock;
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -9,43 +11,45 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
+pub use lock::{lock, lock_beside, try_lock};
+
 /// Mode of a file that did not exist: anybody may read a configuration.
 const NEW_FILE_MODE: u32 = 0o644;
 
 /// How much of a power cut a replaced file has to outlive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
+pub enum Durability {
     /// The new content is on the disk before the call returns.
-    Full,
+    Synced,
     /// Whole at any moment, but the old or no content may come back after a
     /// power cut: for what is made anew in any case.
-    None,
+    Unsynced,
 }
 
 /// Replaces the content of `path`; a file that is there keeps its mode and owner.
 ///
 /// The content goes to `.NAME.new` beside it, which is then renamed. What a
 /// killed run left there is overwritten, so the caller must hold a lock.
-pub fn replace(path: &Path, content: &[u8], sync: Sync) -> anyhow::Result<()> {
-    put(path, content, sync, fs::metadata(path).ok().as_ref())
+pub fn replace(path: &Path, content: &[u8], durability: Durability) -> anyhow::Result<()> {
+    put(path, content, durability, fs::metadata(path).ok().as_ref())
 }
 
 /// The same, where it is known what is there: each question to the file system
 /// counts when there are ten thousand files.
-pub(crate) fn put(
+pub fn put(
     path: &Path,
     content: &[u8],
-    sync: Sync,
+    durability: Durability,
     old: Option<&Metadata>,
 ) -> anyhow::Result<()> {
     let new = beside(path, "new");
-    write_new(&new, content, sync, old)
+    write_new(&new, content, durability, old)
         .and_then(|()| rename(&new, path))
         .inspect_err(|_| {
             let _ = fs::remove_file(&new);
         })
         .with_context(|| format!("replace {}", path.display()))?;
-    if sync == Sync::Full {
+    if durability == Durability::Synced {
         sync_directory(path)?;
     }
     Ok(())
@@ -73,7 +77,7 @@ fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
 }
 
 /// `.NAME.EXTENSION` beside `path`.
-pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
+fn beside(path: &Path, extension: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     let mut beside = OsString::with_capacity(name.len() + extension.len() + 2);
     for part in [".".as_ref(), name, ".".as_ref(), extension.as_ref()] {
@@ -82,14 +86,19 @@ pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
     path.with_file_name(beside)
 }
 
-fn write_new(new: &Path, content: &[u8], sync: Sync, old: Option<&Metadata>) -> anyhow::Result<()> {
+fn write_new(
+    new: &Path,
+    content: &[u8],
+    durability: Durability,
+    old: Option<&Metadata>,
+) -> anyhow::Result<()> {
     let mut file = create(new).with_context(|| format!("create {}", new.display()))?;
     if let Some(old) = old {
         keep_mode_and_owner(&file, old).context("keep its mode and owner")?;
     }
     file.write_all(content)
         .and_then(|()| {
-            if sync == Sync::Full {
+            if durability == Durability::Synced {
                 file.sync_all()
             } else {
                 Ok(())
@@ -154,7 +163,7 @@ mod tests {
     fn a_new_file_can_be_read_by_anybody() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("haproxy.cfg");
-        replace(&path, b"global\n", Sync::Full).unwrap();
+        replace(&path, b"global\n", Durability::Synced).unwrap();
         assert_eq!(read(&path, 100).unwrap().unwrap(), b"global\n");
         assert_eq!(mode(&path) & !0o022, 0o644);
     }
@@ -163,9 +172,9 @@ mod tests {
     fn a_replaced_file_keeps_its_mode() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("haproxy.cfg");
-        replace(&path, b"old", Sync::None).unwrap();
+        replace(&path, b"old", Durability::Unsynced).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        replace(&path, b"new", Sync::None).unwrap();
+        replace(&path, b"new", Durability::Unsynced).unwrap();
         assert_eq!(mode(&path), 0o640);
         assert_eq!(read(&path, 3).unwrap().unwrap(), b"new");
     }
@@ -175,9 +184,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s1");
         let victim = directory.path().join("victim");
-        replace(&victim, b"victim", Sync::None).unwrap();
+        replace(&victim, b"victim", Durability::Unsynced).unwrap();
         std::os::unix::fs::symlink(&victim, directory.path().join(".s1.new")).unwrap();
-        replace(&path, b"s1", Sync::None).unwrap();
+        replace(&path, b"s1", Durability::Unsynced).unwrap();
         assert_eq!(read(&victim, 10).unwrap().unwrap(), b"victim");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
@@ -187,7 +196,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("busy");
         fs::create_dir(&path).unwrap();
-        let error = replace(&path, b"new", Sync::None).unwrap_err();
+        let error = replace(&path, b"new", Durability::Unsynced).unwrap_err();
         assert!(format!("{error:#}").starts_with(&format!("replace {}: ", path.display())));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -196,7 +205,7 @@ mod tests {
     fn a_file_larger_than_allowed_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("huge");
-        replace(&path, &[b'x'; 11], Sync::None).unwrap();
+        replace(&path, &[b'x'; 11], Durability::Unsynced).unwrap();
         let error = read(&path, 10).unwrap_err();
         assert!(error.to_string().ends_with("it is larger than 10 bytes"));
     }

@@ -1,4 +1,7 @@
-//! Exit codes, and the one place that prints a result and ends a program.
+//! Exit codes, the one place that prints a result and ends a program, and what of
+//! other people's input may be shown.
+
+mod escape;
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
@@ -6,6 +9,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+
+pub use escape::{Escaped, escape};
 
 /// Used wrongly, or it can never work (the number that s6 and execline use).
 const MISUSE: u8 = 100;

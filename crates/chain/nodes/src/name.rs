@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::escape;
+use exit::escape;
 
 /// The longest name: that of a DNS label.
 const MAX_LENGTH: usize = 63;
