@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use exit::{Exit, say};
 use files::Durability;
 
-use crate::files::{Files, read_good};
+use crate::file::kept::{Files, read_good};
+use crate::file::wanted::{Wanted, parse, read_bytes};
+use crate::haproxy::running::Running;
+use crate::haproxy::runtime::{apply, mark, pause, purge};
 use crate::plan::{Plan, Step, plan};
-use crate::refused::Refused;
 use crate::reload::Haproxy;
-use crate::running::Running;
-use crate::runtime::{apply, mark, pause, purge};
-use crate::wanted::{Wanted, parse, read_bytes};
+use crate::reload::refused::Refused;
 
 /// A file that changes faster than HAProxy reloads is left to the next run.
 const MOST_RELOADS: usize = 3;

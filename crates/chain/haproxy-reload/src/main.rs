@@ -1,18 +1,11 @@
 //! `haproxy-reload`: see [`Options`], whose text is the program's page.
 
-mod admin;
-mod bind;
 mod converge;
-mod files;
-mod master;
+mod file;
+mod haproxy;
 mod plan;
-mod refused;
 mod reload;
-mod running;
-mod runtime;
-mod stat;
 mod status;
-mod wanted;
 mod words;
 
 use std::path::PathBuf;
@@ -23,9 +16,9 @@ use clap::Parser;
 use exit::{Exit, print};
 
 use crate::converge::{Convergence, situation};
-use crate::files::Files;
+use crate::file::kept::Files;
+use crate::haproxy::runtime::Socket;
 use crate::reload::Haproxy;
-use crate::runtime::Socket;
 
 /// Makes the running HAProxy agree with haproxy.cfg
 ///

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use crate::running::{Running, State};
-use crate::wanted::{Backend, Server, Wanted};
+use crate::file::wanted::{Backend, Server, Wanted};
+use crate::haproxy::running::{Running, State};
 
 /// `add server` walks through the servers that are there: new ones times all
 /// of them. 2,000 in an empty backend are 0.4 s; beyond that a reload is faster.

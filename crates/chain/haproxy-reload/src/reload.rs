@@ -1,5 +1,8 @@
 //! The seamless reload: tried first, asked for, confirmed.
 
+pub(crate) mod bind;
+pub(crate) mod refused;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -10,13 +13,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
-use crate::admin;
-use crate::bind;
-use crate::master::{self, Answer, Processes};
-use crate::refused::Refused;
-use crate::running::Running;
-use crate::runtime::{Absent, Socket, look, pause};
-use crate::wanted::Wanted;
+use self::refused::Refused;
+use crate::file::admin;
+use crate::file::wanted::Wanted;
+use crate::haproxy::master::{self, Answer, Processes};
+use crate::haproxy::running::Running;
+use crate::haproxy::runtime::{Absent, Socket, look, pause};
 
 /// With so many old workers the memory of a small machine is at stake.
 const MOST_OLD: usize = 5;

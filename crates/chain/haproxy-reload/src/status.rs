@@ -7,13 +7,13 @@ use exit::{Exit, print};
 use serde::Serialize;
 
 use crate::converge::situation;
-use crate::files::Files;
+use crate::file::kept::Files;
+use crate::file::wanted::{Server, Wanted, parse, read_bytes};
+use crate::haproxy::running::{Running, State};
+use crate::haproxy::stat::{self, Stat};
 use crate::plan::Plan;
-use crate::refused::Refused;
 use crate::reload::Haproxy;
-use crate::running::{Running, State};
-use crate::stat::{self, Stat};
-use crate::wanted::{Server, Wanted, parse, read_bytes};
+use crate::reload::refused::Refused;
 
 const HEADINGS: [&str; 10] = [
     "SERVER", "ADDRESS", "WEIGHT", "STATE", "SINCE", "CHECK", "SESSIONS", "REQUESTS", "ERRORS",

@@ -16,8 +16,8 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
+use crate::haproxy::running::{self, Running};
 use crate::plan::Step;
-use crate::running::{self, Running};
 
 /// A socket on which nobody says a word for so long is given up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::runtime::pause;
+use crate::haproxy::runtime::pause;
 
 /// A hundred that wait must not take the processor from the one that works.
 const LONGEST_TURN: Duration = Duration::from_millis(16);
@@ -69,7 +69,7 @@ impl Files {
 
 /// A copy that cannot be read counts as none: it is only written anew.
 pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
-    files::read(path, crate::wanted::LONGEST).ok()?
+    files::read(path, crate::file::wanted::LONGEST).ok()?
 }
 
 #[cfg(test)]
