@@ -7,10 +7,9 @@ use exit::escape;
 use nodes::{Name, Node, Nodes, Refused};
 
 use crate::PROGRAM;
-use crate::fingerprint;
-use crate::scan::Scan;
 use crate::services::Services;
 use crate::template::Template;
+use haproxy_config::{Scan, check_mark, fingerprint, hash_lines};
 
 /// How many refused files, or nodes of other services, are named; a flood of
 /// them must not fill the log.
@@ -44,10 +43,10 @@ impl Candidate {
             None
         };
         let examples = with_examples.as_deref().map(Scan::new);
-        let lines = fingerprint::hash_lines(&scan);
-        let print = fingerprint::fingerprint(lines, &scan, examples.as_ref());
+        let lines = hash_lines(&scan);
+        let print = fingerprint(lines, &scan, examples.as_ref());
         Ok(Self {
-            check_mark: fingerprint::check_mark(lines, &scan),
+            check_mark: check_mark(lines, &scan),
             text: scan.with_fingerprint(&print),
         })
     }

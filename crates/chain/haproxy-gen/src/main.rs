@@ -3,9 +3,6 @@
 mod candidate;
 mod check;
 mod context;
-mod fingerprint;
-mod scan;
-mod server;
 mod services;
 mod target;
 mod template;

@@ -6,7 +6,6 @@ mod haproxy;
 mod plan;
 mod reload;
 mod status;
-mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::words::words;
+use haproxy_config::words;
 
 /// Whether one of `lines` opens `socket` for all commands. `environment` is
 /// HAProxy's own.

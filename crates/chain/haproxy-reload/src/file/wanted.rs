@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use crate::words::{is_plain, words};
+use haproxy_config::{is_plain, words};
 
 /// More than a hundred thousand servers; what is longer is no configuration.
 pub(crate) const LONGEST: u64 = 64 << 20;

@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
 };
 
-use crate::words::words;
+use haproxy_config::words;
 
 /// A range of more ports is not tried.
 const MOST_PORTS: u16 = 256;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// The words of `line`; a name of the environment gives what `env` says.
 /// Most lines are thousands of plain ones, so those are not copied.
-pub(crate) fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
+pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
     if is_plain(line) {
         return line.split_ascii_whitespace().map(Cow::Borrowed).collect();
     }
@@ -14,7 +14,8 @@ pub(crate) fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> 
 
 /// Whether the words of `line` are what is written there: nothing quoted or
 /// escaped, nothing that depends on the environment, and no comment.
-pub(crate) fn is_plain(line: &str) -> bool {
+#[must_use]
+pub fn is_plain(line: &str) -> bool {
     // To look at all bytes is faster than to stop at the first that is found.
     !line.bytes().fold(false, |found, byte| {
         found | matches!(byte, b'"' | b'\'' | b'\\' | b'$' | b'#')

@@ -7,7 +7,7 @@ use crate::scan::{Scan, Section};
 
 /// FNV-1a: written out, since the hashes outlive a release of Rust.
 #[derive(Clone, Copy)]
-pub(crate) struct Fnv(u64);
+pub struct Fnv(u64);
 
 impl Fnv {
     fn new() -> Self {
@@ -27,7 +27,8 @@ impl Fnv {
 }
 
 /// What both hashes begin with: the lines that are no servers.
-pub(crate) fn hash_lines(scan: &Scan) -> Fnv {
+#[must_use]
+pub fn hash_lines(scan: &Scan) -> Fnv {
     let mut hash = Fnv::new();
     for line in &scan.lines {
         hash.add(line);
@@ -40,7 +41,8 @@ pub(crate) fn hash_lines(scan: &Scan) -> Fnv {
 /// That is every line but the servers, and of the servers the options that most
 /// of a section have, and who has others. A section without servers counts with
 /// the options that its first will have, if `examples` shows them.
-pub(crate) fn fingerprint(lines: Fnv, scan: &Scan, examples: Option<&Scan>) -> String {
+#[must_use]
+pub fn fingerprint(lines: Fnv, scan: &Scan, examples: Option<&Scan>) -> String {
     let mut hash = lines;
     for section in &scan.sections {
         let example = examples
@@ -91,7 +93,8 @@ fn usual_options<'a>(section: &'a Section) -> Option<&'a str> {
 /// mark. A name that a rule refers to (`use-server s1`) is part of the mark, and
 /// so are the options of each section's servers: `server` may not be allowed
 /// where there was none before.
-pub(crate) fn check_mark(lines: Fnv, scan: &Scan) -> Option<String> {
+#[must_use]
+pub fn check_mark(lines: Fnv, scan: &Scan) -> Option<String> {
     if !scan.is_unambiguous() {
         return None;
     }

@@ -42,7 +42,7 @@ pub(crate) struct Section<'a> {
 }
 
 /// A configuration, split.
-pub(crate) struct Scan<'a> {
+pub struct Scan<'a> {
     /// All lines but a fingerprint.
     text: String,
     /// Where in the text the first line `global` ends.
@@ -55,7 +55,8 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// Splits a configuration.
-    pub(crate) fn new(text: &'a str) -> Self {
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
         let mut scan = Self {
             text: String::with_capacity(text.len() + ROOM_FOR_FINGERPRINT),
             after_global: None,
@@ -107,7 +108,8 @@ impl<'a> Scan<'a> {
 
     /// The configuration with this fingerprint after its first line `global`; one
     /// without that section gets none, and is always reloaded whole.
-    pub(crate) fn with_fingerprint(mut self, fingerprint: &str) -> String {
+    #[must_use]
+    pub fn with_fingerprint(mut self, fingerprint: &str) -> String {
         if let Some(place) = self.after_global {
             let line = format!("    {SET} {VARIABLE} {fingerprint}\n");
             self.text.insert_str(place, &line);
@@ -116,7 +118,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether a section has no server.
-    pub(crate) fn has_empty_section(&self) -> bool {
+    #[must_use]
+    pub fn has_empty_section(&self) -> bool {
         self.sections
             .iter()
             .any(|section| section.servers.is_empty())
