@@ -76,8 +76,9 @@ fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// `.NAME.EXTENSION` beside `path`.
-fn beside(path: &Path, extension: &str) -> PathBuf {
+/// `.NAME.EXTENSION` beside `path`: where a program keeps what belongs to a file.
+#[must_use]
+pub fn beside(path: &Path, extension: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     let mut beside = OsString::with_capacity(name.len() + extension.len() + 2);
     for part in [".".as_ref(), name, ".".as_ref(), extension.as_ref()] {

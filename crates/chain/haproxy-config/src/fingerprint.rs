@@ -1,24 +1,34 @@
-//! Two hashes of a configuration: what a running process has in common with it
-//! (the fingerprint), and what a check of it has shown (the mark).
+//! Hashes of a configuration: what a running process has in common with it (the
+//! fingerprint), what a check of it has shown, and the whole.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::scan::{Scan, Section};
+use crate::{Config, Section, Server};
 
-/// FNV-1a: written out, since the hashes outlive a release of Rust.
+/// FNV-1a of 64 bits, which outlives a release of Rust, as its own hash does not.
 #[derive(Clone, Copy)]
-pub struct Fnv(u64);
+struct Fnv(u64);
 
 impl Fnv {
     fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    /// Adds a text and its end, which no byte of UTF-8 can be.
-    fn add(&mut self, text: &str) {
-        for byte in text.bytes().chain([0xff]) {
+    fn add_bytes(&mut self, bytes: impl Iterator<Item = u8>) {
+        for byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
+    }
+
+    /// Adds a text and its end, which no byte of UTF-8 can be.
+    fn add(&mut self, text: &str) {
+        self.add_bytes(text.bytes().chain([0xff]));
+    }
+
+    /// Adds options with a blank before them, as they stand behind an address.
+    fn add_options(&mut self, options: &str) {
+        let blank = (!options.is_empty()).then_some(b' ');
+        self.add_bytes(blank.into_iter().chain(options.bytes()).chain([0xff]));
     }
 
     fn hex(self) -> String {
@@ -26,58 +36,73 @@ impl Fnv {
     }
 }
 
-/// What both hashes begin with: the lines that are no servers.
+/// Tells one file from another.
 #[must_use]
-pub fn hash_lines(scan: &Scan) -> Fnv {
+pub fn hash_of(file: &[u8]) -> String {
     let mut hash = Fnv::new();
-    for line in &scan.lines {
-        hash.add(line);
+    hash.add_bytes(file.iter().copied());
+    hash.hex()
+}
+
+/// What both hashes begin with: the lines that are no plain servers.
+fn hash_lines(config: &Config) -> Fnv {
+    let mut hash = Fnv::new();
+    for section in &config.sections {
+        for line in section.header.iter().chain(&section.lines) {
+            hash.add(line);
+        }
     }
     hash
 }
 
-/// The hash of all that a running HAProxy can only take over by a reload.
-///
-/// That is every line but the servers, and of the servers the options that most
-/// of a section have, and who has others. A section without servers counts with
-/// the options that its first will have, if `examples` shows them.
-#[must_use]
-pub fn fingerprint(lines: Fnv, scan: &Scan, examples: Option<&Scan>) -> String {
-    let mut hash = lines;
-    for section in &scan.sections {
-        let example = examples
-            .filter(|_| section.servers.is_empty())
-            .and_then(|examples| examples.sections.iter().find(same_header(section)));
-        hash.add(section.header);
-        add_options(&mut hash, example.unwrap_or(section));
-    }
-    hash.hex()
+/// The sections that can have servers, each with the line that begins it.
+fn with_servers<'c, 'a>(
+    config: &'c Config<'a>,
+) -> impl Iterator<Item = (&'a str, &'c Section<'a>)> {
+    let sections = config.sections.iter().filter(|section| section.has_servers);
+    sections.filter_map(|section| Some((section.header?, section)))
 }
 
-fn same_header<'a>(section: &'a Section) -> impl Fn(&&Section) -> bool + 'a {
-    |other| other.header == section.header
+/// The hash of all that a running HAProxy can only take over by a reload.
+///
+/// That is every line but the plain servers, and of these the options that most of
+/// a section have, and who has others. Their [`Runtime`](crate::Runtime), and who
+/// has the usual options, is left out: the process tells that itself. A section
+/// without servers counts with the options that its first will have, if `examples`
+/// shows them.
+#[must_use]
+pub fn fingerprint(config: &Config, examples: Option<&Config>) -> String {
+    let mut hash = hash_lines(config);
+    for (header, section) in with_servers(config) {
+        let example = examples
+            .filter(|_| section.servers.is_empty())
+            .and_then(|examples| with_servers(examples).find(|(other, _)| *other == header));
+        hash.add(header);
+        add_options(&mut hash, example.map_or(section, |(_, example)| example));
+    }
+    hash.hex()
 }
 
 fn add_options(hash: &mut Fnv, section: &Section) {
     let Some(usual) = usual_options(section) else {
         return;
     };
-    hash.add(usual);
+    hash.add_options(usual);
     let unusual: BTreeMap<&str, &str> = section
         .servers
         .iter()
-        .filter(|server| server.options != usual)
-        .map(|server| (server.name, server.options.as_str()))
+        .filter(|(_, server)| server.options != usual)
+        .map(|(name, server)| (*name, server.options.as_str()))
         .collect();
     for (name, options) in unusual {
         hash.add(name);
-        hash.add(options);
+        hash.add_options(options);
     }
 }
 
-fn usual_options<'a>(section: &'a Section) -> Option<&'a str> {
-    let mut counts: BTreeMap<&'a str, usize> = BTreeMap::new();
-    for server in &section.servers {
+fn usual_options<'c>(section: &'c Section) -> Option<&'c str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, server) in &section.servers {
         *counts.entry(&server.options).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count)?;
@@ -87,32 +112,35 @@ fn usual_options<'a>(section: &'a Section) -> Option<&'a str> {
 /// The hash of all that decides whether HAProxy takes the file; none when that
 /// cannot be told from what is hashed.
 ///
-/// Two files with the same mark differ in the names, addresses, weights and ids
+/// Two files with the same hash differ in the names, addresses, weights and ids
 /// of their servers alone, and each of these is of a kind that HAProxy takes
-/// (see `server`). A name may not be there twice, nor an id: such a file has no
-/// mark. A name that a rule refers to (`use-server s1`) is part of the mark, and
+/// ([`Server::parse`]). A name may not be there twice, nor an id: such a file has no
+/// hash. A name that a rule refers to (`use-server s1`) is part of the hash, and
 /// so are the options of each section's servers: `server` may not be allowed
 /// where there was none before.
 #[must_use]
-pub fn check_mark(lines: Fnv, scan: &Scan) -> Option<String> {
-    if !scan.is_unambiguous() {
+pub fn check_hash(config: &Config) -> Option<String> {
+    if !config.sections.iter().all(is_unambiguous) {
         return None;
     }
-    let names = names_of(&scan.sections);
+    let names = names_of(config);
     let names_in = |text| words_of(text).filter(|word| names.contains(word));
-    let lines_name = scan.lines.iter().flat_map(|line| names_in(line));
-    let mut referred: BTreeSet<&[u8]> = lines_name.collect();
-    let mut hash = lines;
-    for section in &scan.sections {
-        hash.add(section.header);
+    let mut referred: BTreeSet<&[u8]> = BTreeSet::new();
+    for section in &config.sections {
+        let lines = section.header.iter().chain(&section.lines);
+        referred.extend(lines.flat_map(|line| names_in(line)));
+    }
+    let mut hash = hash_lines(config);
+    for (header, section) in with_servers(config) {
+        hash.add(header);
         for options in options_of(section) {
-            hash.add(options);
+            hash.add_options(options);
             referred.extend(names_in(options));
         }
     }
-    for section in &scan.sections {
-        hash.add(section.header);
-        let names = section.servers.iter().map(|server| server.name);
+    for (header, section) in with_servers(config) {
+        hash.add(header);
+        let names = section.servers.iter().map(|(name, _)| *name);
         let referred = names.filter(|name| referred.contains(name.as_bytes()));
         for name in referred.collect::<BTreeSet<_>>() {
             hash.add(name);
@@ -121,17 +149,28 @@ pub fn check_mark(lines: Fnv, scan: &Scan) -> Option<String> {
     Some(hash.hex())
 }
 
-fn names_of<'a>(sections: &[Section<'a>]) -> HashSet<&'a [u8]> {
-    let mut names = HashSet::new();
-    for section in sections {
-        names.extend(section.servers.iter().map(|server| server.name.as_bytes()));
-    }
-    names
+/// Whether no two servers of the section share a name or an id.
+fn is_unambiguous(section: &Section) -> bool {
+    let servers = section.servers.iter();
+    let id = |(_, server): &(&str, Server)| server.runtime.id;
+    all_differ(servers.clone().map(|(name, _)| *name)) && all_differ(servers.filter_map(id))
 }
 
-fn options_of<'a>(section: &'a Section) -> BTreeSet<&'a str> {
+/// Sorting is quick here, since the servers come in the order of their names.
+fn all_differ<T: Ord>(items: impl Iterator<Item = T>) -> bool {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+fn names_of<'a>(config: &Config<'a>) -> HashSet<&'a [u8]> {
+    let servers = config.sections.iter().flat_map(|section| &section.servers);
+    servers.map(|(name, _)| name.as_bytes()).collect()
+}
+
+fn options_of<'c>(section: &'c Section) -> BTreeSet<&'c str> {
     let servers = section.servers.iter();
-    servers.map(|server| server.options.as_str()).collect()
+    servers.map(|(_, server)| server.options.as_str()).collect()
 }
 
 /// All in the line that can be a name.

@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+/// C counts it among the blanks, and Rust does not.
+const VERTICAL_TAB: u8 = 0x0b;
+
 /// The words of `line`; a name of the environment gives what `env` says.
 /// Most lines are thousands of plain ones, so those are not copied.
 pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
@@ -13,12 +16,12 @@ pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow
 }
 
 /// Whether the words of `line` are what is written there: nothing quoted or
-/// escaped, nothing that depends on the environment, and no comment.
-#[must_use]
-pub fn is_plain(line: &str) -> bool {
+/// escaped, nothing that depends on the environment, no comment, and no blank
+/// that the standard library does not know.
+fn is_plain(line: &str) -> bool {
     // To look at all bytes is faster than to stop at the first that is found.
     !line.bytes().fold(false, |found, byte| {
-        found | matches!(byte, b'"' | b'\'' | b'\\' | b'$' | b'#')
+        found | matches!(byte, b'"' | b'\'' | b'\\' | b'$' | b'#' | VERTICAL_TAB)
     })
 }
 
@@ -43,12 +46,17 @@ fn split(line: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
                 word.get_or_insert_default().push_str(&value(&name, env));
             }
             '#' if !single && !double => break,
-            c if c.is_ascii_whitespace() && !single && !double => words.extend(word.take()),
+            c if is_blank(c) && !single && !double => words.extend(word.take()),
             c => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);
     words
+}
+
+/// A blank for HAProxy, which goes by C's `isspace`.
+fn is_blank(c: char) -> bool {
+    c.is_ascii_whitespace() || c == char::from(VERTICAL_TAB)
 }
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
@@ -88,6 +96,7 @@ mod tests {
     fn words_are_separated_by_blanks_and_end_at_a_comment() {
         assert_eq!(split("  bind\t*:80  # the web"), ["bind", "*:80"]);
         assert_eq!(split("# nothing"), [""; 0]);
+        assert_eq!(split("bind\u{b}*:80"), ["bind", "*:80"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use nodes::{Name, Node, Nodes, Refused};
 use crate::PROGRAM;
 use crate::services::Services;
 use crate::template::Template;
-use haproxy_config::{Scan, check_mark, fingerprint, hash_lines};
+use haproxy_config::{Config, check_hash, fingerprint};
 
 /// How many refused files, or nodes of other services, are named; a flood of
 /// them must not fill the log.
@@ -20,7 +20,7 @@ const EXAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// A rendered configuration with its fingerprint.
 pub(crate) struct Candidate {
     text: String,
-    check_mark: Option<String>,
+    check_hash: Option<String>,
 }
 
 impl Candidate {
@@ -36,18 +36,17 @@ impl Candidate {
 
     fn render(template: &Template, nodes: &[Node]) -> anyhow::Result<Self> {
         let text = template.render(nodes)?;
-        let scan = Scan::new(&text);
-        let with_examples = if scan.has_empty_section() {
+        let config = Config::parse(&text);
+        let with_examples = if config.has_empty_section() {
             render_examples(template, nodes)
         } else {
             None
         };
-        let examples = with_examples.as_deref().map(Scan::new);
-        let lines = hash_lines(&scan);
-        let print = fingerprint(lines, &scan, examples.as_ref());
+        let examples = with_examples.as_deref().map(Config::parse);
+        let print = fingerprint(&config, examples.as_ref());
         Ok(Self {
-            check_mark: check_mark(lines, &scan),
-            text: scan.with_fingerprint(&print),
+            check_hash: check_hash(&config),
+            text: config.with_fingerprint(&print),
         })
     }
 
@@ -58,8 +57,8 @@ impl Candidate {
 
     /// What stands for all files that are valid if this one is; none if HAProxy
     /// has to see it in any case.
-    pub(crate) fn check_mark(&self) -> Option<&str> {
-        self.check_mark.as_deref()
+    pub(crate) fn check_hash(&self) -> Option<&str> {
+        self.check_hash.as_deref()
     }
 }
 

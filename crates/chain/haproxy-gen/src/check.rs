@@ -1,29 +1,20 @@
 //! HAProxy's own check of a configuration.
 
-use std::env;
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, anyhow};
 use exit::{misuse, say};
+use haproxy_config::{alerts, check_command, warnings};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::PROGRAM;
 
 /// Where HAProxy finds the configuration; `-f -` does not read it.
 const STDIN: &str = "/dev/stdin";
-/// What a HAProxy that runs us would have its child believe of itself.
-const OF_A_MASTER: [&str; 3] = [
-    "HAPROXY_MWORKER_WAIT_ONLY",
-    "HAPROXY_PROCESSES",
-    "HAPROXY_STARTUPLOGS_FD",
-];
-/// How HAProxy ends its complaints (`Error(s) found in configuration file : ...`,
-/// `Fatal errors found in configuration.`), which says nothing new.
-const SUMMARY: &str = " found in configuration";
 /// The first complaints say most; a broken loop makes one a node.
 const MAX_COMPLAINTS: usize = 10;
 
@@ -39,7 +30,7 @@ pub(crate) fn check(
     let words = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(0) => {
-            for warning in complaints(&words, "[WARNING]", text) {
+            for warning in with_lines(warnings(&words), text) {
                 say(PROGRAM, warning);
             }
             Ok(())
@@ -56,14 +47,8 @@ pub(crate) fn check(
 /// pipe could fill up on both sides.
 fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
     let file = in_memory(text).context("hand the configuration to HAProxy")?;
-    let mut command = Command::new(haproxy);
-    command
-        .args(["-c", "-f", STDIN])
-        .env("PATH", search_path())
-        .stdin(Stdio::from(file));
-    for name in OF_A_MASTER {
-        command.env_remove(name);
-    }
+    let mut command = check_command(haproxy, Path::new(STDIN), &BTreeMap::new());
+    command.stdin(Stdio::from(file));
     command.output().map_err(|error| {
         let haproxy = haproxy.display();
         match error.kind() {
@@ -76,13 +61,6 @@ fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
     })
 }
 
-/// Debian has HAProxy in a folder that is not in the PATH of ordinary users.
-fn search_path() -> OsString {
-    let mut path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    path.push(":/usr/sbin");
-    path
-}
-
 fn in_memory(text: &str) -> io::Result<File> {
     let mut file = File::from(memfd_create(c"haproxy.cfg", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(text.as_bytes())?;
@@ -91,7 +69,7 @@ fn in_memory(text: &str) -> io::Result<File> {
 }
 
 fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
-    let mut complaints = complaints(words, "[ALERT]", text);
+    let mut complaints = with_lines(alerts(words), text);
     if complaints.is_empty() {
         let words = words.trim();
         complaints.push(match (code, words) {
@@ -114,32 +92,15 @@ fn told(complaints: &[String], template: &Path, path: &Path) -> String {
     )
 }
 
-/// HAProxy's complaints of one severity, each with the line that it is about.
-fn complaints(words: &str, severity: &str, text: &str) -> Vec<String> {
-    let mut complaints: Vec<String> = Vec::new();
-    let mut left_out = 0;
-    let of_severity = |line: &&str| line.starts_with(severity) && !line.contains(SUMMARY);
-    for line in words.lines().filter(of_severity) {
-        if complaints.len() < MAX_COMPLAINTS {
-            complaints.push(with_line(message(line, severity), text));
-        } else {
-            left_out += 1;
-        }
-    }
+/// The first of the messages, each with the line that it is about.
+fn with_lines<'a>(messages: impl Iterator<Item = &'a str>, text: &str) -> Vec<String> {
+    let mut messages = messages.map(|message| with_line(message, text));
+    let mut first: Vec<String> = messages.by_ref().take(MAX_COMPLAINTS).collect();
+    let left_out = messages.count();
     if left_out > 0 {
-        complaints.push(format!("and {left_out} more"));
+        first.push(format!("and {left_out} more"));
     }
-    complaints
-}
-
-/// The message without what is in front of it: `[ALERT]    (4711) : config : `.
-fn message<'a>(line: &'a str, severity: &str) -> &'a str {
-    let line = line.strip_prefix(severity).unwrap_or(line).trim_start();
-    let line = match line.split_once(") : ") {
-        Some((pid, message)) if pid.starts_with('(') => message,
-        _ => line,
-    };
-    line.strip_prefix("config : ").unwrap_or(line)
+    first
 }
 
 fn with_line(message: &str, text: &str) -> String {
@@ -175,7 +136,7 @@ mod tests {
     #[test]
     fn a_flood_of_complaints_is_cut_short() {
         let words = "[ALERT]    (1) : config : bad\n".repeat(1000);
-        let complaints = complaints(&words, "[ALERT]", TEXT);
+        let complaints = with_lines(alerts(&words), TEXT);
         assert_eq!(complaints.len(), MAX_COMPLAINTS + 1);
         assert_eq!(complaints[MAX_COMPLAINTS], "and 990 more");
     }

@@ -24,7 +24,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   Reads every file of /nodes, renders the template, lets `haproxy -c` check
 ///   the result and puts it in the place of haproxy.cfg. What HAProxy refuses
 ///   never gets there: the old file stays. When nothing changes, nothing is
-///   touched. A file of /nodes that does not hold a node is told and left out.
+///   touched. A file of /nodes that does not hold a node is left out; the first ten
+///   are told, then how many more there are.
 ///
 ///   The template is in the language of Tera (Jinja's), and sees
 ///     nodes       in name order, each with name, ip, port (3000 where the file
@@ -60,7 +61,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   of all but which servers there are, at what address and with what weight, so
 ///   haproxy-reload can tell whether the running HAProxy needs a reload. Server
 ///   lines count as such when they read `server NAME IP:PORT OPTION...` without
-///   quotes, `$`, `#` and backslashes, in a `backend` or `listen` section.
+///   `disabled`, quotes, `$`, `;` and backslashes, in a `backend` or `listen`
+///   section.
 ///
 ///   The check takes 20 ms and more, so it is skipped when the result differs
 ///   from the one that was checked last in such servers alone.
@@ -148,7 +150,7 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
 
 /// Lets HAProxy check it where that has to be, and says whether it had to.
 fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<bool> {
-    if args.no_check || target.was_checked(candidate.check_mark()) {
+    if args.no_check || target.was_checked(candidate.check_hash()) {
         return Ok(false);
     }
     check::check(
@@ -160,10 +162,10 @@ fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<
     Ok(true)
 }
 
-/// The configuration is in place, and a mark that is missing only costs the next
+/// The configuration is in place, and a hash that is missing only costs the next
 /// run a check: so that is told, and no failure.
 fn remember(target: &Target, candidate: &Candidate) {
-    if let Err(error) = target.remember_check(candidate.check_mark()) {
+    if let Err(error) = target.remember_check(candidate.check_hash()) {
         exit::say(PROGRAM, format_args!("{error:#}"));
     }
 }

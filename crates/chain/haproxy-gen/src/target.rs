@@ -1,19 +1,16 @@
 //! The file that is made, and what is kept beside it.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use files::{Durability, read, replace};
-use files::{lock, lock_beside};
+use files::{Durability, beside, lock, lock_beside, read, replace};
+use haproxy_config::MAX_FILE;
 use similar::TextDiff;
 
-/// 10,000 servers make 1.2 MB.
-const MAX_FILE: u64 = 64 << 20;
-/// A mark is 16 digits and a line feed.
-const MAX_MARK: u64 = 64;
+/// A hash is 16 digits and a line feed.
+const MAX_HASH: u64 = 64;
 /// A difference that is not the shortest is better than one that is waited for.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -67,22 +64,18 @@ impl Target {
         Ok(true)
     }
 
-    /// Whether the last check was of a file with this mark. A mark that cannot be
-    /// read costs a check, no more.
-    pub(crate) fn was_checked(&self, mark: Option<&str>) -> bool {
-        let last = read(&self.mark_path(), MAX_MARK).ok().flatten();
-        mark.zip(last)
-            .is_some_and(|(mark, last)| last == line(mark).as_bytes())
+    /// Whether the last check was of a file with this hash. One that cannot be read
+    /// costs a check, no more.
+    pub(crate) fn was_checked(&self, hash: Option<&str>) -> bool {
+        let last = read(&self.checked(), MAX_HASH).ok().flatten();
+        hash.zip(last)
+            .is_some_and(|(hash, last)| last == line(hash).as_bytes())
     }
 
-    /// Keeps the mark of a file that passed the check.
-    pub(crate) fn remember_check(&self, mark: Option<&str>) -> anyhow::Result<()> {
-        match mark {
-            Some(mark) => replace(
-                &self.mark_path(),
-                line(mark).as_bytes(),
-                Durability::Unsynced,
-            ),
+    /// Keeps the hash of a file that passed the check.
+    pub(crate) fn remember_check(&self, hash: Option<&str>) -> anyhow::Result<()> {
+        match hash {
+            Some(hash) => replace(&self.checked(), line(hash).as_bytes(), Durability::Unsynced),
             None => Ok(()),
         }
     }
@@ -91,11 +84,8 @@ impl Target {
         read(&self.path, MAX_FILE)
     }
 
-    fn mark_path(&self) -> PathBuf {
-        let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(".checked");
-        self.path.with_file_name(name)
+    fn checked(&self) -> PathBuf {
+        beside(&self.path, "checked")
     }
 }
 
@@ -104,8 +94,8 @@ fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }
 
-fn line(mark: &str) -> String {
-    format!("{mark}\n")
+fn line(hash: &str) -> String {
+    format!("{hash}\n")
 }
 
 #[cfg(test)]

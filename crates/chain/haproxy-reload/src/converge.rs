@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use exit::{Exit, say};
 use files::Durability;
+use haproxy_config::hash_of;
 
 use crate::file::kept::{Files, read_good};
-use crate::file::wanted::{Wanted, parse, read_bytes};
+use crate::file::wanted::{Identity, Wanted, parse, read_bytes};
 use crate::haproxy::running::Running;
-use crate::haproxy::runtime::{apply, mark, pause, purge};
+use crate::haproxy::runtime::{apply, pause, purge, remember_taken};
 use crate::plan::{Plan, Step, plan};
 use crate::reload::Haproxy;
 use crate::reload::refused::Refused;
@@ -36,7 +37,7 @@ pub(crate) struct Situation {
 
 /// haproxy.cfg, and the one that HAProxy took last, where it is another.
 pub(crate) struct File {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) wanted: Wanted,
     good: Option<Wanted>,
 }
@@ -120,7 +121,7 @@ pub(crate) struct Convergence<'a> {
     /// Reload whatever the plan says.
     full: bool,
     reloads: usize,
-    /// The file that HAProxy was reloaded for.
+    /// The hash of the file that HAProxy was reloaded for.
     reloaded: Option<String>,
     /// The steps that were done since the last reload.
     done: BTreeSet<Step>,
@@ -201,10 +202,12 @@ impl<'a> Convergence<'a> {
         self.check_progress(why, &now)?;
         let begin = Instant::now();
         let mut file = now.file;
+        let hash = hash_of(&file.bytes);
         self.haproxy
             .reload(
                 &self.files.config,
-                &file.wanted,
+                &file.wanted.listeners,
+                &hash,
                 now.running.map(|running| running.pid),
                 &self.refused,
             )
@@ -217,18 +220,19 @@ impl<'a> Convergence<'a> {
         }
         // What was read before and after is what HAProxy read in between.
         self.files.keep(&file.bytes, Durability::Synced)?;
-        if file.wanted.fingerprint.is_none() {
-            mark(&self.haproxy.worker, &file.wanted.digest)?;
+        if let Identity::Hash(hash) = &file.wanted.identity {
+            remember_taken(&self.haproxy.worker, hash)?;
         }
-        self.reloaded = Some(file.wanted.digest.clone());
+        self.reloaded = Some(hash);
         file.good = None;
         Ok(Some(file))
     }
 
     /// A reload that changes nothing must not be repeated each second for ever.
     fn check_progress(&self, why: &str, now: &Situation) -> anyhow::Result<()> {
-        if self.reloaded.as_ref() == Some(&now.file.wanted.digest) {
-            self.refused.remember(&now.file.wanted.digest)?;
+        let hash = hash_of(&now.file.bytes);
+        if self.reloaded.as_ref() == Some(&hash) {
+            self.refused.remember(&hash)?;
             let file = self.files.config.display();
             bail!("reload HAProxy: that was done, and still {why}; does it read {file}?");
         }

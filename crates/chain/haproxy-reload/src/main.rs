@@ -37,7 +37,7 @@ use crate::reload::Haproxy;
 ///   .haproxy.cfg.reload.lock   held while it works
 ///
 /// Exit codes
-///   0    done, HAProxy was changed (--dry-run: it would be)
+///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown)
 ///   1    nothing to do
 ///   100  used wrongly
 ///   111  failed, and the old worker goes on; the next run tries again

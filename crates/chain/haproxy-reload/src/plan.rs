@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::iter;
 
-use crate::file::wanted::{Backend, Server, Wanted};
+use haproxy_config::{Backend, Runtime, Server};
+
+use crate::file::wanted::{Identity, Wanted};
 use crate::haproxy::running::{Running, State};
 
 /// `add server` walks through the servers that are there: new ones times all
@@ -92,19 +95,21 @@ pub(crate) fn plan(wanted: &Wanted, good: Option<&Wanted>, running: &Running) ->
 }
 
 fn differs(wanted: &Wanted, running: &Running) -> Option<String> {
-    match (&wanted.fingerprint, &running.fingerprint) {
-        (Some(file), Some(worker)) if file == worker => None,
-        (Some(_), Some(_)) => Some("the file differs in more than its servers".to_owned()),
-        (Some(_), None) => Some("the running HAProxy carries no fingerprint".to_owned()),
-        (None, _) if running.mark.as_deref() == Some(&wanted.digest) => None,
-        (None, _) => Some("the file has no fingerprint and is not known to run".to_owned()),
-    }
+    let why = match (&wanted.identity, &running.fingerprint) {
+        (Identity::Fingerprint(file), Some(worker)) if file == worker => return None,
+        (Identity::Fingerprint(_), Some(_)) => "the file differs in more than its servers",
+        (Identity::Fingerprint(_), None) => "the running HAProxy carries no fingerprint",
+        (Identity::Hash(hash), _) if running.taken.as_ref() == Some(hash) => return None,
+        (Identity::Hash(_), _) => "the file has no fingerprint and is not known to run",
+    };
+    Some(why.to_owned())
 }
 
 /// HAProxy does not tell the options that a server has; they are outside of
 /// the fingerprint only as long as each server keeps its own.
 fn options_changed(wanted: &Wanted, good: Option<&Wanted>) -> Option<String> {
-    let good = good.filter(|good| good.fingerprint == wanted.fingerprint)?;
+    let is_fingerprinted = matches!(wanted.identity, Identity::Fingerprint(_));
+    let good = good.filter(|good| is_fingerprinted && good.identity == wanted.identity)?;
     for (name, backend) in &wanted.backends {
         let Some(before) = good.backends.get(name) else {
             continue;
@@ -197,32 +202,38 @@ impl Planner<'_> {
             self.reload(format!("{id} cannot be added at run time: {why}"));
             return;
         }
-        let Server {
+        let Server { runtime, options } = server;
+        let Runtime {
             address,
             weight,
-            options,
-        } = server;
-        let mut commands = vec![format!(
-            "add server {id} {address} {} weight {weight}",
-            options
-        )];
-        commands.extend(admission(id, server, false));
-        self.step(format_args!("add {id} {address} weight {weight}"), commands);
+            id: number,
+        } = runtime;
+        let number = number.map_or_else(String::new, |number| format!(" id {number}"));
+        let line = format!("add server {id} {address} {options} weight {weight}{number}");
+        let commands = iter::once(line).chain(into_use(id, server, false));
+        self.step(
+            format_args!("add {id} {address} weight {weight}"),
+            commands.collect(),
+        );
         self.added += 1;
     }
 
     fn change(&mut self, id: &str, wanted: &Server, state: &State) {
+        if wanted.runtime.id != state.id {
+            self.reload(format!("the id of {id} changed"));
+            return;
+        }
         if wanted.is_checked() && state.maintenance && state.checking {
             // It may be a check of another address, whose success would count.
             self.plan.pending.get_or_insert_with(|| id.to_owned());
             return;
         }
         let (mut words, mut commands) = settings(id, wanted, state);
-        let moves = state.address != Some(wanted.address);
+        let moves = state.address != Some(wanted.runtime.address);
         if moves && wanted.is_checked() && !state.maintenance {
             // The rest when no check of the old address is under way any more.
         } else if moves || state.maintenance || state.drain {
-            commands.extend(admission(id, wanted, state.checked));
+            commands.extend(into_use(id, wanted, state.checked));
             words.push("into use".to_owned());
         } else if wanted.is_checked() && !state.checked {
             commands.push(format!("enable health {id}"));
@@ -267,10 +278,17 @@ impl Planner<'_> {
     }
 }
 
-/// As nearly all servers do in nearly all runs.
-fn agrees(wanted: &Server, state: &State) -> bool {
-    state.address == Some(wanted.address)
-        && state.weight == u32::from(wanted.weight)
+/// Whether a server runs as the file says. All of [`Runtime`] has to be compared
+/// here, since the fingerprint says nothing of it.
+pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
+    let Runtime {
+        address,
+        weight,
+        id,
+    } = wanted.runtime;
+    state.address == Some(address)
+        && state.weight == u32::from(weight)
+        && state.id == id
         && !state.maintenance
         && !state.drain
         && (state.checked || !wanted.is_checked())
@@ -279,17 +297,20 @@ fn agrees(wanted: &Server, state: &State) -> bool {
 /// Address and weight; out of use first, since the new address has passed no check.
 fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<String>) {
     let (mut words, mut commands) = (Vec::new(), Vec::new());
-    if state.address != Some(wanted.address) {
+    let Runtime {
+        address, weight, ..
+    } = wanted.runtime;
+    if state.address != Some(address) {
         if !state.maintenance {
             commands.push(format!("set server {id} state maint"));
         }
-        let (ip, port) = (wanted.address.ip(), wanted.address.port());
+        let (ip, port) = (address.ip(), address.port());
         commands.push(format!("set server {id} addr {ip} port {port}"));
-        words.push(format!("address {}", wanted.address));
+        words.push(format!("address {address}"));
     }
-    if state.weight != u32::from(wanted.weight) {
-        commands.push(format!("set server {id} weight {}", wanted.weight));
-        words.push(format!("weight {}", wanted.weight));
+    if state.weight != u32::from(weight) {
+        commands.push(format!("set server {id} weight {weight}"));
+        words.push(format!("weight {weight}"));
     }
     (words, commands)
 }
@@ -297,7 +318,7 @@ fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<Strin
 /// Takes a server into use: DOWN at first, and HAProxy's own check promotes it,
 /// so that it gets no request before. `ready` must be the last word: before it
 /// nothing is sent there, whatever happens to us in between.
-fn admission(id: &str, server: &Server, checked: bool) -> Vec<String> {
+fn into_use(id: &str, server: &Server, checked: bool) -> Vec<String> {
     if !server.is_checked() {
         return vec![format!("set server {id} state ready")];
     }
@@ -309,5 +330,4 @@ fn admission(id: &str, server: &Server, checked: bool) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "plan/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -8,14 +8,14 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use haproxy_config::{Listener, alerts, check_command};
 
 use self::refused::Refused;
 use crate::file::admin;
-use crate::file::wanted::Wanted;
 use crate::haproxy::master::{self, Answer, Processes};
 use crate::haproxy::running::Running;
 use crate::haproxy::runtime::{Absent, Socket, look, pause};
@@ -27,13 +27,6 @@ const TURN: Duration = Duration::from_millis(5);
 /// A worker that is listed has opened its sockets. A socket that somebody removed
 /// is inherited without its name, and waiting does not help.
 const OPENING: Duration = Duration::from_secs(2);
-/// These would make `haproxy -c` believe to be a worker of that master.
-const MASTERS_OWN: [&str; 4] = [
-    "HAPROXY_MWORKER_REEXEC",
-    "HAPROXY_MWORKER_WAIT_ONLY",
-    "HAPROXY_PROCESSES",
-    "HAPROXY_STARTUPLOGS_FD",
-];
 /// More mistakes than that are not told at once.
 const MOST_ALERTS: usize = 5;
 /// For how long HAProxy's words are waited for; `haproxy -c` takes 0.03 s.
@@ -65,11 +58,12 @@ impl Haproxy {
     pub(crate) fn reload(
         &self,
         config: &Path,
-        wanted: &Wanted,
+        listeners: &[Listener],
+        hash: &str,
         worker: Option<u32>,
         refused: &Refused,
     ) -> anyhow::Result<()> {
-        let tried = refused.check(&wanted.digest);
+        let tried = refused.check(hash);
         if worker.is_none() {
             tried.context("if it stays so, `svc -r` of HAProxy's service gives it its sockets")?;
         } else {
@@ -77,21 +71,26 @@ impl Haproxy {
         }
         let before = self.room_for_another()?;
         let environment = self.environment(before.master);
-        self.check_socket(config, wanted, &environment, refused)?;
+        if let Err(error) = self.check_socket(config, listeners, &environment) {
+            refused.remember(hash)?;
+            return Err(error);
+        }
         let listener = worker.or(before.workers.first().copied());
-        bind::probe(&wanted.binds, &environment, listener.unwrap_or_default())
+        bind::probe(listeners, &environment, listener.unwrap_or_default())
             .context("try the addresses of the file, before HAProxy does")?;
         let answer = self.ask_for_it(&before);
         if answer.is_err() && worker.is_none() {
             // Each run would reload it again, and help as little.
-            refused.remember(&wanted.digest)?;
+            refused.remember(hash)?;
         }
         let Some(words) = answer? else {
             return Ok(());
         };
-        refused.remember(&wanted.digest)?;
-        let words = match alerts(&words) {
-            none if none.is_empty() => alerts(&check(config, &environment).unwrap_or_default()),
+        refused.remember(hash)?;
+        let words = match first_alerts(&words) {
+            none if none.is_empty() => {
+                first_alerts(&check(config, &environment).unwrap_or_default())
+            }
             words => words,
         };
         let words = if words.is_empty() {
@@ -107,15 +106,13 @@ impl Haproxy {
     fn check_socket(
         &self,
         config: &Path,
-        wanted: &Wanted,
+        listeners: &[Listener],
         environment: &BTreeMap<String, String>,
-        refused: &Refused,
     ) -> anyhow::Result<()> {
         let socket = &self.worker.path;
-        if environment.is_empty() || admin::opens(&wanted.binds, environment, socket) {
+        if environment.is_empty() || admin::opens(listeners, environment, socket) {
             return Ok(());
         }
-        refused.remember(&wanted.digest)?;
         bail!(
             "{} has no `stats socket {} level admin`, so no later change could be made; the \
              running HAProxy stays as it is",
@@ -212,24 +209,18 @@ fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What HAProxy has against the file, without what it only remarks.
-fn alerts(words: &str) -> String {
-    let alerts = words.lines().filter(|line| line.starts_with("[ALERT]"));
-    alerts.take(MOST_ALERTS).collect::<Vec<_>>().join("\n")
+/// What HAProxy has against the file, without what it only remarks, and so marked
+/// that each message is known for HAProxy's own.
+fn first_alerts(words: &str) -> String {
+    let alerts = alerts(words).take(MOST_ALERTS);
+    let lines: Vec<String> = alerts.map(|alert| format!("[ALERT] {alert}")).collect();
+    lines.join("\n")
 }
 
 /// What `haproxy -c` says: 2.6 gives its reasons only to its own log.
 fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Result<String> {
     let (mut ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new("haproxy");
-    command.args(["-c", "-f"]).arg(config).envs(environment);
-    // Debian has HAProxy in a folder that is not in the PATH of ordinary users.
-    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    path.push(":/usr/sbin");
-    command.env("PATH", path);
-    for name in MASTERS_OWN {
-        command.env_remove(name);
-    }
+    let mut command = check_command(Path::new("haproxy"), config, environment);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

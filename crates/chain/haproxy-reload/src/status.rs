@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use exit::{Exit, print};
+use haproxy_config::{Server, hash_of};
 use serde::Serialize;
 
 use crate::converge::situation;
 use crate::file::kept::Files;
-use crate::file::wanted::{Server, Wanted, parse, read_bytes};
+use crate::file::wanted::{Wanted, parse, read_bytes};
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
-use crate::plan::Plan;
+use crate::plan::{Plan, agrees};
 use crate::reload::Haproxy;
 use crate::reload::refused::Refused;
 
@@ -67,13 +68,15 @@ pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Resu
 
 fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
     // A file that cannot be used must not hide what runs.
-    let (wanted, running, next) = match situation(files, haproxy) {
-        Ok(now) => (now.file.wanted, now.running, lines(&now.plan)),
+    let (bytes, wanted, running, next) = match situation(files, haproxy) {
+        Ok(now) => {
+            let next = lines(&now.plan);
+            (now.file.bytes, now.file.wanted, now.running, next)
+        }
         Err(error) => {
-            let bytes = read_bytes(&files.config);
-            let wanted = bytes.and_then(|bytes| parse(&files.config, &bytes));
-            let wanted = wanted.unwrap_or_default();
-            (wanted, haproxy.look()?, vec![format!("{error:#}")])
+            let bytes = read_bytes(&files.config).unwrap_or_default();
+            let wanted = parse(&files.config, &bytes).unwrap_or_default();
+            (bytes, wanted, haproxy.look()?, vec![format!("{error:#}")])
         }
     };
     let stats = match &running {
@@ -88,7 +91,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         file: files.config.display().to_string(),
         agrees: next.is_empty(),
         next,
-        retry_in: refused.left(&wanted.digest),
+        retry_in: refused.left(&hash_of(&bytes)),
         servers: rows(&wanted, &running, &stats),
         haproxy: running.version,
     })
@@ -108,7 +111,9 @@ fn rows(wanted: &Wanted, running: &Running, counters: &BTreeMap<String, Stat>) -
     for backend in known {
         let config = wanted.backends.get(backend);
         let runs = running.backends.get(backend);
-        let in_file = config.into_iter().flat_map(|config| config.servers.keys());
+        let in_file = config
+            .into_iter()
+            .flat_map(|config| config.servers.keys().chain(&config.fixed));
         let running = runs.into_iter().flat_map(BTreeMap::keys);
         for name in in_file.chain(running).collect::<BTreeSet<_>>() {
             let id = format!("{backend}/{name}");
@@ -139,23 +144,16 @@ fn row(id: String, server: Option<&Server>, fixed: bool, state: Option<&State>, 
         sessions: stat.sessions,
         requests: stat.requests,
         errors: stat.errors,
-        wanted_address: server.map(|server| server.address.to_string()),
-        wanted_weight: server.map(|server| server.weight),
+        wanted_address: server.map(|server| server.runtime.address.to_string()),
+        wanted_weight: server.map(|server| server.runtime.weight),
         file: match (server, state) {
-            _ if fixed => "same",
-            (Some(_), None) => "new",
+            (_, Some(_)) if fixed => "same",
+            (_, None) => "new",
             (None, _) => "left",
             (Some(server), Some(state)) if agrees(server, state) => "same",
             (Some(_), Some(_)) => "differs",
         },
     }
-}
-
-fn agrees(server: &Server, state: &State) -> bool {
-    state.address == Some(server.address)
-        && state.weight == u32::from(server.weight)
-        && !state.maintenance
-        && !state.drain
 }
 
 fn table(report: &Report) -> String {
@@ -243,5 +241,4 @@ fn line(cells: &[String; 10], widths: &[usize; 10]) -> String {
 }
 
 #[cfg(test)]
-#[path = "status/tests.rs"]
 mod tests;

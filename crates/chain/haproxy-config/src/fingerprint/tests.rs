@@ -13,22 +13,16 @@ fn file(servers: &[&str]) -> String {
 }
 
 fn print(text: &str) -> String {
-    let scan = Scan::new(text);
-    fingerprint(hash_lines(&scan), &scan, None)
+    fingerprint(&Config::parse(text), None)
 }
 
-fn mark(text: &str) -> Option<String> {
-    let scan = Scan::new(text);
-    check_mark(hash_lines(&scan), &scan)
+fn checked(text: &str) -> Option<String> {
+    check_hash(&Config::parse(text))
 }
 
 #[test]
 fn the_hash_is_the_published_fnv_1a() {
-    let mut hash = Fnv::new();
-    hash.0 = b"foobar".iter().fold(hash.0, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    assert_eq!(hash.hex(), "85944171f73967e8");
+    assert_eq!(hash_of(b"foobar"), "85944171f73967e8");
 }
 
 #[test]
@@ -83,48 +77,55 @@ fn the_first_server_of_a_section_does_not_change_the_fingerprint_where_an_exampl
     let first = file(&["s1 10.0.0.1:80 check"]);
     let example = file(&["example 192.0.2.1:80 check"]);
     assert_ne!(print(&none), print(&first));
-    let scan = Scan::new(&none);
-    let with_example = fingerprint(hash_lines(&scan), &scan, Some(&Scan::new(&example)));
+    let with_example = fingerprint(&Config::parse(&none), Some(&Config::parse(&example)));
     assert_eq!(with_example, print(&first));
 }
 
 #[test]
 fn what_was_checked_with_one_server_need_not_be_checked_with_others() {
-    let one = mark(&file(&["s1 10.0.0.1:80 check"]));
+    let one = checked(&file(&["s1 10.0.0.1:80 check"]));
     assert!(one.is_some());
     let more = file(&["s2 10.0.0.1:80 check weight 3", "s3 10.0.0.3:80 check"]);
-    assert_eq!(mark(&more), one);
+    assert_eq!(checked(&more), one);
 }
 
 #[test]
 fn the_first_server_and_new_options_are_checked() {
     let one = file(&["s1 10.0.0.1:80 check"]);
-    assert_ne!(mark(&file(&[])), mark(&one));
-    assert_ne!(mark(&one.replace("check", "chekc")), mark(&one));
+    assert_ne!(checked(&file(&[])), checked(&one));
+    assert_ne!(checked(&one.replace("check", "chekc")), checked(&one));
     let both = file(&["s1 10.0.0.1:80 check", "s2 10.0.0.2:80 chekc"]);
-    assert_ne!(mark(&both), mark(&one));
+    assert_ne!(checked(&both), checked(&one));
 }
 
 #[test]
 fn a_name_that_is_there_twice_is_always_checked() {
     let twice = file(&["s1 10.0.0.1:80 check", "s1 10.0.0.2:80 check"]);
-    assert_eq!(mark(&twice), None);
+    assert_eq!(checked(&twice), None);
 }
 
 #[test]
-fn a_server_that_a_rule_refers_to_is_part_of_the_mark() {
+fn a_server_that_a_rule_refers_to_is_part_of_the_checked() {
     for reference in ["use-server s1 if TRUE", "acl up srv_is_up(nodes/s1)"] {
         let with = |server: &str| file(&[server]).replace("balance roundrobin", reference);
-        let referred = mark(&with("s1 10.0.0.1:80 check"));
-        assert_ne!(referred, mark(&with("s2 10.0.0.1:80 check")), "{reference}");
-        assert_eq!(referred, mark(&with("s1 10.0.0.9:80 check")), "{reference}");
+        let referred = checked(&with("s1 10.0.0.1:80 check"));
+        assert_ne!(
+            referred,
+            checked(&with("s2 10.0.0.1:80 check")),
+            "{reference}"
+        );
+        assert_eq!(
+            referred,
+            checked(&with("s1 10.0.0.9:80 check")),
+            "{reference}"
+        );
     }
 }
 
 #[test]
 fn a_file_with_its_fingerprint_has_the_same_one() {
     let text = file(&["s1 10.0.0.1:80 check"]);
-    let insert = |text: &str| Scan::new(text).with_fingerprint(&print(text));
+    let insert = |text: &str| Config::parse(text).with_fingerprint(&print(text));
     let inserted = insert(&text);
     assert_ne!(inserted, text);
     assert_eq!(print(&inserted), print(&text));

@@ -53,9 +53,9 @@ fn the_first_node_of_a_service_is_checked() {
         SERVICES,
         &["c 10.0.0.9 service=api", "d 10.0.0.8 service=web"],
     );
-    assert_ne!(none.check_mark(), web.check_mark());
-    assert_ne!(web.check_mark(), both.check_mark());
-    assert_eq!(both.check_mark(), others.check_mark());
+    assert_ne!(none.check_hash(), web.check_hash());
+    assert_ne!(web.check_hash(), both.check_hash());
+    assert_eq!(both.check_hash(), others.check_hash());
 }
 
 #[test]

@@ -4,33 +4,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use haproxy_config::words;
+use haproxy_config::Listener;
 
-/// Whether one of `lines` opens `socket` for all commands. `environment` is
+/// Whether one of `listeners` opens `socket` for all commands. `environment` is
 /// HAProxy's own.
 pub(crate) fn opens(
-    lines: &[String],
+    listeners: &[Listener],
     environment: &BTreeMap<String, String>,
     socket: &Path,
 ) -> bool {
-    let paths = lines.iter().flat_map(|line| paths(line, environment));
-    paths.into_iter().any(|path| is_same(&path, socket))
-}
-
-/// Where a `stats socket` line with `level admin` listens; nowhere if it is another.
-fn paths(line: &str, environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
-    let words = words(line, &|name| environment.get(name).cloned());
-    let [stats, socket, list, options @ ..] = words.as_slice() else {
-        return Vec::new();
-    };
-    // HAProxy goes by the last one.
-    let level = options.windows(2).rfind(|pair| pair[0] == "level");
-    if stats != "stats" || socket != "socket" || level.is_none_or(|pair| pair[1] != "admin") {
-        return Vec::new();
-    }
-    list.split(',')
-        .map(|text| PathBuf::from(text.strip_prefix("unix@").unwrap_or(text)))
-        .collect()
+    let value = |name: &str| environment.get(name).cloned();
+    let mut paths = listeners
+        .iter()
+        .flat_map(|listener| listener.command_paths(&value));
+    paths.any(|path| is_same(&path, socket))
 }
 
 /// `/var/run` is often a link to `/run`. What a relative path means HAProxy
@@ -56,7 +43,9 @@ mod tests {
 
     fn is_open(line: &str, socket: &str) -> bool {
         let environment = BTreeMap::from([("AT".to_owned(), "/x/env.sock".to_owned())]);
-        opens(&[line.to_owned()], &environment, Path::new(socket))
+        let text = format!("global\n{line}\n");
+        let listeners = haproxy_config::Config::parse(&text).listeners();
+        opens(&listeners, &environment, Path::new(socket))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use haproxy_config::MAX_FILE;
 
 use crate::haproxy::runtime::pause;
 
@@ -19,26 +20,27 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    fn beside(&self, before: &str, after: &str) -> PathBuf {
-        let mut name = OsString::from(before);
-        name.push(self.config.file_name().unwrap_or_default());
-        name.push(after);
-        self.config.with_file_name(name)
-    }
-
     /// The last file that HAProxy took.
     pub(crate) fn good(&self) -> PathBuf {
-        self.beside("", ".good")
+        self.named("good")
     }
 
     /// The last file that HAProxy refused, and when it is tried again.
     pub(crate) fn refused(&self) -> PathBuf {
-        self.beside(".", ".refused")
+        files::beside(&self.config, "refused")
     }
 
     /// Not the lock of haproxy-gen, which must not wait for a reload.
     fn lock_path(&self) -> PathBuf {
-        files::lock_beside(&self.beside("", ".reload"))
+        files::lock_beside(&self.named("reload"))
+    }
+
+    /// `haproxy.cfg.EXTENSION`.
+    fn named(&self, extension: &str) -> PathBuf {
+        let mut name = OsString::from(self.config.file_name().unwrap_or_default());
+        name.push(".");
+        name.push(extension);
+        self.config.with_file_name(name)
     }
 
     /// One run at a time; the next finds its work done.
@@ -58,18 +60,18 @@ impl Files {
     }
 
     /// Keeps `content` as the last good file, unless it is that already.
-    pub(crate) fn keep(&self, content: &[u8], sync: files::Durability) -> anyhow::Result<()> {
+    pub(crate) fn keep(&self, content: &[u8], durability: files::Durability) -> anyhow::Result<()> {
         let path = self.good();
         if read_good(&path).as_deref() == Some(content) {
             return Ok(());
         }
-        files::replace(&path, content, sync)
+        files::replace(&path, content, durability)
     }
 }
 
 /// A copy that cannot be read counts as none: it is only written anew.
 pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
-    files::read(path, crate::file::wanted::LONGEST).ok()?
+    files::read(path, MAX_FILE).ok()?
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, ensure};
 
-/// The variable that says which file without a fingerprint a worker has taken.
-/// It lives in the worker, so that a restarted one is never taken for another.
-pub(crate) const MARK: &str = "proc.haproxy_reload_file";
+/// The variable that holds the hash of the file that a worker has taken, where the
+/// file has no fingerprint. It lives in the worker, so that a restarted one is never
+/// taken for another.
+pub(crate) const TAKEN: &str = "proc.haproxy_reload_file";
 
 /// One line for everything; `show info` is last, so that its presence proves
 /// that the list of servers before it is whole.
 pub(crate) fn question() -> String {
-    format!("show env CONFIG_FINGERPRINT;get var {MARK};show servers state;show info")
+    format!("show env CONFIG_FINGERPRINT;get var {TAKEN};show servers state;show info")
 }
 
 const FORCED_MAINTENANCE: u32 = 1;
@@ -30,8 +31,8 @@ pub(crate) struct Running {
     /// It is an old worker that finishes its last connections.
     pub(crate) stopping: bool,
     pub(crate) fingerprint: Option<String>,
-    /// The digest of the file that it was seen to take.
-    pub(crate) mark: Option<String>,
+    /// The hash of the file that it was seen to take.
+    pub(crate) taken: Option<String>,
     pub(crate) backends: Backends,
 }
 
@@ -44,6 +45,8 @@ pub(crate) type Backends = BTreeMap<String, BTreeMap<String, State>>;
     reason = "HAProxy's own independent flags"
 )]
 pub(crate) struct State {
+    /// None where HAProxy has chosen it.
+    pub(crate) id: Option<u32>,
     /// None where HAProxy has a name to resolve, or a socket of another kind.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) weight: u32,
@@ -64,8 +67,8 @@ impl Running {
         while let Some(line) = lines.next() {
             if let Some(value) = line.strip_prefix("CONFIG_FINGERPRINT=") {
                 running.fingerprint = Some(value.to_owned());
-            } else if let Some(rest) = line.strip_prefix(MARK) {
-                running.mark = between(rest, "value=<", ">");
+            } else if let Some(rest) = line.strip_prefix(TAKEN) {
+                running.taken = between(rest, "value=<", ">");
             } else if line.starts_with("# be_id ") {
                 header = true;
                 running.backends = servers(&mut lines)?;
@@ -130,9 +133,11 @@ fn row(line: &str) -> Option<(&str, &str, State)> {
     }
     let number = |at: usize| columns[at].parse::<u32>().ok();
     let (admin, check) = (number(6)?, number(13)?);
+    let is_id_given = number(16)? != 0;
     let port = u16::try_from(number(18)?).ok()?;
     let ip = columns[4].parse::<IpAddr>().ok();
     let state = State {
+        id: number(2).filter(|_| is_id_given),
         address: ip.map(|ip| SocketAddr::new(ip, port)),
         weight: number(7)?,
         maintenance: admin & FORCED_MAINTENANCE != 0,
@@ -145,5 +150,4 @@ fn row(line: &str) -> Option<(&str, &str, State)> {
 }
 
 #[cfg(test)]
-#[path = "running/tests.rs"]
 mod tests;

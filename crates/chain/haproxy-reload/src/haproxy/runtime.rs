@@ -198,10 +198,10 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
 }
 
 /// Writes into the worker which file it has taken.
-pub(crate) fn mark(socket: &Socket, digest: &str) -> anyhow::Result<()> {
+pub(crate) fn remember_taken(socket: &Socket, hash: &str) -> anyhow::Result<()> {
     let answer = socket.ask(&format!(
-        "experimental-mode on;set var {} str({digest})",
-        running::MARK
+        "experimental-mode on;set var {} str({hash})",
+        running::TAKEN
     ))?;
     ensure!(
         answer.trim().is_empty(),

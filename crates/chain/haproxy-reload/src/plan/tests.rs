@@ -1,8 +1,7 @@
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
-
 use super::*;
+
+mod fingerprint;
+pub(crate) mod model;
 
 const HEAD: &str = "global\n setenv CONFIG_FINGERPRINT f\nbackend b\n";
 
@@ -12,6 +11,7 @@ fn wanted(servers: &str) -> Wanted {
 
 fn state(address: &str, weight: u32) -> State {
     State {
+        id: None,
         address: Some(address.parse().unwrap()),
         weight,
         maintenance: false,
@@ -217,7 +217,10 @@ fn a_file_without_a_fingerprint_is_known_by_its_bytes() {
     let file = Wanted::parse(b"backend b\n server s1 127.0.0.1:1 check weight 10\n");
     let mut running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
     assert!(plan(&file, None, &running).reload.is_some());
-    running.mark = Some(file.digest.clone());
+    let Identity::Hash(hash) = &file.identity else {
+        panic!("{:?}", file.identity);
+    };
+    running.taken = Some(hash.clone());
     assert!(plan(&file, None, &running).is_done());
 }
 
@@ -237,6 +240,26 @@ fn other_options_of_the_same_server_are_a_reload() {
     assert_eq!(why, "the options of b/s1 changed");
     let moved = wanted(" server s1 127.0.0.9:1 check weight 11\n");
     assert!(plan(&wanted(S1), Some(&moved), &running).is_done());
+}
+
+#[test]
+fn an_id_is_given_to_a_server_that_is_added_and_a_change_of_it_is_a_reload() {
+    let file = wanted(" server s1 127.0.0.1:1 check id 7 weight 10\n");
+    let added = plan(&file, None, &running("2.6.12", &[]));
+    assert_eq!(
+        added.steps[0].commands[0],
+        "add server b/s1 127.0.0.1:1 check weight 10 id 7"
+    );
+    let with_id = |id| State {
+        id,
+        ..state("127.0.0.1:1", 10)
+    };
+    for (id, reload) in [(Some(7), None), (None, Some("the id of b/s1 changed"))] {
+        let running = running("2.6.12", &[("s1", with_id(id))]);
+        assert_eq!(plan(&file, None, &running).reload.as_deref(), reload);
+    }
+    let running = running("2.6.12", &[("s1", with_id(Some(7)))]);
+    assert!(plan(&wanted(S1), None, &running).reload.is_some());
 }
 
 #[test]
@@ -291,112 +314,4 @@ fn before_3_0_too_many_that_left_are_purged_by_a_reload() {
         plan(&wanted(""), None, &running("3.0.1", &servers)).reload,
         None
     );
-}
-
-/// What HAProxy does with the commands, as far as its list of servers tells.
-#[derive(Default)]
-struct Model {
-    /// Servers with a check under way of an address that they had before.
-    deceived: BTreeSet<String>,
-}
-
-impl Model {
-    fn obey(&mut self, running: &mut Running, command: &str) {
-        let words: Vec<&str> = command.split_whitespace().collect();
-        let name = words[2].strip_prefix("b/").unwrap().to_owned();
-        let servers = running.backends.get_mut("b").unwrap();
-        if words[0] == "add" {
-            let weight = words.last().unwrap().parse().unwrap();
-            let added = state(words[3], weight);
-            let added = State {
-                maintenance: true,
-                checked: false,
-                up: false,
-                ..added
-            };
-            assert!(servers.insert(name, added).is_none(), "{command}");
-            return;
-        }
-        let state = servers.get_mut(&name).unwrap();
-        match words[3..] {
-            ["state", "maint"] => (state.maintenance, state.up) = (true, false),
-            ["state", "drain"] => (state.maintenance, state.drain) = (false, true),
-            ["state", "ready"] => {
-                assert!(!self.deceived.contains(&name), "{command}");
-                (state.maintenance, state.drain) = (false, false);
-            }
-            ["health", "down"] => state.up = false,
-            ["weight", weight] => state.weight = weight.parse().unwrap(),
-            ["addr", ip, "port", port] => {
-                assert!(state.maintenance, "{command}");
-                state.address = Some(format!("{ip}:{port}").parse().unwrap());
-                self.deceived.extend(state.checking.then_some(name));
-            }
-            [] if words[..2] == ["enable", "health"] => {
-                assert!(!std::mem::replace(&mut state.checked, true), "{command}");
-            }
-            _ => panic!("unknown command {command}"),
-        }
-    }
-
-    fn checks_end(&mut self, running: &mut Running) {
-        running
-            .backends
-            .values_mut()
-            .flat_map(BTreeMap::values_mut)
-            .for_each(|state| state.checking = false);
-        self.deceived.clear();
-    }
-}
-
-fn any_state() -> impl Strategy<Value = State> {
-    let flags = any::<[bool; 5]>();
-    (1..4u16, 0..3u32, flags).prop_map(
-        |(port, weight, [maintenance, drain, checked, checking, up])| {
-            let address = Some(([127, 0, 0, 1], port).into());
-            State {
-                address,
-                weight,
-                maintenance,
-                drain,
-                checked,
-                checking,
-                up,
-            }
-        },
-    )
-}
-
-fn any_file() -> impl Strategy<Value = String> {
-    proptest::collection::btree_map("s[0-5]", (1..4u16, 0..3u32), 0..6).prop_map(|servers| {
-        let line = |(name, (port, weight))| {
-            format!(" server {name} 127.0.0.1:{port} check weight {weight}\n")
-        };
-        servers.into_iter().map(line).collect()
-    })
-}
-
-proptest! {
-    /// Whatever runs, wherever runs are killed: the next one puts it right, and
-    /// no server is made ready while its old address is being checked.
-    #[test]
-    fn any_state_becomes_the_wanted_one(
-        file in any_file(),
-        servers in proptest::collection::btree_map("s[0-5]", any_state(), 0..6),
-        killed_after in 0..20usize,
-    ) {
-        let wanted = wanted(&file);
-        let mut running = running("2.6.12", &[]);
-        running.backends.insert("b".to_owned(), servers);
-        let mut model = Model::default();
-        for most in [killed_after, usize::MAX, usize::MAX, usize::MAX] {
-            let steps = plan(&wanted, None, &running).steps;
-            let commands = steps.into_iter().flat_map(|step| step.commands);
-            commands.take(most).for_each(|command| model.obey(&mut running, &command));
-            if most == usize::MAX {
-                model.checks_end(&mut running);
-            }
-        }
-        prop_assert!(plan(&wanted, None, &running).is_done());
-    }
 }

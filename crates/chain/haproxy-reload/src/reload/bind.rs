@@ -2,7 +2,7 @@
 //! taken stops the old one's listeners for 2 s before it gives up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
 };
 
-use haproxy_config::words;
+use haproxy_config::Listener;
 
-/// A range of more ports is not tried.
-const MOST_PORTS: u16 = 256;
-
-/// Fails if an address of `lines` that the process `pid` does not have yet
+/// Fails if an address of `listeners` that the process `pid` does not have yet
 /// cannot be bound. `environment` is HAProxy's own.
 pub(crate) fn probe(
-    lines: &[String],
+    listeners: &[Listener],
     environment: &BTreeMap<String, String>,
     pid: u32,
 ) -> anyhow::Result<()> {
     let listening = listening();
     let mut own = own_sockets(pid);
     own.retain(|inode| listening.iter().any(|socket| socket.inode == *inode));
-    let addresses = lines.iter().flat_map(|line| addresses(line, environment));
+    let value = |name: &str| environment.get(name).cloned();
+    let addresses = listeners
+        .iter()
+        .flat_map(|listener| listener.tcp_addresses(&value));
     for address in addresses {
         probe_one(address, &listening, &own)?;
     }
@@ -59,51 +59,6 @@ fn probe_one(
         // Other obstacles (no right to port 80) need not be HAProxy's.
         _ => Ok(()),
     }
-}
-
-/// The TCP addresses of a `bind` or `stats socket` line.
-fn addresses(line: &str, environment: &BTreeMap<String, String>) -> Vec<SocketAddr> {
-    let words = words(line, &|name| environment.get(name).cloned());
-    let (list, options) = match words.as_slice() {
-        [bind, list, options @ ..] if bind == "bind" => (list, options),
-        [stats, socket, list, options @ ..] if stats == "stats" && socket == "socket" => {
-            (list, options)
-        }
-        _ => return Vec::new(),
-    };
-    // With these, what we could bind says nothing about what HAProxy can.
-    let elsewhere = ["transparent", "interface", "namespace"];
-    if options
-        .iter()
-        .any(|option| elsewhere.contains(&option.as_ref()))
-    {
-        return Vec::new();
-    }
-    list.split(',')
-        .flat_map(|text| address(text).unwrap_or_default())
-        .collect()
-}
-
-fn address(text: &str) -> Option<Vec<SocketAddr>> {
-    let six = text.strip_prefix("ipv6@");
-    let text = six.or_else(|| text.strip_prefix("ipv4@")).unwrap_or(text);
-    if text.contains(['@', '/']) {
-        return None;
-    }
-    let (host, ports) = text.rsplit_once(':')?;
-    let ip: IpAddr = match host.trim_start_matches('[').trim_end_matches(']') {
-        "" | "*" if six.is_some() => Ipv6Addr::UNSPECIFIED.into(),
-        "" | "*" => Ipv4Addr::UNSPECIFIED.into(),
-        host => host.parse().ok()?,
-    };
-    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
-    let few = first != 0 && last.checked_sub(first)? < MOST_PORTS;
-    few.then(|| {
-        (first..=last)
-            .map(|port| SocketAddr::new(ip, port))
-            .collect()
-    })
 }
 
 /// Binds and lets go. It never listens, so it takes no connection away, and
@@ -190,5 +145,4 @@ fn own_sockets(pid: u32) -> BTreeSet<u64> {
 }
 
 #[cfg(test)]
-#[path = "bind/tests.rs"]
 mod tests;

@@ -1,4 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::plan::plan;
+use crate::plan::tests::model::any_situation;
 
 fn wanted() -> Wanted {
     let file = "backend nodes\n server s1 127.0.0.1:1 check weight 10\n\
@@ -8,6 +12,7 @@ fn wanted() -> Wanted {
 
 fn running() -> Running {
     let state = |text: &str, weight| State {
+        id: None,
         address: Some(text.parse().unwrap()),
         weight,
         maintenance: false,
@@ -97,4 +102,51 @@ fn the_json_holds_the_same() {
     assert_eq!(json["servers"][0]["requests"], 1234);
     assert_eq!(json["servers"][3]["address"], serde_json::Value::Null);
     assert_eq!(json["agrees"], false);
+}
+
+#[test]
+fn a_server_whose_check_somebody_disabled_differs_in_its_row_too() {
+    let mut running = running();
+    running
+        .backends
+        .get_mut("nodes")
+        .unwrap()
+        .get_mut("s1")
+        .unwrap()
+        .checked = false;
+    let rows = rows(&wanted(), &running, &BTreeMap::new());
+    assert_eq!(
+        (rows[0].server.as_str(), rows[0].file),
+        ("nodes/s1", "differs")
+    );
+}
+
+#[test]
+fn a_server_of_another_form_that_does_not_run_is_a_row_too() {
+    let file = "backend nodes\n server s1 127.0.0.1:1 check-sni a;b\n";
+    let rows = rows(
+        &Wanted::parse(file.as_bytes()),
+        &Running::default(),
+        &BTreeMap::new(),
+    );
+    assert_eq!((rows[0].server.as_str(), rows[0].file), ("nodes/s1", "new"));
+}
+
+proptest! {
+    /// The first line of the report and its rows come from one comparison.
+    #[test]
+    fn each_step_of_the_plan_is_a_row_that_differs(
+        (wanted, running) in any_situation(),
+    ) {
+        let plan = plan(&wanted, None, &running);
+        let rows = rows(&wanted, &running, &BTreeMap::new());
+        let differing = || rows.iter().filter(|row| row.file != "same");
+        for step in &plan.steps {
+            let server = step.commands[0].split(' ').nth(2).unwrap();
+            prop_assert!(differing().any(|row| row.server == server), "{}", step.text);
+        }
+        let agrees = lines(&plan).is_empty();
+        prop_assert!(agrees || differing().count() > 0);
+        prop_assert!(!agrees || differing().all(|row| row.file == "left"));
+    }
 }

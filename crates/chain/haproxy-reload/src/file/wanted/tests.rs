@@ -1,3 +1,5 @@
+use haproxy_config::{Runtime, Server};
+
 use super::*;
 
 const FILE: &str = "\
@@ -38,9 +40,9 @@ fn unfit(text: &[u8]) -> Option<&'static str> {
 #[test]
 fn the_fingerprint_and_the_addresses_are_found() {
     let wanted = wanted();
-    assert_eq!(wanted.fingerprint.as_deref(), Some("abc123"));
-    assert_eq!(wanted.binds.len(), 3);
-    assert!(wanted.listens);
+    assert_eq!(wanted.identity, Identity::Fingerprint("abc123".to_owned()));
+    assert_eq!(wanted.listeners.len(), 3);
+    assert!(wanted.listeners.iter().any(Listener::is_for_clients));
 }
 
 #[test]
@@ -49,14 +51,18 @@ fn servers_of_the_usual_form_are_read_with_their_options() {
     let nodes = &wanted.backends["nodes"];
     let names: Vec<&str> = nodes.servers.keys().map(String::as_str).collect();
     assert_eq!(names, ["s1", "s2"]);
-    let expected = Server {
+    let runtime = Runtime {
         address: "127.0.0.1:3000".parse().unwrap(),
         weight: 50,
+        id: Some(7),
+    };
+    let expected = Server {
+        runtime,
         options: "check inter 1s".to_owned(),
     };
     assert_eq!(nodes.servers["s1"], expected);
     // HAProxy's own default.
-    assert_eq!(nodes.servers["s2"].weight, 1);
+    assert_eq!(nodes.servers["s2"].runtime.weight, 1);
 }
 
 #[test]
@@ -112,8 +118,9 @@ fn a_file_that_would_end_all_service_is_refused() {
 
 #[test]
 fn the_digest_tells_one_file_from_the_next() {
-    assert_ne!(Wanted::parse(b"a\n").digest, Wanted::parse(b"b\n").digest);
-    assert_eq!(Wanted::parse(b"a\n").digest, Wanted::parse(b"a\n").digest);
+    let identity = |bytes| Wanted::parse(bytes).identity;
+    assert_ne!(identity(b"a\n"), identity(b"b\n"));
+    assert_eq!(identity(b"a\n"), identity(b"a\n"));
 }
 
 proptest::proptest! {

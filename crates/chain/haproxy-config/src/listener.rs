@@ -1,0 +1,147 @@
+//! The lines that open sockets.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::Config;
+use crate::words::words;
+
+/// A range of more ports is not written out.
+const MOST_PORTS: u16 = 256;
+/// With these, what one process can bind says nothing about what HAProxy can.
+const ELSEWHERE: [&str; 3] = ["transparent", "interface", "namespace"];
+
+/// A `bind` line of a `frontend` or `listen` section, or a `stats socket` line of
+/// `global`. Where it listens can depend on HAProxy's own environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener(String);
+
+impl Listener {
+    /// Whether clients reach it, and not those who send commands.
+    #[must_use]
+    pub fn is_for_clients(&self) -> bool {
+        let words = words(&self.0, &|_| None);
+        Socket::of(&words).is_some_and(|socket| !socket.is_for_commands)
+    }
+
+    /// Whether all commands can be sent there.
+    #[must_use]
+    pub fn is_for_all_commands(&self) -> bool {
+        let words = words(&self.0, &|_| None);
+        Socket::of(&words).is_some_and(|socket| socket.takes_all_commands())
+    }
+
+    /// The paths at which all commands can be sent; none for every other line.
+    #[must_use]
+    pub fn command_paths(&self, environment: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+        let words = words(&self.0, environment);
+        let socket = Socket::of(&words).filter(Socket::takes_all_commands);
+        let addresses = socket.iter().flat_map(Socket::addresses);
+        addresses.map(path).collect()
+    }
+
+    /// The TCP addresses that another process can try to bind: none where the line
+    /// has an option that changes what binding means, and none for ranges of more
+    /// than 256 ports.
+    #[must_use]
+    pub fn tcp_addresses(&self, environment: &dyn Fn(&str) -> Option<String>) -> Vec<SocketAddr> {
+        let words = words(&self.0, environment);
+        let socket = Socket::of(&words).filter(|socket| !socket.has_one_of(&ELSEWHERE));
+        let addresses = socket.iter().flat_map(Socket::addresses);
+        addresses.filter_map(tcp).flatten().collect()
+    }
+}
+
+/// The words of a listener, told apart.
+struct Socket<'a> {
+    is_for_commands: bool,
+    /// Separated by commas.
+    addresses: &'a str,
+    options: &'a [Cow<'a, str>],
+}
+
+impl<'a> Socket<'a> {
+    fn of(words: &'a [Cow<'a, str>]) -> Option<Self> {
+        let (is_for_commands, addresses, options) = match words {
+            [bind, addresses, options @ ..] if bind == "bind" => (false, addresses, options),
+            [stats, socket, addresses, options @ ..] if stats == "stats" && socket == "socket" => {
+                (true, addresses, options)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            is_for_commands,
+            addresses,
+            options,
+        })
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &'a str> {
+        self.addresses.split(',')
+    }
+
+    fn has_one_of(&self, options: &[&str]) -> bool {
+        self.options
+            .iter()
+            .any(|option| options.contains(&option.as_ref()))
+    }
+
+    /// HAProxy goes by the last `level`.
+    fn takes_all_commands(&self) -> bool {
+        let level = self.options.windows(2).rfind(|pair| pair[0] == "level");
+        self.is_for_commands && level.is_some_and(|pair| pair[1] == "admin")
+    }
+}
+
+fn path(address: &str) -> PathBuf {
+    PathBuf::from(address.strip_prefix("unix@").unwrap_or(address))
+}
+
+fn tcp(text: &str) -> Option<Vec<SocketAddr>> {
+    let six = text.strip_prefix("ipv6@");
+    let text = six.or_else(|| text.strip_prefix("ipv4@")).unwrap_or(text);
+    if text.contains(['@', '/']) {
+        return None;
+    }
+    let (host, ports) = text.rsplit_once(':')?;
+    let ip: IpAddr = match host.trim_start_matches('[').trim_end_matches(']') {
+        "" | "*" if six.is_some() => Ipv6Addr::UNSPECIFIED.into(),
+        "" | "*" => Ipv4Addr::UNSPECIFIED.into(),
+        host => host.parse().ok()?,
+    };
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+    let few = first != 0 && last.checked_sub(first)? < MOST_PORTS;
+    few.then(|| {
+        (first..=last)
+            .map(|port| SocketAddr::new(ip, port))
+            .collect()
+    })
+}
+
+impl Config<'_> {
+    /// The lines that open sockets.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listener> {
+        let mut listeners = Vec::new();
+        for section in &self.sections {
+            let header = words(section.header.unwrap_or_default(), &|_| None);
+            let for_commands = match header.first().map(AsRef::as_ref) {
+                Some("global") => true,
+                Some("frontend" | "listen") => false,
+                _ => continue,
+            };
+            let opens = |line: &&&str| {
+                let words = words(line, &|_| None);
+                Socket::of(&words).is_some_and(|socket| socket.is_for_commands == for_commands)
+            };
+            let lines = section.lines.iter().filter(opens);
+            listeners.extend(lines.map(|line| Listener(line.trim().to_owned())));
+        }
+        listeners
+    }
+}
+
+#[cfg(test)]
+mod tests;
