@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
-pub use lock::{lock, lock_beside, try_lock};
+pub use lock::{lock, lock_beside, lock_until, try_lock};
 
 /// Mode of a file that did not exist: anybody may read a configuration.
 const NEW_FILE_MODE: u32 = 0o644;

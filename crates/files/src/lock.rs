@@ -4,8 +4,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+
+/// How soon a lock is looked at again, at first and at last: a hundred who wait must
+/// not take the processor from the one who works.
+const FIRST_TURN: Duration = Duration::from_millis(1);
+const LONGEST_TURN: Duration = Duration::from_millis(16);
 
 /// Takes the lock, waiting for as long as another run holds it.
 ///
@@ -26,6 +33,20 @@ pub fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("lock {}", path.display()))
         }
+    }
+}
+
+/// Takes the lock, waiting for another run until `deadline`; `None` if that does not
+/// let go before.
+pub fn lock_until(path: &Path, deadline: Instant) -> anyhow::Result<Option<File>> {
+    let mut turn = FIRST_TURN;
+    loop {
+        let lock = try_lock(path)?;
+        if lock.is_some() || Instant::now() >= deadline {
+            return Ok(lock);
+        }
+        thread::park_timeout(turn);
+        turn = (turn * 2).min(LONGEST_TURN);
     }
 }
 
@@ -57,6 +78,17 @@ mod tests {
         assert!(try_lock(&path).unwrap().is_none());
         drop(held);
         assert!(try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_until_the_deadline() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".lock");
+        let held = lock(&path).unwrap();
+        let soon = || Instant::now() + Duration::from_millis(20);
+        assert!(lock_until(&path, soon()).unwrap().is_none());
+        drop(held);
+        assert!(lock_until(&path, soon()).unwrap().is_some());
     }
 
     #[test]

@@ -11,10 +11,11 @@ use haproxy_config::hash_of;
 
 use crate::file::kept::{Files, read_good};
 use crate::file::wanted::{Identity, Wanted, parse, read_bytes};
+use crate::haproxy::Haproxy;
+use crate::haproxy::commands::{Step, apply, purge, remember_taken};
 use crate::haproxy::running::Running;
-use crate::haproxy::runtime::{apply, pause, purge, remember_taken};
-use crate::plan::{Plan, Step, plan};
-use crate::reload::Haproxy;
+use crate::haproxy::socket::pause;
+use crate::plan::{Plan, plan};
 use crate::reload::refused::Refused;
 
 /// A file that changes faster than HAProxy reloads is left to the next run.

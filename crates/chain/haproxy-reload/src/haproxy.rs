@@ -1,6 +1,64 @@
 //! What HAProxy says: its worker and its master, asked at their command sockets.
 
+pub(crate) mod commands;
 pub(crate) mod master;
 pub(crate) mod running;
-pub(crate) mod runtime;
+pub(crate) mod socket;
 pub(crate) mod stat;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use self::master::Processes;
+use self::running::Running;
+use self::socket::{Absent, Socket};
+
+/// The two sockets of a HAProxy.
+pub(crate) struct Haproxy {
+    pub(crate) worker: Socket,
+    pub(crate) master: Socket,
+}
+
+impl Haproxy {
+    /// What the worker says; None if its socket is gone and the master's is not.
+    pub(crate) fn look(&self) -> anyhow::Result<Option<Running>> {
+        match look(&self.worker) {
+            Err(error) if error.is::<Absent>() && Processes::ask(&self.master).is_ok() => {}
+            looked => return looked.map(Some),
+        }
+        // A HAProxy that was about to start has both by now.
+        match look(&self.worker) {
+            Err(error) if error.is::<Absent>() => Ok(None),
+            looked => looked.map(Some),
+        }
+    }
+
+    /// HAProxy's own environment, in which `"${HAPROXY_HTTP-*:80}"` is meant.
+    /// Empty where it cannot be had.
+    pub(crate) fn environment(&self, master: u32) -> BTreeMap<String, String> {
+        match self.worker.ask("show env") {
+            Ok(answer) => pairs(answer.lines()),
+            Err(_) => pairs(environ(master).split('\0')),
+        }
+    }
+}
+
+/// What the worker behind `socket` says about itself.
+pub(crate) fn look(socket: &Socket) -> anyhow::Result<Running> {
+    let answer = socket.ask(&running::question())?;
+    Running::parse(&answer).with_context(|| format!("ask {}", socket.path.display()))
+}
+
+/// What the process was started with; nothing if it may not be looked at.
+fn environ(pid: u32) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -16,8 +16,8 @@ use exit::{Exit, print};
 
 use crate::converge::{Convergence, situation};
 use crate::file::kept::Files;
-use crate::haproxy::runtime::Socket;
-use crate::reload::Haproxy;
+use crate::haproxy::Haproxy;
+use crate::haproxy::socket::Socket;
 
 /// Makes the running HAProxy agree with haproxy.cfg
 ///

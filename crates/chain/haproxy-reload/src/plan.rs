@@ -7,6 +7,7 @@ use std::iter;
 use haproxy_config::{Backend, Runtime, Server};
 
 use crate::file::wanted::{Identity, Wanted};
+use crate::haproxy::commands::Step;
 use crate::haproxy::running::{Running, State};
 
 /// `add server` walks through the servers that are there: new ones times all
@@ -30,13 +31,6 @@ pub(crate) struct Plan {
     pub(crate) pending: Option<String>,
     /// Servers, as `BACKEND/NAME`, to be deleted as soon as they are idle.
     pub(crate) purge: Vec<String>,
-}
-
-/// Commands that belong together on one line, and what they do in words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Step {
-    pub(crate) text: String,
-    pub(crate) commands: Vec<String>,
 }
 
 impl Plan {

@@ -1,24 +1,21 @@
 //! The seamless reload: tried first, asked for, confirmed.
 
-pub(crate) mod bind;
+mod bind;
+mod check;
 pub(crate) mod refused;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use haproxy_config::{Listener, alerts, check_command};
+use haproxy_config::Listener;
 
 use self::refused::Refused;
 use crate::file::admin;
 use crate::haproxy::master::{self, Answer, Processes};
-use crate::haproxy::running::Running;
-use crate::haproxy::runtime::{Absent, Socket, look, pause};
+use crate::haproxy::socket::{Absent, pause};
+use crate::haproxy::{Haproxy, look};
 
 /// With so many old workers the memory of a small machine is at stake.
 const MOST_OLD: usize = 5;
@@ -27,31 +24,8 @@ const TURN: Duration = Duration::from_millis(5);
 /// A worker that is listed has opened its sockets. A socket that somebody removed
 /// is inherited without its name, and waiting does not help.
 const OPENING: Duration = Duration::from_secs(2);
-/// More mistakes than that are not told at once.
-const MOST_ALERTS: usize = 5;
-/// For how long HAProxy's words are waited for; `haproxy -c` takes 0.03 s.
-const WORDS: Duration = Duration::from_secs(5);
-
-/// The two sockets of a HAProxy.
-pub(crate) struct Haproxy {
-    pub(crate) worker: Socket,
-    pub(crate) master: Socket,
-}
 
 impl Haproxy {
-    /// What the worker says; None if its socket is gone and the master's is not.
-    pub(crate) fn look(&self) -> anyhow::Result<Option<Running>> {
-        match look(&self.worker) {
-            Err(error) if error.is::<Absent>() && Processes::ask(&self.master).is_ok() => {}
-            looked => return looked.map(Some),
-        }
-        // A HAProxy that was about to start has both by now.
-        match look(&self.worker) {
-            Err(error) if error.is::<Absent>() => Ok(None),
-            looked => looked.map(Some),
-        }
-    }
-
     /// Has HAProxy read its file again, and returns when the new worker
     /// answers. The old one goes on where that fails. `worker` is the one that
     /// answers now.
@@ -87,10 +61,8 @@ impl Haproxy {
             return Ok(());
         };
         refused.remember(hash)?;
-        let words = match first_alerts(&words) {
-            none if none.is_empty() => {
-                first_alerts(&check(config, &environment).unwrap_or_default())
-            }
+        let words = match check::first_alerts(&words) {
+            none if none.is_empty() => check::objections(config, &environment),
             words => words,
         };
         let words = if words.is_empty() {
@@ -185,55 +157,4 @@ impl Haproxy {
         }
         Ok(())
     }
-
-    /// HAProxy's own environment, in which `"${HAPROXY_HTTP-*:80}"` is meant.
-    /// Empty where it cannot be had.
-    fn environment(&self, master: u32) -> BTreeMap<String, String> {
-        match self.worker.ask("show env") {
-            Ok(answer) => pairs(answer.lines()),
-            Err(_) => pairs(environ(master).split('\0')),
-        }
-    }
-}
-
-/// What the process was started with; nothing if it may not be looked at.
-fn environ(pid: u32) -> String {
-    let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
-    lines
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-/// What HAProxy has against the file, without what it only remarks, and so marked
-/// that each message is known for HAProxy's own.
-fn first_alerts(words: &str) -> String {
-    let alerts = alerts(words).take(MOST_ALERTS);
-    let lines: Vec<String> = alerts.map(|alert| format!("[ALERT] {alert}")).collect();
-    lines.join("\n")
-}
-
-/// What `haproxy -c` says: 2.6 gives its reasons only to its own log.
-fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Result<String> {
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let mut command = check_command(Path::new("haproxy"), config, environment);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(OwnedFd::from(theirs));
-    let mut child = command.spawn().context("run haproxy -c")?;
-    // With the command goes our copy of their end, so that the words end with it.
-    drop(command);
-    ours.set_read_timeout(Some(WORDS))?;
-    let mut words = Vec::new();
-    let read = (&mut ours).take(1 << 16).read_to_end(&mut words);
-    // It has said all, or it hangs at a name that nobody resolves.
-    let _ = child.kill();
-    child.wait()?;
-    read?;
-    Ok(String::from_utf8_lossy(&words).into_owned())
 }

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::converge::situation;
 use crate::file::kept::Files;
 use crate::file::wanted::{Wanted, parse, read_bytes};
+use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
 use crate::plan::{Plan, agrees};
-use crate::reload::Haproxy;
 use crate::reload::refused::Refused;
 
 const HEADINGS: [&str; 10] = [

@@ -3,15 +3,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use haproxy_config::MAX_FILE;
-
-use crate::haproxy::runtime::pause;
-
-/// A hundred that wait must not take the processor from the one that works.
-const LONGEST_TURN: Duration = Duration::from_millis(16);
 
 /// haproxy.cfg and what stands beside it.
 #[derive(Clone, Debug)]
@@ -46,17 +41,8 @@ impl Files {
     /// One run at a time; the next finds its work done.
     pub(crate) fn lock(&self, deadline: Instant) -> anyhow::Result<File> {
         let path = self.lock_path();
-        let mut turn = Duration::from_millis(1);
-        loop {
-            if let Some(lock) = files::try_lock(&path)? {
-                return Ok(lock);
-            }
-            if Instant::now() >= deadline {
-                bail!("lock {}: another run is still at work", path.display());
-            }
-            pause(turn);
-            turn = (turn * 2).min(LONGEST_TURN);
-        }
+        files::lock_until(&path, deadline)?
+            .ok_or_else(|| anyhow!("lock {}: another run is still at work", path.display()))
     }
 
     /// Keeps `content` as the last good file, unless it is that already.
@@ -76,6 +62,8 @@ pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 
-use crate::haproxy::runtime::{SILENCE, Socket};
+use crate::haproxy::socket::{SILENCE, Socket};
 
 /// What `show proc` tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

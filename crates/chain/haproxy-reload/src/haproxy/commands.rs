@@ -1,0 +1,142 @@
+//! Commands to the worker: what changes the running HAProxy.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use super::running;
+use super::socket::Socket;
+
+/// HAProxy 3.2 takes no line that is longer than its buffer, 16 kB unless
+/// `tune.bufsize` says otherwise; versions before it read a line in pieces.
+const LONGEST_LINE: usize = 12 << 10;
+/// How long one run waits for servers that left, to delete them.
+const REMOVABLE: Duration = Duration::from_millis(200);
+
+/// Commands that belong together on one line, and what they do in words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Step {
+    pub(crate) text: String,
+    pub(crate) commands: Vec<String>,
+}
+
+/// Sends the commands of all steps; what HAProxy objects to is the error.
+pub(crate) fn apply(socket: &Socket, steps: &[Step]) -> anyhow::Result<()> {
+    for line in lines(steps) {
+        accepted(&socket.ask(&line)?)?;
+    }
+    Ok(())
+}
+
+/// The commands of each step stay on one line, so that the state between two
+/// of them, if we are killed there, is as short as can be.
+fn lines(steps: &[Step]) -> Vec<String> {
+    const NUMBERS: &str = "set severity-output number";
+    let mut lines: Vec<String> = Vec::new();
+    for step in steps {
+        let commands = step.commands.join(";");
+        match lines.last_mut() {
+            Some(line) if line.len() + commands.len() < LONGEST_LINE => {
+                line.push(';');
+                line.push_str(&commands);
+            }
+            _ => lines.push(format!("{NUMBERS};{commands}")),
+        }
+    }
+    lines
+}
+
+fn accepted(answer: &str) -> anyhow::Result<()> {
+    let told = answer
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    for line in told {
+        let message = line.split_once("]: ").map_or(line, |(_, message)| message);
+        let expected = message == "New server registered."
+            || message.ends_with("by 'stats socket command'") && !message.starts_with("Invalid");
+        ensure!(
+            expected,
+            "HAProxy answers `{}`",
+            exit::escape(message.as_bytes())
+        );
+    }
+    Ok(())
+}
+
+/// Writes into the worker which file it has taken.
+pub(crate) fn remember_taken(socket: &Socket, hash: &str) -> anyhow::Result<()> {
+    let answer = socket.ask(&format!(
+        "experimental-mode on;set var {} str({hash})",
+        running::TAKEN
+    ))?;
+    ensure!(
+        answer.trim().is_empty(),
+        "HAProxy answers `{}`",
+        answer.trim()
+    );
+    Ok(())
+}
+
+/// Deletes those of `servers` that have no connection any more, and says how
+/// many; the others wait in maintenance for a later run.
+pub(crate) fn purge(socket: &Socket, servers: &[String]) -> anyhow::Result<usize> {
+    let until = Instant::now() + REMOVABLE;
+    let mut deleted = 0;
+    for server in servers {
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .as_millis()
+            .max(1);
+        let line = format!("wait {left}ms srv-removable {server};del server {server}");
+        deleted += usize::from(socket.ask(&line)?.contains("Server deleted."));
+    }
+    Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(command: &str, times: usize) -> Step {
+        Step {
+            text: String::new(),
+            commands: vec![command.to_owned(); times],
+        }
+    }
+
+    #[test]
+    fn commands_share_a_line_and_a_step_is_never_torn() {
+        let steps = [step("a", 2), step("b", 1)];
+        assert_eq!(lines(&steps), ["set severity-output number;a;a;b"]);
+        let long = "x".repeat(500);
+        let lines = lines(&[step(&long, 20), step(&long, 20), step(&long, 3)]);
+        let counts: Vec<usize> = lines
+            .iter()
+            .map(|line| line.matches(&long).count())
+            .collect();
+        assert_eq!(counts, [20, 23]);
+    }
+
+    #[test]
+    fn what_is_done_is_accepted() {
+        let answer = "\n\n[6]: New server registered.\n\n[4]: IP changed from '127.0.0.1' to \
+                      '127.0.0.2', no need to change the port by 'stats socket command'\n\n";
+        accepted(answer).unwrap();
+        accepted("").unwrap();
+    }
+
+    #[test]
+    fn every_objection_is_told_wherever_it_stands() {
+        for objection in [
+            "[3]: No such backend.",
+            "[3]: Invalid addr 'x' by 'stats socket command'",
+            "[6]: Unknown command, but maybe one of the following ones is a better match:",
+            "garbage \u{7}",
+        ] {
+            let answer = format!("[6]: New server registered.\n\n{objection}\n\n\n");
+            let error = accepted(&answer).unwrap_err().to_string();
+            assert!(error.starts_with("HAProxy answers `"), "{error}");
+        }
+    }
+}
