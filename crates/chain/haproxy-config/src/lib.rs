@@ -20,7 +20,7 @@ pub use check::{alerts, check_command, warnings};
 pub use config::{Config, Section};
 pub use fingerprint::{check_hash, fingerprint, hash_of};
 pub use listener::Listener;
-pub use server::{Runtime, Server};
+pub use server::{MAX_WEIGHT, Runtime, Server};
 pub use words::words;
 
 /// The longest configuration that is read, in bytes. 10,000 servers make 1.2 MB.

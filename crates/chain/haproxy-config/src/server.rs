@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::{FromStr, SplitAsciiWhitespace};
 
 /// The highest weight that HAProxy takes (configuration.txt, 5.2, `weight`).
-const MAX_WEIGHT: u16 = 256;
+pub const MAX_WEIGHT: u16 = 256;
 /// The weight of a server that names none.
 const DEFAULT_WEIGHT: u16 = 1;
 /// The highest id that HAProxy takes (configuration.txt, 5.2, `id`).

@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+
 /// A node's line is at most a few hundred bytes long.
 pub(super) const MAX_FILE: usize = 1024;
-/// `O_NOFOLLOW | O_NONBLOCK` of Linux: neither a link nor a FIFO that somebody
-/// put there may lead a reader astray.
-const NOFOLLOW_NONBLOCK: i32 = 0o400_000 | 0o4_000;
+/// Neither a link nor a FIFO that somebody put there may lead a reader astray.
+const SAFELY: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK);
 
 /// Reads one file after the other, with one place for all paths and one for all
 /// lines: what is allocated for each shows when there are ten thousand.
@@ -48,7 +49,7 @@ pub(super) fn read_line<'a>(
 ) -> io::Result<Option<&'a str>> {
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(NOFOLLOW_NONBLOCK)
+        .custom_flags(SAFELY.bits())
         .open(path);
     let mut file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use crate::{Name, check_address};
 use exit::escape;
+use haproxy_config::MAX_WEIGHT;
 
-/// The highest weight that HAProxy takes.
-const MAX_WEIGHT: u16 = 256;
+use crate::{Name, check_address};
+
 /// Most lines are no longer than this.
 const USUAL_LINE: usize = 80;
 

@@ -47,7 +47,7 @@ impl Kind {
     }
 
     /// The lab's line for one member.
-    pub(crate) fn received(self, member: &Member<'_>) -> String {
+    pub(crate) fn received(self, member: &EventMember<'_>) -> String {
         let event = match self {
             Self::Join => "join",
             Self::Update => "member-update",
@@ -62,7 +62,7 @@ impl Kind {
 /// One line of an event. The tags, its fourth column, are not here: Serf escapes
 /// neither `,` nor `=` in them, so they cannot be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Member<'a> {
+pub(crate) struct EventMember<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) address: &'a [u8],
     pub(crate) role: &'a [u8],
@@ -78,7 +78,7 @@ pub(crate) struct Event {
 /// The members of an event, and what of it is none.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines<'a> {
-    pub(crate) members: Vec<Member<'a>>,
+    pub(crate) members: Vec<EventMember<'a>>,
     pub(crate) refused: Vec<String>,
 }
 
@@ -113,7 +113,7 @@ impl Event {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Member<'_>, String> {
+fn parse(line: &[u8]) -> Result<EventMember<'_>, String> {
     let start = escape(&line[..line.len().min(SHOWN)]);
     if line.len() > MAX_LINE {
         let length = line.len();
@@ -127,7 +127,7 @@ fn parse(line: &[u8]) -> Result<Member<'_>, String> {
     // Without its line feed the role may be the beginning of another one.
     let whole = ended.is_some() || fields.next().is_some();
     match member {
-        (Some(name), Some(address), Some(role)) if whole => Ok(Member {
+        (Some(name), Some(address), Some(role)) if whole => Ok(EventMember {
             name,
             address,
             role,
@@ -147,8 +147,8 @@ mod tests {
         Event::read(bytes).unwrap()
     }
 
-    fn member<'a>(name: &'a str, address: &'a str, role: &'a str) -> Member<'a> {
-        Member {
+    fn member<'a>(name: &'a str, address: &'a str, role: &'a str) -> EventMember<'a> {
+        EventMember {
             name: name.as_bytes(),
             address: address.as_bytes(),
             role: role.as_bytes(),

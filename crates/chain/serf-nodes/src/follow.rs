@@ -12,7 +12,7 @@ use crate::log::Log;
 use crate::marks::Lost;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
-use crate::{files, members, remarks};
+use crate::{folder, members, remarks};
 
 pub(crate) fn run(
     list: &Path,
@@ -42,8 +42,8 @@ fn follow(
     let broken = remarks::broken(&found, &roster);
     let now = SystemTime::now();
     let marks = marked.list()?;
-    let leftovers = files::clear_leftovers(nodes, &found.hidden, marked.path());
-    let mut plan = plan(&roster, &files::by_name(&found), &marks, now, policy);
+    let leftovers = folder::clear_leftovers(nodes, &found.hidden, marked.path());
+    let mut plan = plan(&roster, &folder::by_name(&found), &marks, now, policy);
     plan.remarks.extend(broken);
 
     let mut applier = Applier::new(nodes, marked, now, log);

@@ -6,9 +6,9 @@ mod apply;
 mod by_name;
 mod cidr;
 mod event;
-mod files;
+mod folder;
 mod follow;
-mod hint;
+mod handler;
 mod log;
 mod marks;
 mod members;
@@ -151,7 +151,7 @@ fn run(args: Args) -> anyhow::Result<exit::Exit> {
             };
             follow::run(&list, &nodes, &admission, policy, &mut log)
         }
-        None if args.log_only => hint::log_only(&mut log),
-        None => hint::run(&nodes, &admission, &mut log),
+        None if args.log_only => handler::log_only(&mut log),
+        None => handler::run(&nodes, &admission, &mut log),
     }
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
+use nix::sys::time::TimeSpec;
 
 use crate::link::{Link, Redial};
 use crate::runner::{self, Runner};
@@ -124,7 +125,7 @@ impl Follow {
         if let (Some(link), Some(wanted)) = (&self.link, wanted) {
             fds.push(PollFd::new(link.as_fd(), wanted));
         }
-        match poll(&mut fds, timeout(until)) {
+        match ppoll(&mut fds, until.map(time_until), None) {
             Ok(_) | Err(Errno::EINTR) => (),
             Err(error) => return Err(error).context("wait for events"),
         }
@@ -221,13 +222,8 @@ fn read_key(path: &Path) -> Result<String> {
     }
 }
 
-/// Rounded up, since to wake too early is to turn in a circle.
-fn timeout(until: Option<Instant>) -> PollTimeout {
-    let Some(until) = until else {
-        return PollTimeout::NONE;
-    };
-    let time = until.saturating_duration_since(Instant::now());
-    PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+fn time_until(moment: Instant) -> TimeSpec {
+    moment.saturating_duration_since(Instant::now()).into()
 }
 
 #[cfg(test)]
@@ -236,12 +232,14 @@ mod tests {
 
     #[test]
     fn the_time_to_sleep_is_rounded_up() {
-        assert_eq!(timeout(None), PollTimeout::NONE);
-        assert_eq!(timeout(Some(Instant::now())), PollTimeout::ZERO);
-        let soon = Instant::now() + Duration::from_micros(59_999_001);
-        assert!((59_000..=60_000).contains(&u32::try_from(timeout(Some(soon))).unwrap()));
-        let late = Instant::now() + Duration::from_secs(1 << 40);
-        assert_eq!(timeout(Some(late)), PollTimeout::MAX);
+        for _ in 0..20 {
+            let soon = Instant::now() + Duration::from_micros(1_500);
+            assert_eq!(ppoll(&mut [], Some(time_until(soon)), None), Ok(0));
+            assert!(Instant::now() >= soon);
+        }
+        assert_eq!(time_until(Instant::now()), TimeSpec::from(Duration::ZERO));
+        let late = time_until(Instant::now() + Duration::from_secs(1 << 40));
+        assert!(late > TimeSpec::from(Duration::from_secs((1 << 40) - 60)));
     }
 
     #[test]

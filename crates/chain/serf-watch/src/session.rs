@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use exit::escape;
 
 use crate::scan::Scan;
-use crate::wire::{self, Fingerprint};
+use crate::wire::{self, ListHash};
 
 /// A long list must not keep its memory for ever.
 const KEPT: usize = 64 * 1024;
@@ -16,7 +16,7 @@ pub(crate) enum News {
     /// The members may have changed.
     Hint,
     /// The list that was asked for.
-    Members(Fingerprint),
+    Members(ListHash),
 }
 
 /// What the next value on the stream is.
@@ -93,12 +93,12 @@ impl Session {
             Next::Record => {
                 // A list that is on its way may show what the last one did not.
                 let leaving = self.leaving || self.asked.is_some();
-                if wire::is_sign(value, leaving)? && news.last() != Some(&News::Hint) {
+                if wire::is_hint(value, leaving)? && news.last() != Some(&News::Hint) {
                     news.push(News::Hint);
                 }
             }
             Next::Members => {
-                let list = wire::fingerprint(value, &self.keys)?;
+                let list = wire::hash_of_list(value, &self.keys)?;
                 self.leaving = list.leaving;
                 news.push(News::Members(list));
             }

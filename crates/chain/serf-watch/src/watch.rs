@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wire::Fingerprint;
+use crate::wire::ListHash;
 
 /// Signs come in showers, and anybody can cause some; no two questions are closer than this.
 const CLOSEST: Duration = Duration::from_millis(20);
@@ -48,9 +48,9 @@ pub(crate) struct Watch {
     hinted: bool,
     /// The last question was asked because of a sign.
     for_hint: bool,
-    seen: Option<Fingerprint>,
+    seen: Option<ListHash>,
     /// What the last run began with.
-    tried: Option<Fingerprint>,
+    tried: Option<ListHash>,
     running: bool,
     failures: u32,
     run_at: Option<Instant>,
@@ -124,7 +124,7 @@ impl Watch {
         self.ask_at = self.ask_at.min(self.soonest(now));
     }
 
-    pub(crate) fn answer(&mut self, list: Fingerprint, now: Instant) {
+    pub(crate) fn answer(&mut self, list: ListHash, now: Instant) {
         if let Some(asked) = self.asked.take() {
             self.took = now.saturating_duration_since(asked);
         }

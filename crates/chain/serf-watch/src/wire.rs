@@ -74,7 +74,7 @@ struct Member<'a> {
 /// members' hashes. Their keys are this process's own, so nobody can choose members that
 /// cancel out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
+pub(crate) struct ListHash {
     members: usize,
     sum: u64,
     /// Whether any of them is on its way out.
@@ -164,19 +164,19 @@ pub(crate) fn reply(bytes: &[u8]) -> anyhow::Result<Reply<'_>> {
 
 /// Whether a line of the agent's log is a reason to look at its members, of which one may be
 /// `leaving`.
-pub(crate) fn is_sign(record: &[u8], leaving: bool) -> anyhow::Result<bool> {
+pub(crate) fn is_hint(record: &[u8], leaving: bool) -> anyhow::Result<bool> {
     let record: Record = rmp_serde::from_slice(record).context("understand the agent's log")?;
     let has = |sign: &[u8]| record.log.0.windows(sign.len()).any(|part| part == sign);
     Ok(SIGNS.into_iter().any(has) || (leaving && has(STAYS)))
 }
 
-pub(crate) fn fingerprint(list: &[u8], keys: &RandomState) -> anyhow::Result<Fingerprint> {
+pub(crate) fn hash_of_list(list: &[u8], keys: &RandomState) -> anyhow::Result<ListHash> {
     let list: List = rmp_serde::from_slice(list).context("understand the agent's member list")?;
     let members = list.members.unwrap_or_default();
     let sum = members.iter().fold(0, |sum: u64, member| {
         sum.wrapping_add(keys.hash_one(member))
     });
-    Ok(Fingerprint {
+    Ok(ListHash {
         members: members.len(),
         sum,
         leaving: members.iter().any(|member| member.status.0 == LEAVING),

@@ -30,13 +30,13 @@ fn paced(again: Option<Duration>) -> Bench {
 }
 
 /// Some list, the same for the same number.
-fn list(number: u8) -> Fingerprint {
+fn list(number: u8) -> ListHash {
     static KEYS: OnceLock<RandomState> = OnceLock::new();
     let mut bytes = [&[0x81, 0xa7][..], b"Members", &[0x91, 0x85, 0xa4]].concat();
     bytes.extend(b"Name\xa1x\xa4Addr\xc0\xa4Port");
     bytes.push(number);
     bytes.extend(b"\xa4Tags\xc0\xa6Status\xa5alive");
-    crate::wire::fingerprint(&bytes, KEYS.get_or_init(RandomState::new)).unwrap()
+    crate::wire::hash_of_list(&bytes, KEYS.get_or_init(RandomState::new)).unwrap()
 }
 
 impl Bench {

@@ -14,7 +14,7 @@ use nodes::{Name, Node, Nodes};
 
 use crate::admission::Admission;
 use crate::apply::Applier;
-use crate::event::{Event, Kind, Lines, Member};
+use crate::event::{Event, EventMember, Kind, Lines};
 use crate::log::Log;
 use crate::marks::Lost;
 use crate::plan::Action;
@@ -55,7 +55,7 @@ fn read() -> anyhow::Result<(Kind, Event)> {
 }
 
 /// Writes the lab's lines, and of what is no member that it was refused.
-fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<Member<'a>> {
+fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<EventMember<'a>> {
     let Some(triggered) = kind.triggered() else {
         return Vec::new();
     };
@@ -71,7 +71,7 @@ fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<Member<'a>>
 
 fn apply(
     kind: Kind,
-    members: &[Member<'_>],
+    members: &[EventMember<'_>],
     nodes: &Nodes,
     admission: &Admission,
     log: &mut Log,
@@ -108,7 +108,7 @@ fn apply(
 /// What one member's event means for its file, which says `old`.
 fn decide(
     kind: Kind,
-    member: &Member<'_>,
+    member: &EventMember<'_>,
     name: &Name,
     old: Option<Node>,
     admission: &Admission,
@@ -150,7 +150,7 @@ fn write(name: &Name, ip: IpAddr, old: Option<Node>) -> Option<Action> {
     (old.as_ref() != Some(&node)).then_some(Action::Write { node, old })
 }
 
-fn name(member: &Member<'_>) -> Result<Name, String> {
+fn name(member: &EventMember<'_>) -> Result<Name, String> {
     match std::str::from_utf8(member.name) {
         Ok(name) => Name::parse(name),
         Err(_) => Err(format!("the name '{}' is not UTF-8", escape(member.name))),
@@ -158,7 +158,7 @@ fn name(member: &Member<'_>) -> Result<Name, String> {
 }
 
 /// The addresses of the balancers that the event speaks of, and of this agent.
-fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
+fn balancers(members: &[EventMember<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
     let own_name = env::var_os("SERF_SELF_NAME").unwrap_or_default();
     members
         .iter()

@@ -3,7 +3,7 @@ use crate::admission::tests::admission;
 
 fn decide_for(event: &str, line: [&str; 3], old: Option<&str>) -> Result<Option<Action>, String> {
     let [name, address, role] = line;
-    let member = Member {
+    let member = EventMember {
         name: name.as_bytes(),
         address: address.as_bytes(),
         role: role.as_bytes(),
@@ -87,7 +87,7 @@ fn an_address_that_is_refused_leaves_the_file_as_it_is() {
 
 #[test]
 fn a_name_that_is_not_utf_8_is_told_in_escaped_form() {
-    let member = Member {
+    let member = EventMember {
         name: b"bad\xffutf8",
         address: b"",
         role: b"",
