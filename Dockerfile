@@ -61,8 +61,7 @@ RUN set -eu; \
 # ---------------------------------------------------------------- base
 FROM ${DEBIAN} AS base
 LABEL org.opencontainers.image.title="muster" \
-      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
 # Nothing here needs root: engines let every user bind ports below 1024 inside a
 # container, and what is written belongs to this user.
 RUN set -eu; \
@@ -79,6 +78,7 @@ ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key SERF_IFACE=eth0 \
     INIT_PREFIX=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
 USER muster
 ENTRYPOINT ["/init"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["is-serving"]
 
 # ---------------------------------------------------------------- ha
 FROM base AS ha
@@ -92,17 +92,18 @@ RUN set -eu; \
     chown -R muster:muster /run /var/log /usr/local/etc/haproxy
 COPY --from=build /out/ha/ /
 USER muster
-ENV ROLE=balancer TAG=ha
-EXPOSE 80 1936 9999
 # Ready means: HAProxy answers. Whether nodes are there is not its fault.
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/1936; printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' >&3; read -r _ code _ <&3; [ \"$code\" = 200 ]"]
+ENV ROLE=balancer TAG=ha HEALTH_PORT=1936
+EXPOSE 80 1936 9999
+# Last, so that a release of the same files costs no layer of them.
+ARG VERSION=
+LABEL org.opencontainers.image.version="${VERSION}"
 
 # ---------------------------------------------------------------- webapp
 FROM base AS webapp
 LABEL org.opencontainers.image.description="The web application behind the balancer"
 COPY --from=build /out/webapp/ /
-ENV ROLE=backend TAG=webapp
+ENV ROLE=backend TAG=webapp HEALTH_PORT=3000
 EXPOSE 3000
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3000; printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' >&3; read -r _ code _ <&3; [ \"$code\" = 200 ]"]
+ARG VERSION=
+LABEL org.opencontainers.image.version="${VERSION}"

@@ -3,12 +3,7 @@
 # shellcheck shell=sh
 
 scripts/require cargo cc
-host=$(rustc -vV | sed -n 's/^host: //p')
-# shellcheck disable=SC2034 # for who sources this
-bench=${CARGO_TARGET_DIR:-target}/$host/release/bench
-if [ -z "${MUSTER_BUILT-}" ]; then
-    scripts/build -q --bench
-else
-    RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static" \
-        cargo build -q --release --locked --target "$host" -p bench
-fi
+[ -n "${MUSTER_BUILT-}" ] || scripts/build -q --bench
+cargo_static -q --bin bench --bin limit
+# shellcheck disable=SC2034,SC2154 # for who sources this, from lib.sh
+bench=$built/bench

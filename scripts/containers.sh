@@ -7,8 +7,8 @@
 # Exit: 0 done, 100 used wrongly, 111 something failed, 130 interrupted, and what
 # was started has ended.
 set -eu
-# shellcheck source=scripts/script.sh
-. "$(dirname "$(readlink -f "$0")")/script.sh"
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 # Version 2 is a plugin of docker, version 1 a program of its own.
 compose() {
@@ -47,7 +47,7 @@ build_images() {
             debian:*-slim) scripts/base-image "$(expr "$image" : 'debian:\(.*\)-slim')" ;;
         esac
     done
-    BUILD=$builder reported build
+    BUILD=$builder VERSION=$(version) reported build
     image_sizes
 }
 
@@ -69,7 +69,7 @@ reported() {
 
 # Beside them what the lab's own images weighed.
 image_sizes() {
-    tag=$(setting IMAGE_TAG 0.1.0)
+    tag=$(setting IMAGE_TAG latest)
     for row in "$(setting DEBIAN debian:trixie-slim) the_base" \
         "muster/ha:$tag the_lab's:_233_to_358_MB" \
         "muster/webapp:$tag the_lab's:_701_MB_to_1.13_GB"; do
@@ -85,17 +85,15 @@ nodes_table() {
         awk -F, '$1 == "nodes" && $2 != "BACKEND" { print $2, $18 }' | column -t
 }
 
+serving() { [ "$(nodes_table | grep -c 'UP$')" -eq "$1" ]; }
+
 # Until N nodes are up, for three minutes at most.
 wait_serving() {
-    deadline=$(($(date +%s) + 180))
-    while [ "$(nodes_table | grep -c 'UP$')" -ne "$1" ]; do
-        if [ "$(date +%s)" -gt "$deadline" ]; then
-            nodes_table >&2
-            compose ps >&2
-            fail "not $1 nodes after three minutes, but those above ('docker logs' of a container says more)"
-        fi
-        sleep 0.2
-    done
+    within 180 serving "$1" || {
+        nodes_table >&2
+        compose ps >&2
+        fail "not $1 nodes after three minutes, but those above ('docker logs' of a container says more)"
+    }
 }
 
 # The containers that there are of ours, by name.

@@ -1,5 +1,5 @@
 # Nodes as processes of this machine: what up, node and down share (sourced by
-# them, in the repository's root, after script.sh).
+# them, in the repository's root, after lib.sh).
 #
 # MUSTER_NET  the loopback net of the cluster: the balancer is its .42, nodes
 #             are its .101 to .199 (that of the cluster in MUSTER_RUN, or 127.0.42)
@@ -220,42 +220,43 @@ of_folder() { grep -laz"$1" "MUSTER_NODE=$2" /proc/[0-9]*/environ 2>/dev/null | 
 
 # kill_leftovers FOLDER: ends what a killed init left behind. Ports are free only
 # when it has ended, and for what cannot end nobody waits longer than ten seconds.
-kill_leftovers() {
-    deadline=$(($(date +%s) + 10))
-    while leftovers=$(of_folder xF "$1") && [ -n "$leftovers" ] && [ "$(date +%s)" -le $deadline ]; do
-        # shellcheck disable=SC2086 # a list of ids
-        kill -9 $leftovers 2>/dev/null || true
-        sleep 0.02
-    done
+kill_leftovers() { within 10 without_leftovers "$1" || true; }
+
+without_leftovers() {
+    leftovers=$(of_folder xF "$1")
+    [ -n "$leftovers" ] || return 0
+    # shellcheck disable=SC2086 # a list of ids
+    kill -9 $leftovers 2>/dev/null || true
+    return 1
 }
 
 # end_strays: ends the nodes of a folder that was removed while they ran, which
 # nobody else can; false when there are none.
 end_strays() {
+    signal_strays TERM || return
+    within 30 without_strays || within 10 killed_strays || true
+}
+
+without_strays() { [ -z "$(of_folder F "$run/")" ]; }
+killed_strays() { ! signal_strays KILL; }
+
+# signal_strays SIGNAL: false when there are none.
+signal_strays() {
     strays=$(of_folder F "$run/")
     [ -n "$strays" ] || return
     # shellcheck disable=SC2086 # a list of ids
-    kill $strays 2>/dev/null || true
-    deadline=$(($(date +%s) + 30))
-    while strays=$(of_folder F "$run/") && [ -n "$strays" ]; do
-        # shellcheck disable=SC2086 # a list of ids
-        [ "$(date +%s)" -le $deadline ] || kill -9 $strays 2>/dev/null || true
-        sleep 0.1
-    done
+    kill -s "$1" $strays 2>/dev/null || true
 }
 
 # wait_for NAME WHAT COMMAND...: until the command succeeds, a minute at most;
 # then the last words in the log of the node NAME say why not.
 wait_for() {
-    log=$run/$1/log what=$2 deadline=$(($(date +%s) + 60))
+    log=$run/$1/log what=$2
     shift 2
-    until "$@"; do
-        if [ "$(date +%s)" -gt $deadline ]; then
-            tail -n 5 "$log" >&2
-            fail "waited a minute in vain for $what; above are the last lines of $log"
-        fi
-        sleep 0.05
-    done
+    within 60 "$@" || {
+        tail -n 5 "$log" >&2
+        fail "waited a minute in vain for $what; above are the last lines of $log"
+    }
 }
 
 # state NAME [BALANCER'S ADDRESS]: what its HAProxy says of a node.

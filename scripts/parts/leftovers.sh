@@ -14,16 +14,14 @@ tied() {
 
 # end_processes: ends them, for ten seconds at most, in which whoever saw one die may
 # start another.
-end_processes() {
-    deadline=$(($(date +%s) + 10))
-    found=1
-    while [ -n "$found" ] && [ "$(date +%s)" -lt $deadline ]; do
-        found=
-        for id in $(tied); do
-            if [ -d "/proc/$id" ] && kill -9 "$id" 2>/dev/null; then found=1; fi
-        done
-        [ -z "$found" ] || sleep 0.1
+end_processes() { within 10 without_processes || true; }
+
+without_processes() {
+    found=0
+    for id in $(tied); do
+        if [ -d "/proc/$id" ] && kill -9 "$id" 2>/dev/null; then found=1; fi
     done
+    return $found
 }
 
 # of_the_dead: of lines "NAME muster-test-[WORD-]PID-NUMBER" the names for which the

@@ -17,6 +17,6 @@ picture stats-after-s1-stopped.png
 
 say "A third node starts: HAProxy never hears of it"
 docker run -d --rm --name muster-static-s3 --network muster-static_heig \
-    --entrypoint webapp "muster/webapp:$(setting IMAGE_TAG 0.1.0)" >/dev/null
+    --entrypoint webapp "muster/webapp:$(setting IMAGE_TAG latest)" >/dev/null
 keep with-s3.txt nodes_table
 docker rm -f muster-static-s3 >/dev/null

@@ -80,11 +80,7 @@ running() { docker ps -f label=com.docker.compose.project --format 'table {{.Nam
 
 # await SECONDS WHAT COMMAND...
 await() {
-    limit=$(($(date +%s) + $1))
-    what=$2
+    seconds=$1 what=$2
     shift 2
-    until "$@"; do
-        [ "$(date +%s)" -le "$limit" ] || fail "waited in vain for $what"
-        sleep 0.2
-    done
+    within "$seconds" "$@" || fail "waited in vain for $what"
 }

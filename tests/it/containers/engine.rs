@@ -37,7 +37,7 @@ fn build_examples() {
 
 /// One of our two images, of the release that is tested.
 pub(crate) fn image(name: &str) -> String {
-    let tag = std::env::var("IMAGE_TAG").unwrap_or_else(|_| "0.1.0".to_owned());
+    let tag = std::env::var("IMAGE_TAG").unwrap_or_else(|_| "latest".to_owned());
     format!("muster/{name}:{tag}")
 }
 
