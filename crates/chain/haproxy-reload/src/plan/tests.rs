@@ -9,7 +9,7 @@ fn wanted(servers: &str) -> Wanted {
     Wanted::parse(format!("{HEAD}{servers}").as_bytes())
 }
 
-fn state(address: &str, weight: u32) -> State {
+pub(crate) fn state(address: &str, weight: u32) -> State {
     State {
         id: None,
         address: Some(address.parse().unwrap()),

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::plan::plan;
 use crate::plan::tests::model::any_situation;
+use crate::plan::tests::state;
 
 fn wanted() -> Wanted {
     let file = "backend nodes\n server s1 127.0.0.1:1 check weight 10\n\
@@ -11,16 +12,6 @@ fn wanted() -> Wanted {
 }
 
 fn running() -> Running {
-    let state = |text: &str, weight| State {
-        id: None,
-        address: Some(text.parse().unwrap()),
-        weight,
-        maintenance: false,
-        drain: false,
-        checked: true,
-        checking: false,
-        up: true,
-    };
     let servers = [
         ("s1", state("127.0.0.1:1", 10)),
         ("s2", state("127.0.0.9:1", 10)),

@@ -66,44 +66,6 @@ fn servers_of_the_usual_form_are_read_with_their_options() {
 }
 
 #[test]
-fn what_a_command_cannot_say_is_never_touched() {
-    let wanted = wanted();
-    let nodes = &wanted.backends["nodes"];
-    for name in [
-        "unix", "named", "quoted", "off", "heavy", "odd", "slot1", "slot12",
-    ] {
-        assert!(nodes.is_fixed(name), "{name}");
-    }
-    for name in ["s1", "slot", "slotx"] {
-        assert!(!nodes.is_fixed(name), "{name}");
-    }
-}
-
-#[test]
-fn a_server_elsewhere_is_none_of_a_backend() {
-    let wanted = wanted();
-    let names: Vec<&str> = wanted.backends.keys().map(String::as_str).collect();
-    assert_eq!(names, ["both", "nodes"]);
-    assert!(wanted.backends["both"].servers.is_empty());
-}
-
-#[test]
-fn defaults_are_inherited_from_the_last_or_the_named_section() {
-    let file = "defaults one\n balance source\ndefaults two from one\n default-server check\n\
-                backend a\nbackend b from one\n balance first\n";
-    let wanted = Wanted::parse(file.as_bytes());
-    let (a, b) = (&wanted.backends["a"], &wanted.backends["b"]);
-    assert_eq!(
-        (a.balance.as_deref(), a.default_server),
-        (Some("source"), true)
-    );
-    assert_eq!(
-        (b.balance.as_deref(), b.default_server),
-        (Some("first"), false)
-    );
-}
-
-#[test]
 fn a_file_that_would_end_all_service_is_refused() {
     assert_eq!(unfit(FILE.as_bytes()), None);
     let text = |bytes: &[u8]| unfit(bytes).unwrap();
