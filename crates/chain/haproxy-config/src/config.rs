@@ -7,7 +7,7 @@ use crate::section::{begins_section, has_servers};
 use crate::words::words;
 
 /// The variable that carries the fingerprint into the running process.
-const VARIABLE: &str = "CONFIG_FINGERPRINT";
+pub const FINGERPRINT: &str = "CONFIG_FINGERPRINT";
 /// The keyword that sets it.
 const SET: &str = "setenv";
 /// Its line is that long at most.
@@ -86,7 +86,7 @@ impl<'a> Config<'a> {
                     ..Section::default()
                 });
             }
-            Some(word) if word == SET && words.get(1).is_some_and(|name| name == VARIABLE) => {
+            Some(word) if word == SET && words.get(1).is_some_and(|name| name == FINGERPRINT) => {
                 self.fingerprint = words.get(2).map(ToString::to_string);
                 self.own_lines.push(place);
             }
@@ -99,7 +99,7 @@ impl<'a> Config<'a> {
     /// `global`. One without that section gets none, and is always reloaded whole.
     #[must_use]
     pub fn with_fingerprint(&self, fingerprint: &str) -> String {
-        let line = format!("    {SET} {VARIABLE} {fingerprint}\n");
+        let line = format!("    {SET} {FINGERPRINT} {fingerprint}\n");
         let removed = self.own_lines.iter().map(|place| (place.clone(), ""));
         let added = self.after_global.map(|end| (end..end, line.as_str()));
         let mut changes: Vec<(Range<usize>, &str)> = removed.chain(added).collect();

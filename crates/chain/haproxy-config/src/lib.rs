@@ -17,7 +17,7 @@ mod words;
 
 pub use backend::Backend;
 pub use check::{alerts, check_command, warnings};
-pub use config::{Config, Section};
+pub use config::{Config, FINGERPRINT, Section};
 pub use fingerprint::{check_hash, fingerprint, hash_of};
 pub use listener::Listener;
 pub use server::{MAX_WEIGHT, Runtime, Server};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, ensure};
+use haproxy_config::FINGERPRINT;
 
 /// The variable that holds the hash of the file that a worker has taken, where the
 /// file has no fingerprint. It lives in the worker, so that a restarted one is never
@@ -13,7 +14,7 @@ pub(crate) const TAKEN: &str = "proc.haproxy_reload_file";
 /// One line for everything; `show info` is last, so that its presence proves
 /// that the list of servers before it is whole.
 pub(crate) fn question() -> String {
-    format!("show env CONFIG_FINGERPRINT;get var {TAKEN};show servers state;show info")
+    format!("show env {FINGERPRINT};get var {TAKEN};show servers state;show info")
 }
 
 const FORCED_MAINTENANCE: u32 = 1;
@@ -65,7 +66,8 @@ impl Running {
         let mut header = false;
         let mut told = 0;
         while let Some(line) = lines.next() {
-            if let Some(value) = line.strip_prefix("CONFIG_FINGERPRINT=") {
+            let variable = line.split_once('=');
+            if let Some((FINGERPRINT, value)) = variable {
                 running.fingerprint = Some(value.to_owned());
             } else if let Some(rest) = line.strip_prefix(TAKEN) {
                 running.taken = between(rest, "value=<", ">");
