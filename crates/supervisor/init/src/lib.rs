@@ -4,25 +4,11 @@
 //! service does when is decided in `state`, a table without I/O; who starts and
 //! stops after whom in `order`; `supervisor` is the loop.
 
-mod command;
-pub mod contenv;
-pub mod diagnose;
-mod order;
 mod output;
-pub mod place;
-mod reap;
-mod record;
-mod restarts;
-mod scandir;
+pub mod overlay;
+pub mod process;
+mod run;
 mod service;
-mod shutdown;
-mod signals;
-mod spawn;
-pub mod stage;
-mod stages;
-mod start;
-mod state;
 mod supervisor;
-mod sys;
 
-pub use start::{DEFAULT_SERVICES, Options, run};
+pub use run::{DEFAULT_SERVICES, Options, run};

@@ -81,7 +81,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR", default_value = init::DEFAULT_SERVICES)]
     services: PathBuf,
     /// Where the services live
-    #[arg(long, value_name = "DIR", default_value = init::place::DEFAULT_SCANDIR)]
+    #[arg(long, value_name = "DIR", default_value = init::overlay::place::DEFAULT_SCANDIR)]
     scandir: PathBuf,
     /// Supervise this directory in place, as s6-svscan does
     #[arg(long, value_name = "DIR")]

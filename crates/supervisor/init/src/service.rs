@@ -1,11 +1,14 @@
 //! One service: its directory, its files, its process. What is to be done is
-//! decided in [`crate::state`]; here it is done.
+//! decided in [`crate::service::machine`]; here it is done.
 //!
 //! Every operation happens standing in the service's directory, held open, so
 //! that a directory that is renamed is still the one.
 
 mod act;
+pub(crate) mod layout;
 mod life;
+pub(crate) mod machine;
+mod restarts;
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
@@ -18,12 +21,12 @@ use anyhow::Context;
 use servicedir::{Held, KillMode, Layout, Letter, Servicedir, Settings};
 
 use crate::output::{self, Lines, Stream};
-use crate::restarts::Restarts;
+use crate::service::restarts::Restarts;
 pub(crate) use life::code_of;
 
-use crate::spawn::Nursery;
-use crate::state::{Machine, Moment, State};
-use crate::sys;
+use crate::process::spawn::Nursery;
+use crate::process::sys;
+use crate::service::machine::{Machine, Moment, State};
 
 /// What makes a directory the same one under another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,13 @@
 //! The loop: waits for whatever happens next, and hands it to whom it concerns.
 
+pub(crate) mod command;
+mod order;
 mod phases;
 mod recovery;
 mod scan;
+pub(crate) mod scandir;
+pub(crate) mod sequence;
+mod shutdown;
 mod wait;
 
 use std::collections::VecDeque;
@@ -12,17 +17,17 @@ use std::time::Instant;
 use nix::libc::c_int;
 use servicedir::Layout;
 
-use crate::command::MainCommand;
-use crate::order::Order;
 use crate::output;
-use crate::scandir::Scandir;
+use crate::overlay::{IfScriptFails, Variables};
+use crate::process::signals::{self, Reaction, Role, Signals};
+use crate::process::spawn::Nursery;
+use crate::process::sys::{self, Reaped};
 use crate::service::Service;
-use crate::shutdown::{Draining, Stopping};
-use crate::signals::{self, Reaction, Role, Signals};
-use crate::spawn::Nursery;
-use crate::stage::{IfScriptFails, Variables};
-use crate::stages::Scripts;
-use crate::sys::{self, Reaped};
+use crate::supervisor::command::MainCommand;
+use crate::supervisor::order::Order;
+use crate::supervisor::scandir::Scandir;
+use crate::supervisor::sequence::Scripts;
+use crate::supervisor::shutdown::{Draining, Stopping};
 use recovery::Happening;
 use wait::Ready;
 

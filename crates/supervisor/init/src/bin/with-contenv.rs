@@ -10,7 +10,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 use exit::Exit;
-use init::{contenv, diagnose};
+use init::overlay::contenv;
+use init::process::diagnose;
 
 const PROGRAM: &str = "with-contenv";
 

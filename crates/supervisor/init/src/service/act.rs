@@ -10,9 +10,9 @@ use servicedir::{Death, KillMode, Letter, Settings, Signal, Status};
 
 use super::Service;
 use crate::output::{self, Stream};
-use crate::spawn::{self, NotStarted, Nursery, Program};
-use crate::state::{Action, Event, Moment};
-use crate::sys;
+use crate::process::spawn::{self, NotStarted, Nursery, Program};
+use crate::process::sys;
+use crate::service::machine::{Action, Event, Moment};
 
 /// A status that cannot be written (a full disk) is tried again after this.
 const STATUS_AGAIN: Duration = Duration::from_secs(1);

@@ -7,10 +7,10 @@ use servicedir::{KillMode, Settings};
 
 use super::{Service, Standing};
 use crate::output;
-use crate::restarts::{Rules, Verdict};
-use crate::spawn::Nursery;
-use crate::state::{Event, State};
-use crate::sys;
+use crate::process::spawn::Nursery;
+use crate::process::sys;
+use crate::service::machine::{Event, State};
+use crate::service::restarts::{Rules, Verdict};
 
 /// A process that has survived SIGKILL for this long gets it again.
 const KILL_AGAIN: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{Phase, Supervisor};
 use crate::output;
 use crate::service::Service;
-use crate::stages::Scripts;
-use crate::state::Event;
+use crate::service::machine::Event;
+use crate::supervisor::sequence::Scripts;
 
 impl Supervisor {
     /// Goes from phase to phase as far as it is possible now.
@@ -72,7 +72,7 @@ impl Supervisor {
 
     fn finish(&mut self) {
         let directory = self.at_end.take();
-        let found = directory.map_or(Ok(Vec::new()), |path| crate::stage::scripts(&path));
+        let found = directory.map_or(Ok(Vec::new()), |path| crate::overlay::scripts(&path));
         let scripts = found.unwrap_or_else(|error| {
             output::say(format_args!("{error:#}"));
             Vec::new()

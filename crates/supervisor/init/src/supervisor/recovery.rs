@@ -5,7 +5,7 @@ use nix::libc::c_int;
 use servicedir::Letter;
 
 use super::Supervisor;
-use crate::state::Event;
+use crate::service::machine::Event;
 
 /// What nobody tells a second time. Services are told by their index, which no
 /// turn changes before it ends.

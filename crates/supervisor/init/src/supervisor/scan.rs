@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use servicedir::Letter;
 
 use super::{Phase, Supervisor};
-use crate::order::{Node, Order};
 use crate::output;
-use crate::scandir::Entry;
 use crate::service::{Plumbing, Service, Standing};
+use crate::supervisor::order::{Node, Order};
+use crate::supervisor::scandir::Entry;
 
 /// A directory that could not be supervised is tried again after this.
 const SCAN_AGAIN: Duration = Duration::from_secs(3);

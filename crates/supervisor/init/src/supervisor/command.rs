@@ -7,9 +7,9 @@ use std::io;
 use nix::libc;
 
 use crate::output;
+use crate::process::spawn::Nursery;
+use crate::process::sys;
 use crate::service::code_of;
-use crate::spawn::Nursery;
-use crate::sys;
 
 /// A command that runs once, in the directory that we were started in.
 #[derive(Debug)]

@@ -3,7 +3,9 @@
 //!
 //! Plain functions: they look and copy, the caller starts processes and waits.
 
+pub mod contenv;
 mod copy;
+pub mod place;
 mod scripts;
 mod variables;
 

@@ -13,18 +13,18 @@ use exit::misuse;
 use nix::poll::{PollTimeout, poll};
 use servicedir::Layout;
 
-use crate::command::MainCommand;
-use crate::contenv;
 use crate::output;
-use crate::place::{self, DEFAULT_SCANDIR};
-use crate::record;
-use crate::scandir::Scandir;
-use crate::signals::Signals;
-use crate::spawn::Nursery;
-use crate::stage::{self, Variables};
-use crate::stages::Scripts;
+use crate::overlay::contenv;
+use crate::overlay::place::{self, DEFAULT_SCANDIR};
+use crate::overlay::{self, Variables};
+use crate::process::signals::Signals;
+use crate::process::spawn::Nursery;
+use crate::process::sys::Inherited;
+use crate::service::layout;
+use crate::supervisor::command::MainCommand;
+use crate::supervisor::scandir::Scandir;
+use crate::supervisor::sequence::Scripts;
 use crate::supervisor::{Phase, Supervisor};
-use crate::sys::Inherited;
 
 /// Where s6-overlay has its services; an image may have none.
 pub const DEFAULT_SERVICES: &str = "/etc/services.d";
@@ -95,7 +95,7 @@ fn check_services(options: &Options) -> anyhow::Result<()> {
 /// Nothing to supervise: only a command, for which nothing is written anywhere.
 fn is_plain(options: &Options) -> bool {
     let has_scripts = |name| {
-        stage::scripts(&beside(&options.services, name)).is_ok_and(|found| !found.is_empty())
+        overlay::scripts(&beside(&options.services, name)).is_ok_and(|found| !found.is_empty())
     };
     let services = std::fs::read_dir(&options.services);
     let has_services = services.is_ok_and(|mut found| found.next().is_some());
@@ -124,7 +124,7 @@ fn open_scandir(options: &Options) -> anyhow::Result<Option<Scandir>> {
 
 /// That of the status records, for the tools that will read them.
 fn layout() -> Layout {
-    let (layout, complaint) = record::find(std::env::var_os(record::SETTING).as_deref());
+    let (layout, complaint) = layout::find(std::env::var_os(layout::SETTING).as_deref());
     if let Some(complaint) = complaint {
         output::say(complaint);
     }
@@ -148,15 +148,15 @@ fn prepare(supervisor: &mut Supervisor, options: &Options) -> anyhow::Result<()>
         output::say(format_args!("{shown:?} is no name for a file: not kept"));
     }
     let services = std::path::absolute(&options.services)?;
-    stage::copy_services(&services, scandir.path())?;
+    overlay::copy_services(&services, scandir.path())?;
     if scandir.path() == Path::new(DEFAULT_SCANDIR)
-        && let Err(error) = stage::alias(Path::new(DEFAULT_SCANDIR), Path::new(ALIAS))
+        && let Err(error) = overlay::alias(Path::new(DEFAULT_SCANDIR), Path::new(ALIAS))
     {
         output::say(format_args!("{error:#}"));
     }
     // What a script of the last life has left there is no result of this one.
     let _ = std::fs::remove_file(result_file(scandir.path()));
-    let scripts = stage::scripts(&beside(&services, "cont-init.d"))?;
+    let scripts = overlay::scripts(&beside(&services, "cont-init.d"))?;
     supervisor.phase = Phase::Setup(Scripts::new("cont-init.d", scripts, None));
     supervisor.at_end = Some(beside(&services, "cont-finish.d"));
     Ok(())

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use crate::output;
+use crate::overlay::Script;
+use crate::process::spawn::Nursery;
+use crate::process::sys;
 use crate::service::code_of;
-use crate::spawn::Nursery;
-use crate::stage::Script;
-use crate::sys;
 
 /// The scripts of one directory.
 #[derive(Debug, Default)]

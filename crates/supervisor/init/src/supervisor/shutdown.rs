@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use servicedir::Letter;
 
 use crate::output;
-use crate::reap;
+use crate::process::reap;
 use crate::service::{Service, Standing};
 use crate::supervisor::{Phase, Supervisor};
 
@@ -146,7 +146,7 @@ impl Supervisor {
 
 impl Service {
     /// As SIGTERM to `s6-supervise` does; a logger is to read to the end first.
-    pub(crate) fn tell_to_stop(&mut self, loggers: bool, nursery: &crate::spawn::Nursery) {
+    pub(crate) fn tell_to_stop(&mut self, loggers: bool, nursery: &crate::process::spawn::Nursery) {
         self.standing = Standing::Told;
         self.unplug();
         self.stay_away();

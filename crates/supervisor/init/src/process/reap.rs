@@ -6,7 +6,7 @@ use std::fs;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::sys;
+use crate::process::sys;
 
 /// Sends `signal` to everybody who is ours and still there. As the first process
 /// that is everybody; otherwise our descendants, found in `/proc`, and nobody

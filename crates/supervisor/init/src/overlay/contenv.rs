@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::place;
+use crate::overlay::place;
 
 /// Where s6-overlay keeps it.
 pub const DEFAULT: &str = "/var/run/s6/container_environment";

@@ -13,8 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use crate::diagnose;
-use crate::sys::{self, Inherited, Session};
+use crate::process::diagnose;
+use crate::process::sys::{self, Inherited, Session};
 
 /// s6's pause after a `run` that cannot be executed.
 const AFTER_EXEC: Duration = Duration::from_secs(10);
