@@ -21,12 +21,10 @@ use anyhow::Context;
 use servicedir::{Held, KillMode, Layout, Letter, Servicedir, Settings};
 
 use crate::output::{self, Lines, Stream};
-use crate::service::restarts::Restarts;
-pub(crate) use life::code_of;
-
 use crate::process::spawn::Nursery;
 use crate::process::sys;
 use crate::service::machine::{Machine, Moment, State};
+use crate::service::restarts::Restarts;
 
 /// What makes a directory the same one under another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

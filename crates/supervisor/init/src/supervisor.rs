@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use nix::libc::c_int;
-use servicedir::Layout;
+use servicedir::{Layout, WaitStatus};
 
 use crate::output;
 use crate::overlay::{IfScriptFails, Variables};
@@ -233,7 +233,7 @@ impl Supervisor {
         self.treat_all(deaths);
     }
 
-    fn ended(&mut self, pid: i32, status: i32) {
+    fn ended(&mut self, pid: i32, status: WaitStatus) {
         if let Some(index) = self.services.iter().position(|it| it.owns(pid)) {
             let service = &mut self.services[index];
             service.ended(status, &self.nursery);
@@ -248,7 +248,7 @@ impl Supervisor {
         }
     }
 
-    fn script_ended(&mut self, pid: i32, status: i32) {
+    fn script_ended(&mut self, pid: i32, status: WaitStatus) {
         let code = match &mut self.phase {
             Phase::Setup(scripts) | Phase::Finishing(scripts) => scripts.ended(pid, status),
             _ => None,

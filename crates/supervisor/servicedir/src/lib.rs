@@ -11,6 +11,7 @@ mod settings;
 mod stamp;
 mod status;
 mod tally;
+mod wait_status;
 
 pub use control::{LETTERS, Letter};
 pub use fifodir::Subscription;
@@ -20,6 +21,7 @@ pub use settings::{KillMode, Settings, parse_signal};
 pub use stamp::Stamp;
 pub use status::{Layout, NoRecord, Status};
 pub use tally::{DEATH_SIZE, Death};
+pub use wait_status::WaitStatus;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

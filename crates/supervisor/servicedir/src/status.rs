@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::Stamp;
+use crate::{Stamp, WaitStatus};
 
 const PAUSED: u8 = 1;
 const FINISHING: u8 = 2;
@@ -36,8 +36,8 @@ pub struct Status {
     pub ready_stamp: Stamp,
     /// The process of `run`, that of `finish` while finishing, 0 when down.
     pub pid: u64,
-    /// How the last `run` ended, as `waitpid` says it.
-    pub wait_status: u16,
+    /// How the last `run` ended.
+    pub wait_status: WaitStatus,
     /// It was stopped by `svc -p`; without a process see [`Self::is_not_started_yet`].
     pub paused: bool,
     /// `finish` runs.
@@ -65,7 +65,7 @@ impl Status {
             &self.ready_stamp.bytes(),
             &pid,
             group,
-            &self.wait_status.to_be_bytes(),
+            &self.wait_status.0.to_be_bytes(),
             &[self.flags()],
         ]
         .concat()
@@ -92,7 +92,7 @@ impl Status {
             stamp: Stamp::from_bytes(part(record, 0)),
             ready_stamp: Stamp::from_bytes(part(record, 12)),
             pid: u64::from_be_bytes(part(record, 24)),
-            wait_status: u16::from_be_bytes(part(record, end)),
+            wait_status: WaitStatus(u16::from_be_bytes(part(record, end))),
             paused: flags & PAUSED != 0,
             finishing: flags & FINISHING != 0,
             want_up: flags & WANT_UP != 0,
@@ -117,20 +117,6 @@ impl Status {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused && self.pid != 0
-    }
-
-    /// The code with which the last `run` exited; none if a signal ended it.
-    #[must_use]
-    pub fn exit_code(&self) -> Option<u8> {
-        let code = self.wait_status.to_be_bytes()[0];
-        self.signal().is_none().then_some(code)
-    }
-
-    /// The number of the signal that ended the last `run`.
-    #[must_use]
-    pub fn signal(&self) -> Option<u8> {
-        let signal = self.wait_status.to_be_bytes()[1] & 0x7f;
-        (signal != 0).then_some(signal)
     }
 }
 
@@ -186,7 +172,7 @@ mod tests {
             stamp: Stamp::from_bytes([1; 12]),
             ready_stamp: Stamp::from_bytes([2; 12]),
             pid: 0x0304,
-            wait_status: 0x0506,
+            wait_status: WaitStatus(0x0506),
             want_up: true,
             ready: true,
             ..Status::default()
@@ -277,18 +263,6 @@ mod tests {
                 [none, paused, finishing, want_up, ready].map(|status| status.encode(layout).pop());
             assert_eq!(flags, [0, 1, 2, 4, 8].map(Some));
         }
-    }
-
-    #[test]
-    fn the_end_of_a_run_is_told_as_code_or_signal() {
-        let ended = |wait_status| Status {
-            wait_status,
-            ..Status::default()
-        };
-        assert_eq!(ended(0x0300).exit_code(), Some(3));
-        assert_eq!(ended(0x0300).signal(), None);
-        assert_eq!(ended(0x008b).signal(), Some(11));
-        assert_eq!(ended(0x008b).exit_code(), None);
     }
 
     #[test]

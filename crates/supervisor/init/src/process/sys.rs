@@ -12,6 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use servicedir::WaitStatus;
 
 /// The highest signal number of Linux.
 const LAST_SIGNAL: c_int = 64;
@@ -199,7 +200,7 @@ fn reset_signals(session: Session, inherited: &Inherited) -> io::Result<()> {
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?)
 }
 
-/// One child that has ended, whichever it is, and its raw status.
+/// One child that has ended, whichever it is, and how.
 ///
 /// nix's `waitpid` does not do: a child that a real-time signal killed is an
 /// error there, after it has been reaped.
@@ -208,7 +209,10 @@ pub(crate) fn reap_one() -> Reaped {
     // SAFETY: the status is ours and writable.
     match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
         0 => Reaped::NoneEnded,
-        pid if pid > 0 => Reaped::One { pid, status },
+        pid if pid > 0 => Reaped::One {
+            pid,
+            status: WaitStatus::from_raw(status),
+        },
         _ => Reaped::NoChildren,
     }
 }
@@ -222,7 +226,7 @@ pub(crate) fn is_child(pid: i32) -> bool {
 /// What [`reap_one`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaped {
-    One { pid: i32, status: i32 },
+    One { pid: i32, status: WaitStatus },
     NoneEnded,
     NoChildren,
 }

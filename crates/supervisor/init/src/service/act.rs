@@ -103,11 +103,10 @@ impl Service {
 
     fn tally(&self) {
         let status = self.machine.status();
-        let signal = status.signal().unwrap_or(0);
         let death = Death {
             stamp: status.stamp,
-            code: status.exit_code().unwrap_or(128 + signal),
-            signal,
+            code: status.wait_status.shell_code(),
+            signal: status.wait_status.signal().unwrap_or(0),
         };
         let max = self.ask(Settings::max_death_tally);
         if let Err(error) = Self::files().add_death(&death, max) {
@@ -180,8 +179,12 @@ impl Service {
             return Event::NoFinish;
         }
         let status = *self.machine.status();
-        let code = status.exit_code().map_or(256, u16::from).to_string();
-        let signal = status.signal().unwrap_or(0).to_string();
+        let code = status
+            .wait_status
+            .exit_code()
+            .map_or(256, u16::from)
+            .to_string();
+        let signal = status.wait_status.signal().unwrap_or(0).to_string();
         let name = self.name.clone();
         // `run` leads its session, so its process group is its process.
         let group = status.pid.to_string();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use servicedir::{KillMode, Settings};
+use servicedir::{KillMode, Settings, WaitStatus};
 
 use super::{Service, Standing};
 use crate::output;
@@ -17,11 +17,11 @@ const KILL_AGAIN: Duration = Duration::from_secs(5);
 /// A service that was told to go but is still listed comes back after this.
 const BACK: Duration = Duration::from_secs(1);
 /// `finish` says with this code that the service must stay down.
-const GIVE_UP: i32 = 125;
+const GIVE_UP: u8 = 125;
 
 impl Service {
-    /// Its process has ended with this raw status.
-    pub(crate) fn ended(&mut self, status: i32, nursery: &Nursery) {
+    /// Its process has ended like this.
+    pub(crate) fn ended(&mut self, status: WaitStatus, nursery: &Nursery) {
         match self.state() {
             State::Up | State::LastUp => self.run_ended(status, nursery),
             State::Finish | State::LastFinish => self.finish_ended(status, nursery),
@@ -32,7 +32,7 @@ impl Service {
         }
     }
 
-    fn run_ended(&mut self, status: i32, nursery: &Nursery) {
+    fn run_ended(&mut self, status: WaitStatus, nursery: &Nursery) {
         let _ = self.enter();
         self.lasted = self.started_at.elapsed();
         self.kill_at = None;
@@ -42,21 +42,25 @@ impl Service {
         }
         self.notification = None;
         self.end_lines();
-        let wait_status = u16::try_from(status & 0xffff).unwrap_or(0);
-        self.judge(wait_status);
-        self.feed(Event::Died { wait_status }, nursery);
+        self.judge(status);
+        self.feed(
+            Event::Died {
+                wait_status: status,
+            },
+            nursery,
+        );
         if self.machine.status().pid == 0 {
-            self.finish_ended(0, nursery);
+            self.finish_ended(WaitStatus::default(), nursery);
         }
     }
 
     /// An essential service that dies unasked ends everything, at once, or when
     /// its restarts are used up if it has a limit.
-    fn judge(&mut self, wait_status: u16) {
+    fn judge(&mut self, wait_status: WaitStatus) {
         let is_last =
             self.ask(|settings| settings.is_essential() && settings.restart_limit().is_none());
         if is_last && self.is_unasked() {
-            self.verdict = Some(code_of(wait_status));
+            self.verdict = Some(wait_status.shell_code());
         }
     }
 
@@ -64,14 +68,14 @@ impl Service {
         self.wants_up() && !self.is_expected && self.state() == State::Up
     }
 
-    fn finish_ended(&mut self, status: i32, nursery: &Nursery) {
+    fn finish_ended(&mut self, status: WaitStatus, nursery: &Nursery) {
         if !matches!(self.state(), State::Finish | State::LastFinish) {
             return;
         }
         let _ = self.enter();
         self.finish_kill_at = None;
         let mut delay = None;
-        let mut give_up = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == GIVE_UP;
+        let mut give_up = status.exit_code() == Some(GIVE_UP);
         if !give_up && self.wants_up() {
             match self.next_start() {
                 Verdict::Again(after) => delay = after,
@@ -105,7 +109,7 @@ impl Service {
 
     fn given_up(&mut self) {
         if self.ask(|settings| settings.is_essential()) {
-            self.verdict = Some(code_of(self.machine.status().wait_status));
+            self.verdict = Some(self.machine.status().wait_status.shell_code());
         }
     }
 
@@ -177,26 +181,9 @@ fn take_due(deadline: &mut Option<Instant>, now: Instant) -> bool {
     is_due
 }
 
-/// As a shell tells it: 128 and the signal's number.
-pub(crate) fn code_of(wait_status: u16) -> u8 {
-    let [code, signal] = wait_status.to_be_bytes();
-    match signal & 0x7f {
-        0 => code,
-        signal => 128 + signal,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_end_is_told_as_a_shell_tells_it() {
-        assert_eq!(code_of(0x0000), 0);
-        assert_eq!(code_of(0x2a00), 42);
-        assert_eq!(code_of(0x0009), 137);
-        assert_eq!(code_of(0x008b), 139);
-    }
 
     #[test]
     fn a_deadline_counts_once() {

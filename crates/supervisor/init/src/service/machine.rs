@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use servicedir::{Letter, Signal, Stamp, Status};
+use servicedir::{Letter, Signal, Stamp, Status, WaitStatus};
 
 use Action::{Notify, SetNormallyUp};
 
@@ -46,7 +46,7 @@ pub(crate) enum Event {
     /// It says that it is ready.
     Ready,
     /// `run` has ended so.
-    Died { wait_status: u16 },
+    Died { wait_status: WaitStatus },
     /// `finish` was started.
     FinishStarted { pid: u64 },
     /// There is none: what is written and told waits for [`Event::Finished`].
@@ -312,7 +312,7 @@ impl Machine {
         vec![self.write_status(), Notify(b"U")]
     }
 
-    fn died(&mut self, wait_status: u16, now: Moment) -> Vec<Action> {
+    fn died(&mut self, wait_status: WaitStatus, now: Moment) -> Vec<Action> {
         self.state = if self.state == State::Up {
             State::Finish
         } else {

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io;
 
 use nix::libc;
+use servicedir::WaitStatus;
 
 use crate::output;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
-use crate::service::code_of;
 
 /// A command that runs once, in the directory that we were started in.
 #[derive(Debug)]
@@ -68,9 +68,9 @@ impl MainCommand {
     }
 
     /// Its code if it was this process that ended.
-    pub(crate) fn ended(&mut self, pid: i32, status: i32) -> Option<u8> {
+    pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         self.pid.take_if(|its| *its == pid)?;
-        Some(code_of(u16::try_from(status & 0xffff).unwrap_or(0)))
+        Some(status.shell_code())
     }
 
     pub(crate) fn signal(&self, signal: libc::c_int) {

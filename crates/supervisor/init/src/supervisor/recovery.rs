@@ -2,7 +2,7 @@
 //! only once is dealt with again, and what we remember is compared with what is.
 
 use nix::libc::c_int;
-use servicedir::Letter;
+use servicedir::{Letter, WaitStatus};
 
 use super::Supervisor;
 use crate::service::machine::Event;
@@ -14,7 +14,7 @@ pub(super) enum Happening {
     Signal(c_int),
     Death {
         pid: i32,
-        status: i32,
+        status: WaitStatus,
     },
     /// What `s6-svscanctl` says.
     Command(u8),
@@ -60,7 +60,7 @@ impl Supervisor {
         self.treat_all([]);
         for service in &mut self.services {
             if service.has_missed_an_end() {
-                service.ended(0, &self.nursery);
+                service.ended(WaitStatus::default(), &self.nursery);
             }
         }
     }

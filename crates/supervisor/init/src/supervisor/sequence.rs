@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use servicedir::WaitStatus;
 
 use crate::output;
 use crate::overlay::Script;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
-use crate::service::code_of;
 
 /// The scripts of one directory.
 #[derive(Debug, Default)]
@@ -68,9 +68,9 @@ impl Scripts {
     }
 
     /// Its code if it was the one that runs.
-    pub(crate) fn ended(&mut self, pid: i32, status: i32) -> Option<u8> {
+    pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         let running = self.running.take_if(|running| running.pid == pid)?;
-        let code = code_of(u16::try_from(status & 0xffff).unwrap_or(0));
+        let code = status.shell_code();
         self.tell(format_args!("{}: exited {code}.", running.name));
         Some(code)
     }

@@ -17,7 +17,7 @@ const FINISHED: Event = Event::Finished {
     delay: None,
 };
 const DIED: Event = Event::Died {
-    wait_status: 0x0300,
+    wait_status: WaitStatus(0x0300),
 };
 const STARTED: Event = Event::Started { pid: 7 };
 const FINISHING: Event = Event::FinishStarted { pid: 8 };
@@ -358,11 +358,11 @@ fn the_record_follows_the_states() {
     machine.on(FINISHING, now);
     let status = *machine.status();
     assert!(status.finishing && !status.ready && !status.paused);
-    assert_eq!((status.pid, status.wait_status), (8, 0x0300));
+    assert_eq!((status.pid, status.wait_status), (8, WaitStatus(0x0300)));
     machine.on(FINISHED, now);
     let status = machine.status();
     assert!(!status.finishing && status.ready);
-    assert_eq!((status.pid, status.exit_code()), (0, Some(3)));
+    assert_eq!((status.pid, status.wait_status.exit_code()), (0, Some(3)));
 }
 
 #[test]

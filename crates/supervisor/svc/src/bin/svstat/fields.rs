@@ -129,7 +129,7 @@ fn label(stamp: Stamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use servicedir::Status;
+    use servicedir::{Status, WaitStatus};
     use std::time::UNIX_EPOCH;
 
     fn show(options: &[(char, &str)], status: Status) -> Result<String, String> {
@@ -154,7 +154,7 @@ mod tests {
         let up = Status {
             pid: 42,
             ready: true,
-            wait_status: 9,
+            wait_status: WaitStatus(9),
             ..Status::default()
         };
         let all = "up,wantedup,normallyup,ready,paused,pid,pgid,exitcode,signal,signum,\
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn fields_of_one_that_was_killed() {
         let killed = Status {
-            wait_status: 9,
+            wait_status: WaitStatus(9),
             ready: true,
             ..Status::default()
         };
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn letters_and_names_come_in_the_order_of_the_options() {
         let down = Status {
-            wait_status: 0x0300,
+            wait_status: WaitStatus(0x0300),
             ..Status::default()
         };
         assert_eq!(

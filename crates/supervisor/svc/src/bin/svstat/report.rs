@@ -100,11 +100,17 @@ impl Report {
 
     /// How it last ended; the end before the present life is nobody's concern.
     pub(crate) fn exit_code(&self) -> Option<u8> {
-        self.status.exit_code().filter(|_| self.has_ended())
+        self.status
+            .wait_status
+            .exit_code()
+            .filter(|_| self.has_ended())
     }
 
     pub(crate) fn signal(&self) -> Option<u8> {
-        self.status.signal().filter(|_| self.has_ended())
+        self.status
+            .wait_status
+            .signal()
+            .filter(|_| self.has_ended())
     }
 
     fn has_ended(&self) -> bool {
@@ -142,6 +148,7 @@ fn unix(stamp: Stamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use servicedir::WaitStatus;
     use std::time::Duration;
 
     fn report(status: Status, normally_up: bool) -> Report {
@@ -192,7 +199,7 @@ mod tests {
         );
         let waiting = Status {
             want_up: true,
-            wait_status: 0x0300,
+            wait_status: WaitStatus(0x0300),
             ..Status::default()
         };
         assert_eq!(
@@ -204,7 +211,7 @@ mod tests {
     #[test]
     fn a_signal_is_a_name_or_a_number() {
         let killed = Status {
-            wait_status: 9,
+            wait_status: WaitStatus(9),
             ready: true,
             ..Status::default()
         };
@@ -223,7 +230,7 @@ mod tests {
     fn while_it_finishes_it_is_down_and_has_no_pid() {
         let finishing = Status {
             finishing: true,
-            wait_status: 0x0700,
+            wait_status: WaitStatus(0x0700),
             ..up()
         };
         assert_eq!(
