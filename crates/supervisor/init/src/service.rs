@@ -1,8 +1,9 @@
-//! One service: its directory, its files, its process. What is to be done is
-//! decided in [`crate::service::machine`]; here it is done.
+//! One service: its directory, its files, its process.
 //!
-//! Every operation happens standing in the service's directory, held open, so
-//! that a directory that is renamed is still the one.
+//! [`machine`] decides, `act` does what it says, and `life` takes the directory,
+//! passes on what happens to the service, and leaves the directory again.
+//! Whatever touches a file enters the directory first, which is held open, so
+//! that a directory that is renamed stays the same service.
 
 mod act;
 pub(crate) mod layout;
@@ -14,41 +15,41 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use servicedir::{Held, KillMode, Layout, Letter, Servicedir, Settings};
 
 use crate::output::{self, Lines, Stream};
 use crate::process::spawn::Nursery;
 use crate::process::sys;
-use crate::service::machine::{Machine, Moment, State};
-use crate::service::restarts::Restarts;
+use machine::{Machine, State};
+use restarts::Restarts;
 
-/// What makes a directory the same one under another name.
+/// By this a directory is known again under another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
     device: u64,
     inode: u64,
 }
 
-/// The two ends of the pipe between a service and its logger; both are kept, so
-/// that nothing is lost when one of the two is started again.
+/// What a service gets of the pipe to its logger: the service its writing end, the
+/// logger its reading end. The supervisor keeps both open, so that nothing is lost
+/// when one of the two is started again.
 #[derive(Debug, Default)]
 pub(crate) struct Plumbing {
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: Option<OwnedFd>,
 }
 
-/// What its scan directory, or we, have to do with a service.
+/// Whether a service is to go on being supervised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
+    /// The scan directory has it.
     Listed,
     /// The scan directory does not have it any more.
     Vanished,
-    /// It was told to stop for good.
-    Told,
+    /// It was asked to stop for good: see [`Service::dismiss`].
+    Dismissed,
 }
 
 /// A supervised service.
@@ -56,32 +57,36 @@ pub(crate) enum Standing {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) id: Id,
-    /// The services that have to be there first.
+    /// The names of the services that have to be there before it starts.
     pub(crate) needs: Vec<String>,
     pub(crate) is_logger: bool,
     pub(crate) standing: Standing,
     directory: File,
-    /// That of the records which its clients read.
+    /// The layout of the status records that its clients read.
     layout: Layout,
+    /// Its lock and its control FIFO, for as long as it is supervised.
     held: Option<Held>,
     machine: Machine,
     plumbing: Plumbing,
-    /// Its readiness comes here.
+    /// The pipe on which `run` says that it is ready.
     notification: Option<PipeReader>,
+    /// Its output, where each line gets a label.
     lines: Vec<Lines>,
     restarts: Restarts,
     started_at: Instant,
-    /// How long its last run was, without the time of `finish`.
+    /// How long its last `run` ran; the time of `finish` does not count.
     lasted: Duration,
-    /// Whoever sent the down signal expects the death.
+    /// Somebody has asked for a restart, so the next death is no failure.
     is_expected: bool,
-    /// The code with which everything has to end.
-    verdict: Option<u8>,
+    /// An essential service has died: everything ends with this code.
+    final_code: Option<u8>,
+    /// When `run`, which was to stop, is killed.
     kill_at: Option<Instant>,
+    /// When `finish` has run for too long and is killed.
     finish_kill_at: Option<Instant>,
-    /// Writing the status did not succeed and is tried again.
+    /// When the status is written again that could not be written.
     status_at: Option<Instant>,
-    /// It was told to go, is still listed, and comes back then.
+    /// When a service that was let go is supervised again, if it is still listed.
     back_at: Option<Instant>,
 }
 
@@ -95,48 +100,7 @@ impl Id {
 }
 
 impl Service {
-    /// Takes the directory at `path`; its status is there when this returns.
-    pub(crate) fn take(
-        name: &str,
-        path: &Path,
-        plumbing: Plumbing,
-        layout: Layout,
-    ) -> anyhow::Result<Self> {
-        let directory = File::open(path).with_context(|| format!("open {}", path.display()))?;
-        if sys::is_among_last(&directory) {
-            let kept = "Too many open files, the last ones are kept for starting services";
-            anyhow::bail!("supervise {name}: {kept}");
-        }
-        let id = Id::of(&directory.metadata()?);
-        let now = Moment::now();
-        let mut service = Self {
-            name: name.to_string(),
-            id,
-            needs: Vec::new(),
-            is_logger: plumbing.stdin.is_some(),
-            standing: Standing::Listed,
-            directory,
-            layout,
-            held: None,
-            machine: Machine::new(false, now),
-            plumbing,
-            notification: None,
-            lines: Vec::new(),
-            restarts: Restarts::default(),
-            started_at: now.at,
-            lasted: Duration::ZERO,
-            is_expected: false,
-            verdict: None,
-            kill_at: None,
-            finish_kill_at: None,
-            status_at: None,
-            back_at: None,
-        };
-        service.hold()?;
-        Ok(service)
-    }
-
-    /// The directory's files, for whoever stands in it.
+    /// The files of the service whose directory was entered last.
     fn files() -> Servicedir {
         Servicedir::new(".")
     }
@@ -145,7 +109,7 @@ impl Service {
         Ok(nix::unistd::fchdir(&self.directory)?)
     }
 
-    /// Reads settings, standing in the directory, and tells what is wrong.
+    /// Reads settings of the directory that was entered, and says what is wrong in them.
     fn ask<T>(&self, question: impl FnOnce(&mut Settings) -> T) -> T {
         let mut settings = Self::files().settings();
         let answer = question(&mut settings);
@@ -153,24 +117,6 @@ impl Service {
             output::say(format_args!("{}: {complaint}", self.name));
         }
         answer
-    }
-
-    fn hold(&mut self) -> anyhow::Result<()> {
-        self.enter()?;
-        let files = Self::files();
-        let held = files
-            .hold()
-            .with_context(|| format!("supervise {}", self.name))?;
-        let Some(held) = held else {
-            let name = &self.name;
-            anyhow::bail!("supervise {name}: another supervisor has it");
-        };
-        self.needs = self.ask(|settings| settings.dependencies());
-        self.machine = Machine::new(files.is_normally_up(), Moment::now());
-        self.held = Some(held);
-        self.write_status(*self.machine.status());
-        self.tell(b"s");
-        Ok(())
     }
 
     pub(crate) fn state(&self) -> State {
@@ -181,15 +127,16 @@ impl Service {
         self.state() == State::Gone
     }
 
-    pub(crate) fn is_held(&self) -> bool {
-        self.machine.is_held()
+    pub(crate) fn waits_for_needs(&self) -> bool {
+        self.machine.waits_for_needs()
     }
 
     pub(crate) fn wants_up(&self) -> bool {
         self.machine.status().want_up
     }
 
-    /// What needs it may start: it is up, and ready if it is one to say so.
+    /// Whether the services that need it may start: it is up, and if it announces
+    /// readiness, it is ready.
     pub(crate) fn is_there(&self) -> bool {
         if !self.machine.is_up() {
             return false;
@@ -198,9 +145,10 @@ impl Service {
         status.ready || self.enter().is_err() || !Self::files().join("notification-fd").exists()
     }
 
-    /// The code with which everything has to end because of this service.
-    pub(crate) fn verdict(&mut self) -> Option<u8> {
-        self.verdict.take()
+    /// The code with which everything ends because this essential service has died;
+    /// it is given once.
+    pub(crate) fn final_code(&mut self) -> Option<u8> {
+        self.final_code.take()
     }
 
     pub(crate) fn control(&self) -> Option<&File> {
@@ -224,7 +172,7 @@ impl Service {
         }
     }
 
-    /// The letters that have come.
+    /// The letters that `s6-svc` has sent.
     pub(crate) fn letters(&mut self) -> Vec<Letter> {
         let mut bytes = [0; 64];
         let held = self.held.as_mut();
@@ -233,7 +181,7 @@ impl Service {
         bytes.iter().filter_map(|it| Letter::parse(*it)).collect()
     }
 
-    /// It says something: a line feed is that it is ready.
+    /// Reads what it has written to its `notification-fd`: a line feed means ready.
     pub(crate) fn says_that_it_is_ready(&mut self) -> bool {
         let mut bytes = [0; 512];
         let Some(pipe) = &mut self.notification else {
@@ -267,13 +215,13 @@ impl Service {
         i32::try_from(self.machine.status().pid).unwrap_or(0)
     }
 
-    /// The end of one of its processes is its own business.
+    /// Whether `pid` is its `run` or its `finish`.
     pub(crate) fn owns(&self, pid: i32) -> bool {
         pid > 0 && pid == self.pid()
     }
 
-    /// What [`Self::ended`] does is missing: it counts on the end of a process that
-    /// is none of our children, or it is gone and has not left.
+    /// A bug has kept [`Self::ended`] from its work: the service waits for the end of a
+    /// process that is no child any more, or it is gone and still has its lock.
     pub(crate) fn has_missed_an_end(&self) -> bool {
         match self.state() {
             State::Down => false,
@@ -282,7 +230,7 @@ impl Service {
         }
     }
 
-    /// Kills what runs of it, `run` or `finish`.
+    /// Kills its process, be it `run` or `finish`.
     pub(crate) fn kill(&self) {
         let pid = self.pid();
         if self.enter().is_ok() && self.ask(Settings::kill_mode) == KillMode::Group {
@@ -319,7 +267,8 @@ impl Service {
         }
     }
 
-    /// The logger sees the end of its input when nobody holds the pipe any more.
+    /// Closes its end of the pipe: once nobody has the writing end any more, the
+    /// logger reads the end of its input.
     pub(crate) fn unplug(&mut self) {
         self.plumbing = Plumbing::default();
     }

@@ -237,7 +237,7 @@ impl Supervisor {
         if let Some(index) = self.services.iter().position(|it| it.owns(pid)) {
             let service = &mut self.services[index];
             service.ended(status, &self.nursery);
-            if let Some(code) = service.verdict() {
+            if let Some(code) = service.final_code() {
                 output::say(format_args!("{} has ended: so do we", service.name));
                 self.stop(Some(code), false);
             }

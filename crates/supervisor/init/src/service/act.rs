@@ -1,4 +1,4 @@
-//! What the table says is to be done, done.
+//! Does what the table says is to be done.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader};
@@ -6,35 +6,20 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use servicedir::{Death, KillMode, Letter, Settings, Signal, Status};
+use servicedir::{Death, KillMode, Settings, Signal, Status};
 
 use super::Service;
+use super::machine::{Action, Event, Moment};
+use super::restarts::{Rules, Verdict};
 use crate::output::{self, Stream};
 use crate::process::spawn::{self, NotStarted, Nursery, Program};
 use crate::process::sys;
-use crate::service::machine::{Action, Event, Moment};
 
-/// A status that cannot be written (a full disk) is tried again after this.
+/// A status that could not be written, as on a full disk, is written again after this.
 const STATUS_AGAIN: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Somebody asks for something: by the control FIFO, or we for the stop.
-    pub(crate) fn ask_for(&mut self, letter: Letter, nursery: &Nursery) {
-        if self.is_gone() {
-            return;
-        }
-        match letter {
-            Letter::Restart => self.is_expected = true,
-            Letter::Up | Letter::UpForGood | Letter::Once => self.restarts.forget(),
-            _ => {}
-        }
-        self.feed(Event::Letter(letter), nursery);
-        if self.is_gone() {
-            self.leave();
-        }
-    }
-
-    /// Lets something happen, with all that follows from it.
+    /// Lets an event happen, with all that follows from it.
     pub(crate) fn feed(&mut self, event: Event, nursery: &Nursery) {
         if let Err(error) = self.enter() {
             output::say(format_args!("{}: enter its directory: {error}", self.name));
@@ -52,6 +37,7 @@ impl Service {
         match action {
             Action::Start => return Some(self.start(nursery)),
             Action::StartFinish => return Some(self.start_finish(nursery)),
+            Action::Decide { give_up } => return Some(self.decide(give_up)),
             Action::Signal(signal) => self.signal(signal),
             Action::GroupSignal(signal) => self.signal_group(signal),
             Action::DownSignal => self.signal(self.ask(Settings::down_signal)),
@@ -66,7 +52,7 @@ impl Service {
                 }
             }
             Action::WriteStatus(status) => self.write_status(status),
-            Action::Notify(event) => self.tell(event),
+            Action::Notify(events) => self.notify(events),
             Action::Tally => self.tally(),
         }
         None
@@ -95,9 +81,9 @@ impl Service {
         }
     }
 
-    pub(super) fn tell(&self, event: &[u8]) {
-        if let Err(error) = Self::files().notify(event) {
-            output::say(format_args!("{}: tell listeners: {error}", self.name));
+    pub(super) fn notify(&self, events: &[u8]) {
+        if let Err(error) = Self::files().notify(events) {
+            output::say(format_args!("{}: notify listeners: {error}", self.name));
         }
     }
 
@@ -186,7 +172,7 @@ impl Service {
             .to_string();
         let signal = status.wait_status.signal().unwrap_or(0).to_string();
         let name = self.name.clone();
-        // `run` leads its session, so its process group is its process.
+        // `run` leads its session, so its process group has the number of its process.
         let group = status.pid.to_string();
         let mut program = Program::new("./finish", &[&code, &signal, &name, &group], nursery);
         self.connect(&mut program);
@@ -207,6 +193,41 @@ impl Service {
                 Event::NoFinish
             }
         }
+    }
+
+    /// Whether and when it starts again, after all that a death entails. An
+    /// essential service that is given up ends everything.
+    fn decide(&mut self, mut give_up: bool) -> Event {
+        let mut delay = None;
+        if !give_up && self.wants_up() {
+            match self.next_start() {
+                Verdict::Again(after) => delay = after,
+                Verdict::GiveUp => give_up = true,
+            }
+        }
+        if give_up && self.ask(|settings| settings.is_essential()) {
+            self.final_code = Some(self.machine.status().wait_status.shell_code());
+        }
+        Event::Decided { give_up, delay }
+    }
+
+    fn next_start(&mut self) -> Verdict {
+        let rules = self.ask(|settings| Rules {
+            delay: settings
+                .has_restart_delay()
+                .then(|| settings.restart_delay()),
+            delay_max: settings.restart_delay_max(),
+            limit: settings.restart_limit(),
+            window: settings.restart_window(),
+        });
+        let verdict = self.restarts.after(self.lasted, &rules, Instant::now());
+        if verdict == Verdict::GiveUp {
+            let name = &self.name;
+            output::say(format_args!(
+                "{name}: it has died too often and stays down: svc -u starts it again"
+            ));
+        }
+        verdict
     }
 }
 

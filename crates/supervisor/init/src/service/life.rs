@@ -1,26 +1,120 @@
-//! What time and death do to a service.
+//! From the moment a service is supervised to the moment it is left: what letters,
+//! deaths and time do to it.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use nix::libc;
-use servicedir::{KillMode, Settings, WaitStatus};
+use servicedir::{KillMode, Layout, Letter, Settings, WaitStatus};
 
-use super::{Service, Standing};
+use super::machine::{Event, Machine, Moment, State};
+use super::restarts::Restarts;
+use super::{Id, Plumbing, Service, Standing};
 use crate::output;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
-use crate::service::machine::{Event, State};
-use crate::service::restarts::{Rules, Verdict};
 
 /// A process that has survived SIGKILL for this long gets it again.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// A service that was told to go but is still listed comes back after this.
+/// A service that was let go but is still listed is supervised again after this.
 const BACK: Duration = Duration::from_secs(1);
-/// `finish` says with this code that the service must stay down.
-const GIVE_UP: u8 = 125;
 
 impl Service {
-    /// Its process has ended like this.
+    /// Begins to supervise the directory at `path`, whose status is there when this
+    /// returns.
+    pub(crate) fn take(
+        name: &str,
+        path: &Path,
+        plumbing: Plumbing,
+        layout: Layout,
+    ) -> anyhow::Result<Self> {
+        let directory = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        if sys::is_among_last(&directory) {
+            let kept = "Too many open files, the last ones are kept for starting services";
+            anyhow::bail!("supervise {name}: {kept}");
+        }
+        let id = Id::of(&directory.metadata()?);
+        let now = Moment::now();
+        let mut service = Self {
+            name: name.to_string(),
+            id,
+            needs: Vec::new(),
+            is_logger: plumbing.stdin.is_some(),
+            standing: Standing::Listed,
+            directory,
+            layout,
+            held: None,
+            machine: Machine::new(false, now),
+            plumbing,
+            notification: None,
+            lines: Vec::new(),
+            restarts: Restarts::default(),
+            started_at: now.at,
+            lasted: Duration::ZERO,
+            is_expected: false,
+            final_code: None,
+            kill_at: None,
+            finish_kill_at: None,
+            status_at: None,
+            back_at: None,
+        };
+        service.hold()?;
+        Ok(service)
+    }
+
+    fn hold(&mut self) -> anyhow::Result<()> {
+        self.enter()?;
+        let files = Self::files();
+        let held = files
+            .hold()
+            .with_context(|| format!("supervise {}", self.name))?;
+        let Some(held) = held else {
+            let name = &self.name;
+            anyhow::bail!("supervise {name}: another supervisor has it");
+        };
+        self.needs = self.ask(|settings| settings.dependencies());
+        self.machine = Machine::new(files.is_normally_up(), Moment::now());
+        self.held = Some(held);
+        self.write_status(*self.machine.status());
+        self.notify(b"s");
+        Ok(())
+    }
+
+    /// Somebody asks for something: `s6-svc` by the control FIFO, or the supervisor.
+    pub(crate) fn ask_for(&mut self, letter: Letter, nursery: &Nursery) {
+        if self.is_gone() {
+            return;
+        }
+        match letter {
+            Letter::Restart => self.is_expected = true,
+            Letter::Up | Letter::UpForGood | Letter::Once => self.restarts.forget(),
+            _ => {}
+        }
+        self.feed(Event::Letter(letter), nursery);
+        if self.is_gone() {
+            self.leave();
+        }
+    }
+
+    /// Asks it to stop for good, as SIGTERM asks `s6-supervise`. A logger gets no
+    /// signal unless `loggers` says so: it reads to the end of its input first.
+    pub(crate) fn dismiss(&mut self, loggers: bool, nursery: &Nursery) {
+        self.standing = Standing::Dismissed;
+        self.unplug();
+        self.stay_away();
+        if self.is_gone() {
+            return;
+        }
+        if !self.is_logger || loggers {
+            self.ask_for(Letter::Down, nursery);
+        }
+        self.ask_for(Letter::Exit, nursery);
+        self.stay_away();
+    }
+
+    /// Its process has ended.
     pub(crate) fn ended(&mut self, status: WaitStatus, nursery: &Nursery) {
         match self.state() {
             State::Up | State::LastUp => self.run_ended(status, nursery),
@@ -32,35 +126,28 @@ impl Service {
         }
     }
 
-    fn run_ended(&mut self, status: WaitStatus, nursery: &Nursery) {
+    fn run_ended(&mut self, wait_status: WaitStatus, nursery: &Nursery) {
         let _ = self.enter();
         self.lasted = self.started_at.elapsed();
         self.kill_at = None;
         if self.ask(Settings::kill_mode) == KillMode::Group {
-            // Reaped already, but its number is taken as long as its group is.
+            // The leader was reaped, but its number is not given to others as long
+            // as its group has members.
             let _ = sys::kill(-self.pid(), libc::SIGKILL);
         }
         self.notification = None;
         self.end_lines();
-        self.judge(status);
-        self.feed(
-            Event::Died {
-                wait_status: status,
-            },
-            nursery,
-        );
-        if self.machine.status().pid == 0 {
-            self.finish_ended(WaitStatus::default(), nursery);
-        }
+        self.note_essential_death(wait_status);
+        self.feed(Event::Died { wait_status }, nursery);
     }
 
-    /// An essential service that dies unasked ends everything, at once, or when
-    /// its restarts are used up if it has a limit.
-    fn judge(&mut self, wait_status: WaitStatus) {
+    /// The unasked death of an essential service ends everything at once, unless its
+    /// restarts have a limit, which has to be used up first.
+    fn note_essential_death(&mut self, wait_status: WaitStatus) {
         let is_last =
             self.ask(|settings| settings.is_essential() && settings.restart_limit().is_none());
         if is_last && self.is_unasked() {
-            self.verdict = Some(wait_status.shell_code());
+            self.final_code = Some(wait_status.shell_code());
         }
     }
 
@@ -68,52 +155,12 @@ impl Service {
         self.wants_up() && !self.is_expected && self.state() == State::Up
     }
 
-    fn finish_ended(&mut self, status: WaitStatus, nursery: &Nursery) {
-        if !matches!(self.state(), State::Finish | State::LastFinish) {
-            return;
-        }
-        let _ = self.enter();
+    fn finish_ended(&mut self, wait_status: WaitStatus, nursery: &Nursery) {
         self.finish_kill_at = None;
-        let mut delay = None;
-        let mut give_up = status.exit_code() == Some(GIVE_UP);
-        if !give_up && self.wants_up() {
-            match self.next_start() {
-                Verdict::Again(after) => delay = after,
-                Verdict::GiveUp => give_up = true,
-            }
-        }
-        if give_up {
-            self.given_up();
-        }
-        self.feed(Event::Finished { give_up, delay }, nursery);
+        self.feed(Event::FinishDied { wait_status }, nursery);
     }
 
-    fn next_start(&mut self) -> Verdict {
-        let rules = self.ask(|settings| Rules {
-            delay: settings
-                .has_restart_delay()
-                .then(|| settings.restart_delay()),
-            delay_max: settings.restart_delay_max(),
-            limit: settings.restart_limit(),
-            window: settings.restart_window(),
-        });
-        let verdict = self.restarts.after(self.lasted, &rules, Instant::now());
-        if verdict == Verdict::GiveUp {
-            let name = &self.name;
-            output::say(format_args!(
-                "{name}: it has died too often and stays down: svc -u starts it again"
-            ));
-        }
-        verdict
-    }
-
-    fn given_up(&mut self) {
-        if self.ask(|settings| settings.is_essential()) {
-            self.verdict = Some(self.machine.status().wait_status.shell_code());
-        }
-    }
-
-    /// Its deadlines that have come.
+    /// Does what is due by now.
     pub(crate) fn due(&mut self, now: Instant, nursery: &Nursery) {
         if take_due(&mut self.kill_at, now) {
             self.kill();
@@ -138,9 +185,10 @@ impl Service {
         }
     }
 
-    /// Nobody supervises the directory any more: clients see it by the lock.
+    /// Supervises the directory no more, which clients see by the lock.
     pub(super) fn leave(&mut self) {
-        // First, since it is what may fail: what follows is done whole.
+        // The clock comes first, since nothing else here can fail: either all of this
+        // is done or nothing.
         let back_at = Instant::now() + BACK;
         self.end_lines();
         self.held = None;
@@ -150,12 +198,12 @@ impl Service {
         self.back_at = Some(back_at);
     }
 
-    /// During the stop, and when it is not listed any more, it stays away.
+    /// It is not supervised again after it has been left.
     pub(crate) fn stay_away(&mut self) {
         self.back_at = None;
     }
 
-    /// It was told to go, and comes back now if it is still listed.
+    /// It was left, and the time has come to supervise it again if it is still listed.
     pub(crate) fn comes_back(&self, now: Instant) -> bool {
         self.back_at.is_some_and(|at| at <= now)
     }

@@ -2,7 +2,7 @@
 //!
 //! No I/O and no clock of its own. [`Machine::on`] takes an event and the time,
 //! changes the state and says what is to be done, in order. The status record is
-//! always written before the event is told, since listeners read it then.
+//! always written before its event is notified, since listeners read it then.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,10 @@ use servicedir::{Letter, Signal, Stamp, Status, WaitStatus};
 
 use Action::{Notify, SetNormallyUp};
 
-/// s6's throttle: a service is not started more often than this.
+/// s6's throttle: at least this long passes between two starts of a service.
 pub(crate) const THROTTLE: Duration = Duration::from_secs(1);
+/// With this exit code `finish` asks that the service stay down.
+const GIVE_UP: u8 = 125;
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +24,9 @@ pub(crate) enum State {
     Up,
     /// `run` has ended, `finish` runs.
     Finish,
-    /// As up, and nothing comes after.
+    /// As `Up`, but the service is not started again afterwards.
     LastUp,
-    /// As finish, and nothing comes after.
+    /// As `Finish`, but the service is not started again afterwards.
     LastFinish,
     /// Not supervised any more.
     Gone,
@@ -35,27 +37,29 @@ pub(crate) enum State {
 pub(crate) enum Event {
     /// Somebody asks for something.
     Letter(Letter),
-    /// What it needs is there: it may start.
-    Release,
+    /// The services that it needs are there: it may start.
+    NeedsMet,
     /// The time of [`Machine::starts_at`] has come.
     Due,
     /// `run` was started.
     Started { pid: u64 },
-    /// It could not be started; it is tried again after this time.
+    /// `run` could not be started; the next attempt is due after this time.
     NotStarted { wait: Duration },
     /// It says that it is ready.
     Ready,
-    /// `run` has ended so.
+    /// `run` has ended.
     Died { wait_status: WaitStatus },
     /// `finish` was started.
     FinishStarted { pid: u64 },
-    /// There is none: what is written and told waits for [`Event::Finished`].
+    /// There is no `finish`.
     NoFinish,
-    /// There was no process to be had for `finish`.
+    /// The system had no process to give for `finish`.
     FinishNotStarted,
-    /// `finish` has ended; `give_up`: the service stays down. Without `delay`
-    /// s6's throttle says when it starts again.
-    Finished {
+    /// `finish` has ended.
+    FinishDied { wait_status: WaitStatus },
+    /// The answer to [`Action::Decide`]. With `give_up` the service stays down.
+    /// Without `delay` s6's throttle says when it starts again.
+    Decided {
         give_up: bool,
         delay: Option<Duration>,
     },
@@ -66,8 +70,14 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Start `run`; the answer is `Started` or `NotStarted`.
     Start,
-    /// Start `finish`; the answer is `FinishStarted` or `FinishNotStarted`.
+    /// Start `finish`; the answer is `FinishStarted`, `NoFinish` or
+    /// `FinishNotStarted`.
     StartFinish,
+    /// Decide whether and when the service starts again; the answer is `Decided`.
+    /// With `give_up` its `finish` has already asked that it stay down.
+    Decide {
+        give_up: bool,
+    },
     Signal(Signal),
     GroupSignal(Signal),
     /// Send what `down-signal` says.
@@ -76,16 +86,18 @@ pub(crate) enum Action {
     ReloadSignal,
     /// Send SIGKILL after `timeout-kill`.
     ArmKill,
-    /// Remove or make the file `down`.
+    /// Remove the file `down`, or make it.
     SetNormallyUp(bool),
-    /// Write this record: as it was when that was said.
+    /// Write this record, which is the one of the moment of the event.
     WriteStatus(Status),
+    /// Write these bytes to all who listen in `event/`.
     Notify(&'static [u8]),
     /// Add the death to the tally.
     Tally,
 }
 
-/// One moment by both clocks: the one that can jump is only written down.
+/// One moment by both clocks. The wall clock can jump, so it is only written
+/// into records; what is due is reckoned by the other one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) at: Instant,
@@ -106,17 +118,18 @@ impl Moment {
 pub(crate) struct Machine {
     state: State,
     status: Status,
-    /// It waits for what it needs.
-    held: bool,
-    /// Not to be started before.
+    /// It must not start before the services that it needs are there.
+    waits_for_needs: bool,
+    /// It must not start before this time.
     starts_at: Instant,
-    /// What s6's throttle says for a service that was ready.
+    /// The end of s6's throttle for a service that has become ready.
     throttled_until: Instant,
+    /// Its last `run` had become ready.
     was_ready: bool,
 }
 
 impl Machine {
-    /// A service that is down; it starts when it is released.
+    /// A service that is down, and starts when what it needs is there.
     pub(crate) fn new(want_up: bool, now: Moment) -> Self {
         Self {
             state: State::Down,
@@ -127,7 +140,7 @@ impl Machine {
                 ready: true,
                 ..Status::default()
             },
-            held: true,
+            waits_for_needs: true,
             starts_at: now.at,
             throttled_until: now.at,
             was_ready: false,
@@ -146,15 +159,19 @@ impl Machine {
         matches!(self.state, State::Up | State::LastUp)
     }
 
-    /// It waits for a [`Event::Release`] before it starts.
-    pub(crate) fn is_held(&self) -> bool {
-        self.held && self.state == State::Down && self.status.want_up
+    /// It is to start, and waits for [`Event::NeedsMet`].
+    pub(crate) fn waits_for_needs(&self) -> bool {
+        self.waits_for_needs && self.is_to_start()
     }
 
-    /// When it has to be started; none: not by itself.
+    /// When it has to be started; none if it does not start by itself.
     pub(crate) fn starts_at(&self) -> Option<Instant> {
-        let waits = self.state == State::Down && self.status.want_up && !self.held;
-        waits.then_some(self.starts_at)
+        let is_free = self.is_to_start() && !self.waits_for_needs;
+        is_free.then_some(self.starts_at)
+    }
+
+    fn is_to_start(&self) -> bool {
+        self.state == State::Down && self.status.want_up
     }
 
     /// Events that have no place in a state change nothing.
@@ -162,8 +179,8 @@ impl Machine {
         match (self.state, event) {
             (State::Gone, _) => vec![],
             (_, Event::Letter(letter)) => self.letter(letter),
-            (State::Down, Event::Release) => {
-                self.held = false;
+            (State::Down, Event::NeedsMet) => {
+                self.waits_for_needs = false;
                 self.start_if_due(now)
             }
             (State::Down, Event::Due) => self.start_if_due(now),
@@ -174,27 +191,37 @@ impl Machine {
             }
             (State::Up | State::LastUp, Event::Ready) => self.ready(now),
             (State::Up | State::LastUp, Event::Died { wait_status }) => self.died(wait_status, now),
-            (State::Finish | State::LastFinish, Event::FinishStarted { pid }) => {
+            (State::Finish | State::LastFinish, event) => self.after_run(event, now),
+            _ => vec![],
+        }
+    }
+
+    /// Without a `finish` both of its events are notified together, after one
+    /// record, and nothing is written before the decision.
+    fn after_run(&mut self, event: Event, now: Moment) -> Vec<Action> {
+        match event {
+            Event::FinishStarted { pid } => {
                 self.status.pid = pid;
                 self.status.finishing = true;
                 vec![self.write_status(), Notify(b"d")]
             }
-            (State::Finish | State::LastFinish, Event::NoFinish) => {
+            Event::NoFinish => {
                 self.status.pid = 0;
-                vec![]
+                vec![Action::Decide { give_up: false }]
             }
-            (State::Finish | State::LastFinish, Event::FinishNotStarted) => {
-                self.finished(b"dD", None, now)
-            }
-            (State::Finish | State::LastFinish, Event::Finished { give_up, delay }) => {
+            Event::FinishNotStarted => self.finished(b"dD", None, now),
+            Event::FinishDied { wait_status } => vec![Action::Decide {
+                give_up: wait_status.exit_code() == Some(GIVE_UP),
+            }],
+            Event::Decided { give_up, delay } => {
                 self.status.want_up &= !give_up;
-                let told: &'static [u8] = match (self.status.finishing, give_up) {
+                let events: &'static [u8] = match (self.status.finishing, give_up) {
                     (true, false) => b"D",
                     (true, true) => b"OD",
                     (false, false) => b"dD",
                     (false, true) => b"dOD",
                 };
-                self.finished(told, delay, now)
+                self.finished(events, delay, now)
             }
             _ => vec![],
         }
@@ -251,10 +278,10 @@ impl Machine {
         actions
     }
 
-    /// Who asks for it gets it: neither throttle nor dependencies count.
+    /// When somebody asks for the start, neither the throttle nor its needs count.
     fn start_now(&mut self, actions: &mut Vec<Action>) {
         if self.state == State::Down {
-            self.held = false;
+            self.waits_for_needs = false;
             actions.push(Action::Start);
         }
     }
@@ -264,7 +291,8 @@ impl Machine {
         let mut actions = before.to_vec();
         if self.is_up() {
             self.status.paused = false;
-            // Continued after the signal, so that a stopped service sees it first.
+            // SIGCONT comes second, so that a service that was stopped goes on with
+            // the down signal already waiting for it.
             actions.extend([Action::DownSignal, Action::Signal(Signal::SIGCONT)]);
             actions.extend([self.write_status(), Action::ArmKill]);
         } else {
@@ -328,7 +356,7 @@ impl Machine {
 
     fn finished(
         &mut self,
-        event: &'static [u8],
+        events: &'static [u8],
         delay: Option<Duration>,
         now: Moment,
     ) -> Vec<Action> {
@@ -341,15 +369,15 @@ impl Machine {
             None if self.was_ready => self.throttled_until,
             None => now.at + THROTTLE,
         };
-        let told = [self.write_status(), Notify(event)];
+        let last = [self.write_status(), Notify(events)];
         if self.state == State::LastFinish {
             self.state = State::Gone;
-            return [&told[..], &[Notify(b"x")]].concat();
+            return [&last[..], &[Notify(b"x")]].concat();
         }
         self.state = State::Down;
-        // A disk that is slow to take the record must not keep the service down.
+        // The start comes before the record: a slow disk must not keep the service down.
         let mut actions = self.start_if_due(now);
-        actions.extend(told);
+        actions.extend(last);
         actions
     }
 }

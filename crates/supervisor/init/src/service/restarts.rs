@@ -1,30 +1,33 @@
-//! Back-off and limit, where a service's files ask for them. No clock of its own.
+//! How long a service waits before it starts again, and how often it may, where its
+//! files say so. No clock of its own.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A run that outlasts this, and the longest delay, was no failed start: the
-/// back-off begins anew.
+/// A run that lasts longer than this and longer than the longest delay was no failed
+/// start: the delays begin anew after it.
 const STEADY: Duration = Duration::from_secs(1);
-/// What a delay of nothing doubles to, so that the back-off leaves zero.
+/// A delay of nothing doubles to this, or it would never grow.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// What the files say.
+/// What the files of a service say about its restarts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rules {
-    /// The first delay; none: s6's throttle.
+    /// The first delay; without one s6's throttle counts.
     pub(crate) delay: Option<Duration>,
-    /// Up to where it doubles; none: it stays as it is.
+    /// The delay doubles from death to death up to this; without it the delay is
+    /// always the same.
     pub(crate) delay_max: Option<Duration>,
-    /// How many restarts in the window are too many; none: never.
+    /// How many restarts are allowed in the window; the next one is given up. Without
+    /// a limit all are.
     pub(crate) limit: Option<usize>,
     pub(crate) window: Duration,
 }
 
-/// What is to be done after a death.
+/// What to do after a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Start it again after this delay, or when the throttle says.
+    /// Start it again after this delay; without one when the throttle says.
     Again(Option<Duration>),
     GiveUp,
 }
@@ -37,7 +40,7 @@ pub(crate) struct Restarts {
 }
 
 impl Restarts {
-    /// A death at `now`, of a run that lasted `lasted`.
+    /// What to do after a death at `now`, of a run that lasted `lasted`.
     pub(crate) fn after(&mut self, lasted: Duration, rules: &Rules, now: Instant) -> Verdict {
         if self.is_too_many(rules, now) {
             return Verdict::GiveUp;
@@ -56,7 +59,7 @@ impl Restarts {
         Verdict::Again(Some(delay))
     }
 
-    /// Somebody started it by hand: what was before does not count.
+    /// Somebody has started it by hand, so what was before does not count.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -120,15 +123,15 @@ mod tests {
         assert_eq!(delays(&rules, &runs), expected);
     }
 
-    /// How long each run lasted and the delay after it, in ms.
+    /// For each run how long it lasted, and the delay after it, in ms.
     type Runs = &'static [(u32, u32)];
 
-    /// Each row: the two files, then what happens.
+    /// Each row: `restart-delay`, `restart-delay-max`, and the runs.
     const TABLE: [(u32, u32, Runs); 6] = [
-        // The first death is answered at once, however long the run was.
+        // The first delay follows the first death, however long the run was.
         (10, 2000, &[(0, 10)]),
         (10, 2000, &[(3_600_000, 10), (3_600_000, 10)]),
-        // One that is broken does not spin.
+        // The delays of a broken service double.
         (
             10,
             2000,
@@ -145,9 +148,9 @@ mod tests {
                 (5, 2000),
             ],
         ),
-        // The longest delay is no steady run yet, one moment more is.
+        // A run as long as the longest delay is not steady yet, a longer one is.
         (10, 2000, &[(5, 10), (2000, 20), (2001, 10), (5, 20)]),
-        // A first delay above the longest is the longest.
+        // A first delay that is longer than the longest is cut to it.
         (500, 200, &[(0, 200), (0, 200)]),
         (0, 3, &[(0, 0), (0, 1), (0, 2), (0, 3)]),
     ];

@@ -84,12 +84,13 @@ impl Supervisor {
     /// Starts those that wait for what is there now.
     fn release(&mut self) {
         loop {
-            let next = (0..self.services.len())
-                .find(|index| self.services[*index].is_held() && self.has_what_it_needs(*index));
+            let next = (0..self.services.len()).find(|index| {
+                self.services[*index].waits_for_needs() && self.has_what_it_needs(*index)
+            });
             let Some(next) = next else {
                 return;
             };
-            self.services[next].feed(Event::Release, &self.nursery);
+            self.services[next].feed(Event::NeedsMet, &self.nursery);
         }
     }
 

@@ -39,7 +39,7 @@ impl Supervisor {
                 entry.id == service.id || entry.log.as_ref().is_some_and(|it| it.1 == service.id)
             });
             service.standing = match (service.standing, is_listed) {
-                (Standing::Told, _) => Standing::Told,
+                (Standing::Dismissed, _) => Standing::Dismissed,
                 (_, true) => Standing::Listed,
                 (_, false) => Standing::Vanished,
             };
@@ -115,7 +115,7 @@ impl Supervisor {
         for (index, service) in self.services.iter().enumerate() {
             for need in self.order.needs(index) {
                 let needed = &self.services[*need];
-                if service.is_held() && !needed.wants_up() {
+                if service.waits_for_needs() && !needed.wants_up() {
                     output::say(format_args!(
                         "{} waits for {}, which is down until somebody starts it",
                         service.name, needed.name
@@ -128,7 +128,7 @@ impl Supervisor {
     pub(super) fn drop_unlisted(&mut self) {
         for service in &mut self.services {
             if service.standing == Standing::Vanished {
-                service.tell_to_stop(false, &self.nursery);
+                service.dismiss(false, &self.nursery);
             }
         }
     }

@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use servicedir::Letter;
 
 use crate::output;
 use crate::process::reap;
@@ -80,13 +79,13 @@ impl Supervisor {
         // Who is down is gone at once, and those whom it needed may follow.
         loop {
             let next = (0..self.services.len()).find(|index| {
-                let is_told = self.services[*index].standing == Standing::Told;
-                !is_told && self.may_stop(*index)
+                let is_dismissed = self.services[*index].standing == Standing::Dismissed;
+                !is_dismissed && self.may_stop(*index)
             });
             let Some(next) = next else {
                 return;
             };
-            self.services[next].tell_to_stop(loggers, &self.nursery);
+            self.services[next].dismiss(loggers, &self.nursery);
         }
     }
 
@@ -113,7 +112,7 @@ impl Supervisor {
                 continue;
             }
             output::say(format_args!("{} does not end: killed", service.name));
-            service.tell_to_stop(true, &self.nursery);
+            service.dismiss(true, &self.nursery);
             service.kill();
         }
     }
@@ -141,22 +140,5 @@ impl Supervisor {
             });
         }
         false
-    }
-}
-
-impl Service {
-    /// As SIGTERM to `s6-supervise` does; a logger is to read to the end first.
-    pub(crate) fn tell_to_stop(&mut self, loggers: bool, nursery: &crate::process::spawn::Nursery) {
-        self.standing = Standing::Told;
-        self.unplug();
-        self.stay_away();
-        if self.is_gone() {
-            return;
-        }
-        if !self.is_logger || loggers {
-            self.ask_for(Letter::Down, nursery);
-        }
-        self.ask_for(Letter::Exit, nursery);
-        self.stay_away();
     }
 }

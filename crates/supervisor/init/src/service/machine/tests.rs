@@ -1,10 +1,10 @@
-//! The table, cell by cell: no process, no file, no waiting.
+//! The table is checked cell by cell, without a process, a file or a wait.
 
 use super::*;
 use proptest::prelude::*;
 use servicedir::LETTERS;
 
-/// A table's clock: it moves only when a test says so.
+/// The clock of these tests, which moves only when one says so.
 fn moment(start: Instant, milliseconds: u64) -> Moment {
     Moment {
         at: start + Duration::from_millis(milliseconds),
@@ -12,12 +12,19 @@ fn moment(start: Instant, milliseconds: u64) -> Moment {
     }
 }
 
-const FINISHED: Event = Event::Finished {
+const DECIDED: Event = Event::Decided {
     give_up: false,
     delay: None,
 };
+const FINISH_DIED: Event = Event::FinishDied {
+    wait_status: WaitStatus(0),
+};
 const DIED: Event = Event::Died {
     wait_status: WaitStatus(0x0300),
+};
+/// `finish` asks that the service stay down.
+const GIVES_UP: Event = Event::FinishDied {
+    wait_status: WaitStatus(125 << 8),
 };
 const STARTED: Event = Event::Started { pid: 7 };
 const FINISHING: Event = Event::FinishStarted { pid: 8 };
@@ -50,6 +57,8 @@ fn word(action: &Action) -> String {
     match action {
         Action::Start => "start".into(),
         Action::StartFinish => "finish".into(),
+        Action::Decide { give_up: false } => "decide".into(),
+        Action::Decide { give_up: true } => "decide:down".into(),
         Action::Signal(signal) => signal.as_str().into(),
         Action::GroupSignal(signal) => format!("group:{signal}"),
         Action::DownSignal => "down-signal".into(),
@@ -73,7 +82,8 @@ fn on(state: State, byte: u8) -> (String, Machine) {
 const UP: [State; 2] = [State::Up, State::LastUp];
 const FINISH: [State; 2] = [State::Finish, State::LastFinish];
 
-/// letter, what is done when up, when down, while finishing, and the wish after.
+/// Each row: the letter, what is done when the service is up, when it is down and
+/// while it finishes, and whether it is wanted up afterwards.
 const TABLE: &[(u8, &str, &str, &str, bool)] = &[
     (b'a', "SIGALRM", "", "", true),
     (b'b', "SIGABRT", "", "", true),
@@ -158,7 +168,7 @@ fn nothing_happens_to_a_service_that_is_gone() {
         assert_eq!(machine.state(), State::Gone);
     }
     let (mut machine, now) = at(State::Gone);
-    for event in [Event::Release, Event::Due, STARTED, DIED, FINISHED] {
+    for event in [Event::NeedsMet, Event::Due, STARTED, DIED, DECIDED] {
         assert_eq!(machine.on(event, now), []);
     }
 }
@@ -176,19 +186,19 @@ fn exit_leads_from_each_state_to_its_last() {
     }
 }
 
-/// state, event, what is done, the state after.
+/// Each row: the state, the event, what is done, and the state afterwards.
 const EVENTS: &[(State, Event, &str, State)] = &[
     (State::Down, STARTED, "status u", State::Up),
     (State::Down, Event::Ready, "", State::Down),
     (State::Down, DIED, "", State::Down),
-    (State::Down, FINISHED, "", State::Down),
+    (State::Down, DECIDED, "", State::Down),
     (State::Down, FINISHING, "", State::Down),
     (State::Down, Event::Due, "", State::Down),
-    (State::Down, Event::Release, "start", State::Down),
-    (State::Up, Event::Release, "", State::Up),
+    (State::Down, Event::NeedsMet, "start", State::Down),
+    (State::Up, Event::NeedsMet, "", State::Up),
     (State::Up, Event::Due, "", State::Up),
     (State::Up, STARTED, "", State::Up),
-    (State::Up, FINISHED, "", State::Up),
+    (State::Up, DECIDED, "", State::Up),
     (State::Up, Event::Ready, "status U", State::Up),
     (State::LastUp, Event::Ready, "status U", State::LastUp),
     (State::Up, DIED, "tally finish", State::Finish),
@@ -199,10 +209,19 @@ const EVENTS: &[(State, Event, &str, State)] = &[
     (State::Finish, STARTED, "", State::Finish),
     (State::Finish, FINISHING, "status d", State::Finish),
     (State::LastFinish, FINISHING, "status d", State::LastFinish),
-    (State::Finish, Event::NoFinish, "", State::Finish),
-    (State::LastFinish, Event::NoFinish, "", State::LastFinish),
-    (State::Finish, FINISHED, "status D", State::Down),
-    (State::LastFinish, FINISHED, "status D x", State::Gone),
+    (State::Up, FINISH_DIED, "", State::Up),
+    (State::Finish, Event::NoFinish, "decide", State::Finish),
+    (
+        State::LastFinish,
+        Event::NoFinish,
+        "decide",
+        State::LastFinish,
+    ),
+    (State::Finish, FINISH_DIED, "decide", State::Finish),
+    (State::LastFinish, FINISH_DIED, "decide", State::LastFinish),
+    (State::Finish, GIVES_UP, "decide:down", State::Finish),
+    (State::Finish, DECIDED, "status D", State::Down),
+    (State::LastFinish, DECIDED, "status D x", State::Gone),
     (
         State::Finish,
         Event::FinishNotStarted,
@@ -232,7 +251,7 @@ fn a_service_begins_down_and_ready_to_be_started() {
     let (machine, _) = at(State::Down);
     let status = machine.status();
     assert!(status.want_up && status.ready && !status.is_up());
-    assert!(machine.is_held());
+    assert!(machine.waits_for_needs());
     assert_eq!(machine.starts_at(), None);
 }
 
@@ -240,15 +259,15 @@ fn a_service_begins_down_and_ready_to_be_started() {
 fn one_that_is_normally_down_waits_to_be_asked() {
     let now = moment(Instant::now(), 0);
     let mut machine = Machine::new(false, now);
-    assert_eq!(machine.on(Event::Release, now), []);
+    assert_eq!(machine.on(Event::NeedsMet, now), []);
     assert_eq!(machine.starts_at(), None);
-    assert!(!machine.is_held());
+    assert!(!machine.waits_for_needs());
 }
 
 #[test]
 fn a_service_that_cannot_be_started_is_tried_again() {
     let (mut machine, now) = at(State::Down);
-    machine.on(Event::Release, now);
+    machine.on(Event::NeedsMet, now);
     let wait = Duration::from_secs(10);
     assert_eq!(machine.on(Event::NotStarted { wait }, now), []);
     assert_eq!(machine.starts_at(), Some(now.at + wait));
@@ -259,7 +278,7 @@ fn a_service_that_cannot_be_started_is_tried_again() {
 
 fn restart_after(ready_at: Option<u64>, died_at: u64, delay: Option<Duration>) -> Duration {
     let (mut machine, now) = at(State::Down);
-    machine.on(Event::Release, now);
+    machine.on(Event::NeedsMet, now);
     machine.on(STARTED, now);
     if let Some(ready_at) = ready_at {
         machine.on(Event::Ready, moment(now.at, ready_at));
@@ -267,11 +286,11 @@ fn restart_after(ready_at: Option<u64>, died_at: u64, delay: Option<Duration>) -
     let end = moment(now.at, died_at);
     machine.on(DIED, end);
     machine.on(FINISHING, end);
-    let finished = Event::Finished {
+    let decided = Event::Decided {
         give_up: false,
         delay,
     };
-    let actions = machine.on(finished, end);
+    let actions = machine.on(decided, end);
     let wait = machine
         .starts_at()
         .unwrap()
@@ -300,15 +319,15 @@ fn a_service_may_have_its_own_delay() {
 #[test]
 fn a_service_that_starts_again_at_once_does_not_wait_for_its_records() {
     let (mut machine, now) = at(State::Down);
-    machine.on(Event::Release, now);
+    machine.on(Event::NeedsMet, now);
     machine.on(STARTED, now);
     machine.on(DIED, now);
     machine.on(Event::NoFinish, now);
-    let finished = Event::Finished {
+    let decided = Event::Decided {
         give_up: false,
         delay: Some(Duration::ZERO),
     };
-    let mut actions = machine.on(finished, now);
+    let mut actions = machine.on(decided, now);
     actions.extend(machine.on(Event::Started { pid: 9 }, now));
     assert_eq!(show(&actions), "start status dD status u");
     let pids = actions.iter().filter_map(|action| match action {
@@ -321,11 +340,11 @@ fn a_service_that_starts_again_at_once_does_not_wait_for_its_records() {
 #[test]
 fn one_that_gives_up_stays_down_and_says_so() {
     let (mut machine, now) = at(State::Finish);
-    let finished = Event::Finished {
+    let decided = Event::Decided {
         give_up: true,
         delay: None,
     };
-    assert_eq!(show(&machine.on(finished, now)), "status OD");
+    assert_eq!(show(&machine.on(decided, now)), "status OD");
     assert!(!machine.status().want_up);
     assert_eq!(machine.starts_at(), None);
 }
@@ -335,12 +354,12 @@ fn without_a_finish_both_events_are_told_together_after_one_record() {
     for (give_up, expected) in [(false, "status dD"), (true, "status dOD")] {
         let (mut machine, now) = at(State::Up);
         machine.on(DIED, now);
-        assert_eq!(show(&machine.on(Event::NoFinish, now)), "");
-        let finished = Event::Finished {
+        assert_eq!(show(&machine.on(Event::NoFinish, now)), "decide");
+        let decided = Event::Decided {
             give_up,
             delay: None,
         };
-        assert_eq!(show(&machine.on(finished, now)), expected);
+        assert_eq!(show(&machine.on(decided, now)), expected);
         let status = machine.status();
         assert!(status.ready && status.pid == 0);
         assert_eq!(status.want_up, !give_up);
@@ -359,7 +378,7 @@ fn the_record_follows_the_states() {
     let status = *machine.status();
     assert!(status.finishing && !status.ready && !status.paused);
     assert_eq!((status.pid, status.wait_status), (8, WaitStatus(0x0300)));
-    machine.on(FINISHED, now);
+    machine.on(DECIDED, now);
     let status = machine.status();
     assert!(!status.finishing && status.ready);
     assert_eq!((status.pid, status.wait_status.exit_code()), (0, Some(3)));
@@ -385,7 +404,7 @@ fn a_service_that_is_asked_for_does_not_wait_for_what_it_needs() {
     for byte in *b"uUo" {
         let (actions, machine) = on(State::Down, byte);
         assert!(actions.ends_with("start"));
-        assert!(!machine.is_held());
+        assert!(!machine.waits_for_needs());
     }
 }
 
@@ -393,35 +412,37 @@ fn a_service_that_is_asked_for_does_not_wait_for_what_it_needs() {
 fn a_wish_during_finish_decides_what_comes_after() {
     let (mut machine, now) = at(State::Finish);
     machine.on(Event::Letter(Letter::Down), now);
-    machine.on(FINISHED, now);
+    machine.on(DECIDED, now);
     assert_eq!(machine.starts_at(), None);
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         proptest::sample::select(LETTERS).prop_map(|(_, letter)| Event::Letter(letter)),
-        Just(Event::Release),
+        Just(Event::NeedsMet),
         Just(Event::Due),
         Just(Event::Ready),
         Just(STARTED),
         Just(DIED),
         Just(FINISHING),
+        Just(Event::NoFinish),
         Just(Event::FinishNotStarted),
-        Just(FINISHED),
-        Just(Event::Finished {
+        Just(FINISH_DIED),
+        Just(DECIDED),
+        Just(Event::Decided {
             give_up: true,
             delay: None,
         }),
     ]
 }
 
-/// What a listener relies on: it reads the status when it is told of an event.
-fn is_written_before_told(actions: &[Action]) -> bool {
-    let told = actions.iter().position(|it| matches!(it, Notify(_)));
+/// Listeners rely on it: they read the status when an event is notified.
+fn is_written_before_notified(actions: &[Action]) -> bool {
+    let notified = actions.iter().position(|it| matches!(it, Notify(_)));
     let written = actions
         .iter()
         .position(|it| matches!(it, Action::WriteStatus(_)));
-    told.is_none_or(|told| actions[told] == Notify(b"x") || written.is_some_and(|at| at < told))
+    notified.is_none_or(|it| actions[it] == Notify(b"x") || written.is_some_and(|at| at < it))
 }
 
 proptest! {
@@ -434,7 +455,7 @@ proptest! {
         for event in events {
             let before = machine.state();
             let actions = machine.on(event, now);
-            prop_assert!(is_written_before_told(&actions), "{actions:?}");
+            prop_assert!(is_written_before_notified(&actions), "{actions:?}");
             let starts = actions.contains(&Action::Start);
             prop_assert!(!starts || machine.state() == State::Down);
             prop_assert!(before != State::Gone || actions.is_empty());
@@ -448,8 +469,8 @@ proptest! {
     }
 }
 
-/// Between the death and the start of `finish` the record still has the old pid;
-/// nobody sees it, since it is not written then.
+/// Between the death and the start of `finish` the record in memory still has the
+/// old process. Nobody sees it, since it is not written in that state.
 fn before_finish(machine: &Machine) -> bool {
     !matches!(machine.state(), State::Finish | State::LastFinish)
 }
