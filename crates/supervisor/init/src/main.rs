@@ -31,14 +31,14 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///
 /// Files
 ///   In a service directory, besides those of s6:
-///   essential            its death ends everything, with its code
+///   essential            its death ends everything, with its exit code
 ///   dependencies.d/NAME  NAME has to be up (ready, if it announces that) first
 ///   restart-delay        ms from its end to its next start; without this file
 ///                        s6's throttle: one start a second
 ///   restart-delay-max    the delay doubles up to this, as long as it dies
 ///                        within this time (at least 1000 ms)
-///   restart-limit        so many restarts within restart-window (60000 ms) are
-///                        given up
+///   restart-limit        so many restarts are allowed within restart-window
+///                        (60000 ms): at the next death the service stays down
 ///   kill-mode            pid (signals reach run alone) or group
 ///   output-prefix        each line of its output begins with [its name], or
 ///                        with what the file says
@@ -48,7 +48,7 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///
 /// Environment
 ///   INIT_PREFIX=1 labels the output of all services. S6_KEEP_ENV=1 lets them
-///   see init's environment; else they start with a clean one.
+///   see init's environment; otherwise they start with a clean one.
 ///   INIT_S6_RECORD=35 or 43 is the length of the status records: 43 for the
 ///   tools of s6 2.13, which init looks for unless this is set.
 ///   S6_SERVICES_GRACETIME, S6_KILL_GRACETIME, S6_KILL_FINISH_MAXTIME (ms),
@@ -81,11 +81,11 @@ struct Arguments {
     #[arg(long, value_name = "DIR", default_value = init::DEFAULT_SERVICES)]
     services: PathBuf,
     /// Where the services live
-    #[arg(long, value_name = "DIR", default_value = init::overlay::place::DEFAULT_SCANDIR)]
+    #[arg(long, value_name = "DIR", default_value = init::DEFAULT_SCANDIR)]
     scandir: PathBuf,
     /// Supervise this directory in place, as s6-svscan does
-    #[arg(long, value_name = "DIR")]
-    scan: Option<PathBuf>,
+    #[arg(long = "scan", value_name = "DIR")]
+    in_place: Option<PathBuf>,
     /// What to run beside the services; its exit code is ours
     #[arg(trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -95,8 +95,8 @@ fn main() -> ExitCode {
     exit::main("init", |arguments: Arguments| {
         let options = init::Options {
             services: arguments.services,
-            scandir: arguments.scandir,
-            scan: arguments.scan,
+            in_place: arguments.in_place.is_some(),
+            scandir: arguments.in_place.unwrap_or(arguments.scandir),
             command: arguments.command,
         };
         init::run(&options).map(Exit::Code)

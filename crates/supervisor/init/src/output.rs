@@ -53,11 +53,11 @@ fn sink(outputs: &mut Outputs, stream: Stream) -> &mut Sink {
 
 /// One line of ours: `init: message`.
 pub(crate) fn say(message: impl Display) {
-    tell("init: ", message);
+    say_under("init: ", message);
 }
 
 /// One line under another heading than ours, as s6-overlay has them.
-pub(crate) fn tell(heading: &str, message: impl Display) {
+pub(crate) fn say_under(heading: &str, message: impl Display) {
     with(|outputs| {
         if outputs.err.waiting() > MAX_MESSAGES {
             outputs.lost += 1;

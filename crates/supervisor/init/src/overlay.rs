@@ -1,14 +1,17 @@
-//! What happens before and after the services run, as in s6-overlay: their directories copied to where they live,
-//! the scripts of `cont-init.d` and `cont-finish.d`, and the `S6_*` variables.
+//! What s6-overlay does around the services: it keeps the container's environment,
+//! copies the services to where they live, runs the scripts of `cont-init.d` and
+//! `cont-finish.d`, and reads the `S6_*` variables.
 //!
-//! Plain functions: they look and copy, the caller starts processes and waits.
+//! These functions look and copy. Their caller starts processes and waits for them.
 
 pub mod contenv;
 mod copy;
-pub mod place;
+pub(crate) mod place;
+mod prepare;
 mod scripts;
 mod variables;
 
-pub use copy::{alias, copy_services};
-pub use scripts::{Script, scripts};
-pub use variables::{IfScriptFails, Variables};
+pub(crate) use prepare::{prepare, written_code};
+pub(crate) use scripts::{Script, scripts};
+pub use variables::keeps_environment;
+pub(crate) use variables::{IfScriptFails, Variables};

@@ -14,25 +14,23 @@ use nix::poll::{PollTimeout, poll};
 use servicedir::Layout;
 
 use crate::output;
-use crate::overlay::contenv;
-use crate::overlay::place::{self, DEFAULT_SCANDIR};
+use crate::overlay::place::{self, beside};
 use crate::overlay::{self, Variables};
 use crate::process::signals::Signals;
 use crate::process::spawn::Nursery;
 use crate::process::sys::Inherited;
 use crate::service::layout;
+use crate::supervisor::Supervisor;
 use crate::supervisor::command::MainCommand;
 use crate::supervisor::scandir::Scandir;
-use crate::supervisor::sequence::Scripts;
-use crate::supervisor::{Phase, Supervisor};
+use crate::supervisor::sequence::Sequence;
 
 /// Where s6-overlay has its services; an image may have none.
 pub const DEFAULT_SERVICES: &str = "/etc/services.d";
-/// Where s6-overlay's scan directory is also looked for.
-const ALIAS: &str = "/run/s6/services";
-/// What waits to be written at the end is given this time.
-const LAST_WORDS: Duration = Duration::from_millis(200);
-/// A bug that shows turn after turn must not take the whole processor: a pause in ms.
+/// At the end, output that nobody has read yet is waited for this long at most.
+const LAST_OUTPUT: Duration = Duration::from_millis(200);
+/// The pause in ms between turns that end in a bug, one after another: they must not
+/// take the whole processor.
 const AFTER_PANIC: u8 = 250;
 
 /// What is asked for on the command line.
@@ -40,10 +38,10 @@ const AFTER_PANIC: u8 = 250;
 pub struct Options {
     /// Where the services are that are copied to `scandir`.
     pub services: PathBuf,
-    /// Where they live.
+    /// Where the services live.
     pub scandir: PathBuf,
-    /// Supervise this directory in place instead.
-    pub scan: Option<PathBuf>,
+    /// The services are in `scandir` already, and nothing of s6-overlay is done.
+    pub in_place: bool,
     /// The command whose exit code is ours.
     pub command: Vec<OsString>,
 }
@@ -61,8 +59,8 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let variables = Variables::read(|name| std::env::var(name).ok());
     let nursery = Nursery {
         inherited: inherited.clone(),
-        keep_environment: variables.keep_env || options.scan.is_some(),
-        keep_stdin: options.scan.is_some(),
+        keep_environment: variables.keep_env || options.in_place,
+        keep_stdin: options.in_place,
         label_all: std::env::var_os("INIT_PREFIX").is_some_and(|value| value == "1"),
     };
     let command = MainCommand::new(options.command.clone());
@@ -75,10 +73,10 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     end(&supervisor, options, &inherited)
 }
 
-/// A mistyped directory must not look like a set without services.
+/// A mistyped directory must not pass for a set without services.
 fn check_services(options: &Options) -> anyhow::Result<()> {
     let path = &options.services;
-    if options.scan.is_some() || path == Path::new(DEFAULT_SERVICES) {
+    if options.in_place || path == Path::new(DEFAULT_SERVICES) {
         return Ok(());
     }
     let shown = path.display();
@@ -92,37 +90,32 @@ fn check_services(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// Nothing to supervise: only a command, for which nothing is written anywhere.
+/// There is nothing to supervise, only a command: for that no file is written.
 fn is_plain(options: &Options) -> bool {
     let has_scripts = |name| {
         overlay::scripts(&beside(&options.services, name)).is_ok_and(|found| !found.is_empty())
     };
     let services = std::fs::read_dir(&options.services);
     let has_services = services.is_ok_and(|mut found| found.next().is_some());
-    options.scan.is_none()
+    !options.in_place
         && !options.command.is_empty()
         && !has_services
         && !has_scripts("cont-init.d")
         && !has_scripts("cont-finish.d")
 }
 
-fn beside(path: &Path, name: &str) -> PathBuf {
-    path.parent().unwrap_or(Path::new("/")).join(name)
-}
-
 fn open_scandir(options: &Options) -> anyhow::Result<Option<Scandir>> {
     if is_plain(options) {
         return Ok(None);
     }
-    let path = std::path::absolute(options.scan.as_ref().unwrap_or(&options.scandir))?;
-    let path = match options.scan {
-        Some(_) => path,
-        None => place::make(&path)?,
-    };
+    let mut path = std::path::absolute(&options.scandir)?;
+    if !options.in_place {
+        path = place::make(&path)?;
+    }
     Scandir::open(&path).map(Some)
 }
 
-/// That of the status records, for the tools that will read them.
+/// The layout of the status records, which the installed tools of s6 have to read.
 fn layout() -> Layout {
     let (layout, complaint) = layout::find(std::env::var_os(layout::SETTING).as_deref());
     if let Some(complaint) = complaint {
@@ -131,45 +124,25 @@ fn layout() -> Layout {
     layout
 }
 
-/// What s6-overlay does before it supervises; with `--scan` there is nothing.
+/// What s6-overlay does before it supervises. A directory that is supervised in place
+/// needs none of it.
 fn prepare(supervisor: &mut Supervisor, options: &Options) -> anyhow::Result<()> {
-    let Some(scandir) = &supervisor.scandir else {
+    let Some(scandir) = supervisor.scandir.as_ref().filter(|_| !options.in_place) else {
         return Ok(());
     };
-    if options.scan.is_some() {
-        return Ok(());
-    }
     for complaint in &supervisor.variables.complaints {
         output::say(complaint);
     }
-    let directory = contenv::beside(scandir.path());
-    for name in contenv::write(&directory, std::env::vars_os())? {
-        let shown = name.to_string_lossy();
-        output::say(format_args!("{shown:?} is no name for a file: not kept"));
-    }
     let services = std::path::absolute(&options.services)?;
-    overlay::copy_services(&services, scandir.path())?;
-    if scandir.path() == Path::new(DEFAULT_SCANDIR)
-        && let Err(error) = overlay::alias(Path::new(DEFAULT_SCANDIR), Path::new(ALIAS))
-    {
-        output::say(format_args!("{error:#}"));
-    }
-    // What a script of the last life has left there is no result of this one.
-    let _ = std::fs::remove_file(result_file(scandir.path()));
-    let scripts = overlay::scripts(&beside(&services, "cont-init.d"))?;
-    supervisor.phase = Phase::Setup(Scripts::new("cont-init.d", scripts, None));
-    supervisor.at_end = Some(beside(&services, "cont-finish.d"));
+    let scripts = overlay::prepare(&services, scandir.path())?;
+    let first = Sequence::new("cont-init.d", scripts, None);
+    supervisor.set_scripts(first, beside(&services, "cont-finish.d"));
     Ok(())
 }
 
-/// Where s6-overlay lets scripts say the container's exit code.
-fn result_file(scandir: &Path) -> PathBuf {
-    beside(scandir, "env-stage3").join("S6_STAGE2_EXITED")
-}
-
-/// Turns until that was the last one; a turn is told when the one before ended in
-/// a bug. The loop survives what should not happen: a first process that ends
-/// takes the container with it.
+/// Calls `turn` until it says that it was the last one, with true after a turn that
+/// ended in a bug. The loop survives bugs, since a first process that ends takes its
+/// container with it.
 fn survive(mut turn: impl FnMut(bool) -> bool) {
     let mut bugs: u32 = 0;
     loop {
@@ -190,19 +163,19 @@ fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> any
     if supervisor.variables.sync_disks {
         nix::unistd::sync();
     }
-    output::finish(LAST_WORDS);
+    output::finish(LAST_OUTPUT);
     let Some(scandir) = &supervisor.scandir else {
         return Ok(supervisor.code.unwrap_or(0));
     };
-    if options.scan.is_some() && supervisor.code.is_none() {
+    if options.in_place && supervisor.code.is_none() {
         give_way(scandir, inherited)?;
     }
-    let said = std::fs::read_to_string(result_file(scandir.path())).ok();
-    let said = said.and_then(|text| text.trim().parse().ok());
-    Ok(supervisor.code.or(said).unwrap_or(0))
+    let code = supervisor.code;
+    let code = code.or_else(|| overlay::written_code(scandir.path()));
+    Ok(code.unwrap_or(0))
 }
 
-/// `.s6-svscan/finish` takes our place, if it is there.
+/// `.s6-svscan/finish` replaces this program, if it is there.
 fn give_way(scandir: &Scandir, inherited: &Inherited) -> anyhow::Result<()> {
     scandir.enter()?;
     let finish = Scandir::finish();
@@ -236,7 +209,7 @@ mod tests {
         Options {
             services: scratch.join("services.d"),
             scandir: scratch.join("run/services"),
-            scan: None,
+            in_place: false,
             command: command.iter().map(OsString::from).collect(),
         }
     }
@@ -252,7 +225,7 @@ mod tests {
         };
         assert!(!is_plain(&idle));
         let scanning = Options {
-            scan: Some(scratch.path().into()),
+            in_place: true,
             ..options.clone()
         };
         assert!(!is_plain(&scanning));

@@ -10,8 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 use exit::Exit;
-use init::overlay::contenv;
-use init::process::diagnose;
+use init::{contenv, diagnose, keeps_environment};
 
 const PROGRAM: &str = "with-contenv";
 
@@ -22,16 +21,16 @@ const PROGRAM: &str = "with-contenv";
 ///   #!/usr/bin/with-contenv bash
 ///
 ///   Replaces its own environment with the container's, then itself with PROGRAM.
-///   With S6_KEEP_ENV set to 1 the environment stays as it is.
+///   With S6_KEEP_ENV=1 the environment stays as it is.
 ///   In the first line of a script the kernel passes everything behind the path
 ///   as one argument: `bash -e` is split into two, if there is no program of that
 ///   name. A PROGRAM whose name begins with a hyphen stands behind `--`.
 ///
 /// Files
-///   container_environment   one file a variable, its content the value. In a
-///                           service directory, or its log (as for a run script),
-///                           the one beside the scan directory; otherwise
-///                           /var/run/s6/container_environment.
+///   container_environment   one file for each variable, whose content is the
+///                           value. In a service directory, or its log (as for a
+///                           run script), the one beside the scan directory;
+///                           otherwise /var/run/s6/container_environment.
 ///
 /// Exit codes
 ///   PROGRAM's own, or
@@ -41,8 +40,8 @@ const PROGRAM: &str = "with-contenv";
 ///   127  PROGRAM is not there
 ///
 /// Notes
-///   Values are lossless: empty, huge, with line feeds. What is written into the
-///   directory later is seen by the next script:
+///   Empty and huge values, and those with line feeds, come as they are. What is
+///   written into the directory later is seen by the next script:
 ///     printf %s value >/var/run/s6/container_environment/NAME
 #[expect(clippy::doc_markdown, reason = "it is the program's page")]
 #[derive(clap::Parser)]
@@ -66,7 +65,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let argv = split_shebang(arguments.command);
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]);
-    if env::var_os("S6_KEEP_ENV").is_none_or(|value| value != "1") {
+    if !keeps_environment(|name| env::var(name).ok(), &mut Vec::new()) {
         set_environment(&mut command)?;
     }
     let error = command.exec();
@@ -90,7 +89,7 @@ fn set_environment(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the program was looked for.
+/// The PATH on which the program was looked for.
 fn search_path(command: &Command) -> Option<OsString> {
     let given = command.get_envs().find(|(name, _)| *name == "PATH");
     match given {
@@ -99,7 +98,7 @@ fn search_path(command: &Command) -> Option<OsString> {
     }
 }
 
-/// What stands behind the path in a script's first line comes as one argument.
+/// The kernel passes all that follows the path in a script's first line as one argument.
 fn split_shebang(mut argv: Vec<OsString>) -> Vec<OsString> {
     if argv[0].as_bytes().contains(&b' ') && !Path::new(&argv[0]).exists() {
         let words: Vec<OsString> = argv[0]

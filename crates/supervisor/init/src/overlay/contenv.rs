@@ -1,7 +1,7 @@
-//! The container's environment as a directory: one file a variable, its content the value, byte for byte.
+//! The container's environment as a directory: one file for each variable, whose content is the value, byte for byte.
 //!
-//! Services start with a small environment, as under s6-overlay; `with-contenv` gives them this one. Whoever wants
-//! the next script to see one more variable writes one more file.
+//! Services start with a small environment, as under s6-overlay, and `with-contenv` gives them this one. A script
+//! that writes one more file gives the next script one more variable.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -12,25 +12,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::overlay::place;
+use super::place;
 
 /// Where s6-overlay keeps it.
-pub const DEFAULT: &str = "/var/run/s6/container_environment";
+const DEFAULT: &str = "/var/run/s6/container_environment";
 
 /// Its name beside a scan directory.
-pub const NAME: &str = "container_environment";
+pub(crate) const NAME: &str = "container_environment";
 
 /// The longest file name of the file systems that we meet.
 const NAME_MAX: usize = 255;
 
-/// The directory that belongs to a scan directory: beside it.
-#[must_use]
-pub fn beside(scandir: &Path) -> PathBuf {
-    scandir.parent().unwrap_or(Path::new("/")).join(NAME)
-}
-
-/// Makes `dir` say exactly what `vars` says; gives back the names that cannot be kept as a file.
-pub fn write(
+/// Makes `dir` hold exactly the variables `vars`; gives the names that no file can have.
+pub(crate) fn write(
     dir: &Path,
     vars: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<OsString>> {
@@ -51,7 +45,7 @@ pub fn write(
     Ok(left_out)
 }
 
-/// Reads what [`write`] wrote, and what others have added since, in name order.
+/// Reads what [`write`] has written and what others have added since, in name order.
 pub fn read(dir: &Path) -> Result<Vec<(OsString, OsString)>> {
     let mut vars = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
@@ -83,7 +77,7 @@ pub fn find(cwd: &Path) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(DEFAULT))
 }
 
-/// Root must not take its environment from whoever can make a directory above its working directory.
+/// Root must not take its environment from somebody who can make a directory above its working directory.
 fn is_ours(dir: &Path) -> bool {
     fs::symlink_metadata(dir).is_ok_and(|meta| {
         meta.is_dir() && (meta.uid() == 0 || meta.uid() == nix::unistd::geteuid().as_raw())
@@ -98,7 +92,7 @@ fn is_variable(name: &OsStr) -> bool {
         && !bytes.iter().any(|byte| matches!(byte, b'/' | b'=' | 0))
 }
 
-/// What an earlier life of the container left must not be seen by this one.
+/// What an earlier life of the container has left must not be seen in this one.
 fn clear(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -114,7 +108,7 @@ fn write_one(path: &Path, value: &[u8]) -> Result<()> {
         .with_context(|| format!("write {}", path.display()))
 }
 
-/// `None` for what is no regular file, or has gone since it was listed: a FIFO would never end.
+/// `None` for a file that has gone since it was listed, and for what is no regular file: a FIFO would never end.
 fn read_one(path: &Path) -> Result<Option<OsString>> {
     if !fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(None);
@@ -207,7 +201,7 @@ mod tests {
     #[test]
     fn it_is_found_from_a_service_directory_and_from_its_log() {
         let dir = harness::scratch();
-        let env = beside(&dir.path().join("services"));
+        let env = place::beside(&dir.path().join("services"), NAME);
         write(&env, vars(&[])).unwrap();
         assert_eq!(find(&dir.path().join("services/web")), env);
         assert_eq!(find(&dir.path().join("services/web/log")), env);

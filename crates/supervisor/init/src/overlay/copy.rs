@@ -7,17 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// What the supervisor keeps in a service directory: an earlier life's is adopted, not removed.
+/// What the supervisor keeps in a service directory: that of an earlier life is adopted, not removed.
 const KEPT: [&str; 2] = ["supervise", "event"];
 
-/// Programs that s6-overlay 1 and 2 made executable, so images exist that rely on it.
+/// Programs that s6-overlay 1 and 2 made executable, on which images rely.
 const PROGRAMS: [&str; 2] = ["run", "finish"];
 
 /// Copies every service directory in `from` into `scandir`; gives back their names, in order.
 ///
-/// A directory of that name from an earlier life is replaced, but for what the supervisor keeps in it. No `from` at
-/// all is no error: an image may put its services straight into `scandir`.
-pub fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> {
+/// What an earlier life of the container has left of a service is replaced, but for what the supervisor keeps in it.
+/// A missing `from` is no error: an image may put its services straight into `scandir`.
+pub(crate) fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> {
     create_dirs(scandir)?;
     let mut names = Vec::new();
     for entry in entries(from)? {
@@ -30,8 +30,8 @@ pub fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Makes the scan directory reachable by a second path, when that path is free or already leads elsewhere by a link.
-pub fn alias(real: &Path, link: &Path) -> Result<()> {
+/// Makes the scan directory reachable by a second path, if that path is free or a link that leads elsewhere.
+pub(crate) fn alias(real: &Path, link: &Path) -> Result<()> {
     if same(real, link) {
         return Ok(());
     }
@@ -64,7 +64,7 @@ fn copy_service(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A `down` or a `finish` of yesterday must not survive in today's service.
+/// A `down` or a `finish` of an earlier life must not survive in the service.
 fn remove_stale(service: &Path) -> Result<()> {
     if !service.is_dir() {
         return Ok(());
@@ -99,7 +99,7 @@ fn copy_dir(from: &Path, to: &Path) -> Result<()> {
     set_mode(to, mode.mode() & 0o7777)
 }
 
-/// FIFOs, sockets and devices are left out: they belong to whoever made them, and a copy would block or lie.
+/// FIFOs, sockets and devices are left out: they belong to the program that made them, and to copy one may block.
 fn copy_entry(from: &Path, to: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(from).with_context(|| format!("read {}", from.display()))?;
     let copied = match kind(&meta) {
@@ -127,7 +127,7 @@ fn kind(meta: &Metadata) -> Kind {
     }
 }
 
-/// Not through a link: its target is the image's, and may be read-only.
+/// A link is left as it is, since its target belongs to the image and may be read-only.
 fn make_executable(program: &Path) -> Result<()> {
     match fs::symlink_metadata(program) {
         Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 == 0 => {
@@ -150,7 +150,7 @@ fn create_dirs(path: &Path) -> Result<()> {
         .with_context(|| format!("create {}", path.display()))
 }
 
-/// The names in a directory, in order; those that are no text cannot be named in a message or a file, and are skipped.
+/// The names in a directory, in order. Names that are no text are skipped, since no message could show them.
 fn entries(dir: &Path) -> Result<Vec<String>> {
     let listed = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,5 +1,5 @@
-//! Where the services live: s6-overlay's place, or one of the user's own where
-//! that cannot be written to, as under `docker run --user`.
+//! Where the services live: in s6-overlay's scan directory, or in one of the user's
+//! own where that cannot be written to, as under `docker run --user`.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
@@ -14,7 +14,13 @@ use crate::output;
 /// s6-overlay's scan directory.
 pub const DEFAULT_SCANDIR: &str = "/var/run/s6/services";
 
-/// Makes the scan directory; what it says is where that is.
+/// What stands beside `path` under another name.
+pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).join(name)
+}
+
+/// Makes the scan directory, and says where it is: elsewhere if the user may not
+/// write to the default one.
 pub(crate) fn make(wanted: &Path) -> anyhow::Result<PathBuf> {
     let error = match fs::create_dir_all(wanted) {
         Ok(()) if is_writable(wanted) => return Ok(wanted.to_path_buf()),
@@ -51,13 +57,13 @@ fn advice() -> String {
     )
 }
 
-/// The user's own place.
+/// The directory for a user who may not write to the default one.
 pub(crate) fn own() -> PathBuf {
     std::env::temp_dir().join(format!("s6-{}", geteuid()))
 }
 
-/// The secrets of the environment lie beside the services, so nobody else may
-/// have made the directory, nor look into it.
+/// The environment with its secrets lies beside the services, so nobody else may have
+/// made the directory or look into it.
 fn make_own(place: &Path) -> io::Result<PathBuf> {
     match DirBuilder::new().mode(0o700).create(place) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),

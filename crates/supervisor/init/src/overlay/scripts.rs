@@ -14,17 +14,15 @@ const SHEBANG_MAX: u64 = 256;
 
 /// One script to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    /// Its file.
-    pub path: PathBuf,
+pub(crate) struct Script {
+    path: PathBuf,
     /// Program and arguments that run it.
-    pub argv: Vec<OsString>,
+    pub(crate) argv: Vec<OsString>,
 }
 
 impl Script {
     /// Its name in messages.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path
             .file_name()
             .unwrap_or_default()
@@ -43,8 +41,8 @@ impl Script {
     }
 }
 
-/// The scripts in `dir` in the order of their names' bytes; none when there is no such directory.
-pub fn scripts(dir: &Path) -> Result<Vec<Script>> {
+/// The scripts in `dir`, in the order of the bytes of their names; none when there is no such directory.
+pub(crate) fn scripts(dir: &Path) -> Result<Vec<Script>> {
     let listed = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
@@ -64,13 +62,13 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
 
-/// By mode, not by access(2): root may "execute" nothing that has no execute bit at all either.
+/// The mode says it for root as well, who may not execute a file without any execute bit.
 fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 
-/// s6-overlay 1 and 2 made each script executable first. That fails where the root is read-only, so a script that
-/// is not is given to its interpreter instead; without a first line that names one it is the shell's, as execvp has it.
+/// s6-overlay 1 and 2 made each script executable first, which fails where the root is read-only. So a script that is
+/// not executable is given to its interpreter; without a first line that names one it is the shell's, as for execvp.
 fn interpreter(path: &Path) -> Vec<OsString> {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(SHEBANG_MAX).read_to_end(&mut start));

@@ -1,8 +1,8 @@
-//! The `S6_*` variables of s6-overlay that still mean something here.
+//! The `S6_*` variables of s6-overlay, and which of them mean something here.
 
 use std::time::Duration;
 
-/// Variables of s6-overlay that are read by nobody here, and what to do instead.
+/// Variables of s6-overlay that mean nothing here, and what to do instead.
 const WITHOUT_MEANING: [(&str, &str); 4] = [
     (
         "S6_LOGGING",
@@ -18,43 +18,44 @@ const WITHOUT_MEANING: [(&str, &str); 4] = [
 
 /// What happens when a script of `cont-init.d` fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IfScriptFails {
+pub(crate) enum IfScriptFails {
     /// 0: go on, and say so.
     #[default]
     GoOn,
-    /// 1: leave out the rest of the start, services and command included, and stay.
+    /// 1: start nothing further, neither services nor the command, and stay.
     Stay,
     /// 2: stop the container with the script's code.
     Stop,
 }
 
-/// What the `S6_*` variables say.
+/// What the `S6_*` variables ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variables {
+pub(crate) struct Variables {
     /// `S6_BEHAVIOUR_IF_STAGE2_FAILS`.
-    pub if_script_fails: IfScriptFails,
+    pub(crate) if_script_fails: IfScriptFails,
     /// `S6_KEEP_ENV`: services start with the whole environment.
-    pub keep_env: bool,
-    /// `S6_SERVICES_GRACETIME`: the longest wait for services that were told to stop.
-    pub services_grace: Duration,
+    pub(crate) keep_env: bool,
+    /// `S6_SERVICES_GRACETIME`: the longest wait for services that are to stop.
+    pub(crate) services_grace: Duration,
     /// `S6_KILL_GRACETIME`: the longest wait for everything else, from TERM to KILL.
-    pub kill_grace: Duration,
+    pub(crate) kill_grace: Duration,
     /// `S6_KILL_FINISH_MAXTIME`: the longest run of one script of `cont-finish.d`.
-    pub finish_max: Duration,
+    pub(crate) finish_max: Duration,
     /// `S6_CMD_WAIT_FOR_SERVICES`: the command starts when every service is up, or ready where it announces that.
-    pub command_waits: bool,
+    pub(crate) command_waits: bool,
     /// `S6_CMD_WAIT_FOR_SERVICES_MAXTIME`: the longest such wait; `None` for ever.
-    pub command_waits_max: Option<Duration>,
+    pub(crate) command_waits_max: Option<Duration>,
     /// `S6_SYNC_DISKS`: sync at the end.
-    pub sync_disks: bool,
-    /// What was set and is not followed, each with a reason, ready to be said.
-    pub complaints: Vec<String>,
+    pub(crate) sync_disks: bool,
+    /// What is wrong with variables that are set, in words.
+    pub(crate) complaints: Vec<String>,
 }
 
 impl Variables {
-    /// Reads them through `get`, which knows the environment.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Variables {
+    /// Reads the variables through `get`, which looks them up in the environment.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Variables {
         let mut complaints = Vec::new();
+        let keep_env = keeps_environment(&get, &mut complaints);
         let mut number = |name, default| number(get(name), name, default, &mut complaints);
         let if_script_fails = match number("S6_BEHAVIOUR_IF_STAGE2_FAILS", 0) {
             0 => IfScriptFails::GoOn,
@@ -64,7 +65,7 @@ impl Variables {
         let command_waits_max = number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 5000);
         let variables = Variables {
             if_script_fails,
-            keep_env: number("S6_KEEP_ENV", 0) != 0,
+            keep_env,
             services_grace: Duration::from_millis(number("S6_SERVICES_GRACETIME", 3000)),
             kill_grace: Duration::from_millis(number("S6_KILL_GRACETIME", 3000)),
             finish_max: Duration::from_millis(number("S6_KILL_FINISH_MAXTIME", 5000)),
@@ -82,7 +83,17 @@ impl Variables {
     }
 }
 
-/// Empty counts as not set: that is how a compose file unsets a variable.
+/// Whether `S6_KEEP_ENV` asks that programs start with the whole environment: it is a
+/// number other than 0.
+pub fn keeps_environment(
+    get: impl Fn(&str) -> Option<String>,
+    complaints: &mut Vec<String>,
+) -> bool {
+    let name = "S6_KEEP_ENV";
+    number(get(name), name, 0, complaints) != 0
+}
+
+/// An empty value counts as not set, since that is how a compose file unsets a variable.
 fn number(value: Option<String>, name: &str, default: u64, complaints: &mut Vec<String>) -> u64 {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return default;

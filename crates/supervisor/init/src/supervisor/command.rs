@@ -14,9 +14,12 @@ use crate::process::sys;
 /// A command that runs once, in the directory that we were started in.
 #[derive(Debug)]
 pub(crate) struct MainCommand {
+    /// Empty where there is no command.
     argv: Vec<OsString>,
+    /// The directory that we were started in.
     origin: Option<File>,
     pid: Option<i32>,
+    /// It was started, or is not to be started any more.
     is_started: bool,
 }
 
@@ -34,7 +37,7 @@ impl MainCommand {
         !self.argv.is_empty()
     }
 
-    /// It has not been started yet, and is to be.
+    /// It is to be started, and was not yet.
     pub(crate) fn waits(&self) -> bool {
         self.exists() && !self.is_started
     }
@@ -43,14 +46,14 @@ impl MainCommand {
         self.pid.is_some()
     }
 
-    /// Stands where we were started: for it, and for scripts.
+    /// Enters the directory that we were started in, where it and the scripts run.
     pub(crate) fn enter_origin(&self) {
         if let Some(origin) = &self.origin {
             let _ = nix::unistd::fchdir(origin);
         }
     }
 
-    /// Starts it; the code if that is not possible.
+    /// Starts it; gives the exit code if that is not possible.
     pub(crate) fn start(&mut self, nursery: &Nursery) -> Option<u8> {
         self.is_started = true;
         self.enter_origin();
@@ -67,7 +70,7 @@ impl MainCommand {
         }
     }
 
-    /// Its code if it was this process that ended.
+    /// Its exit code if `pid` was its process.
     pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         self.pid.take_if(|its| *its == pid)?;
         Some(status.shell_code())
@@ -79,12 +82,13 @@ impl MainCommand {
         }
     }
 
-    /// It is not to be started any more.
+    /// Gives up a command that was not started yet.
     pub(crate) fn give_up(&mut self) {
         self.is_started = true;
     }
 
-    /// Tells it to end: an interactive shell hears on SIGHUP alone.
+    /// Asks it to end. An interactive shell heeds SIGHUP alone, and one that was
+    /// stopped has to be continued before it heeds anything.
     pub(crate) fn stop(&mut self) {
         self.give_up();
         self.signal(libc::SIGTERM);

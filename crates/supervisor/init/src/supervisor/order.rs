@@ -1,21 +1,21 @@
-//! Who starts after whom, and who stops before whom. No I/O.
+//! Which services start before others, and stop after them. No I/O.
 
-/// A service as far as order goes.
+/// What the order has to know of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) needs: Vec<String>,
 }
 
-/// The dependencies between services, by their indices.
+/// The services that each service needs, all by their indices.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order {
     needs: Vec<Vec<usize>>,
 }
 
 impl Order {
-    /// The order of `nodes`, and what in their wishes cannot be followed, in
-    /// words: what is not there, and what closes a circle.
+    /// The order of `nodes`, and in words which of their needs cannot be followed:
+    /// those that are not there, and those that close a circle.
     pub(crate) fn new(nodes: &[Node]) -> (Self, Vec<String>) {
         let mut order = Self {
             needs: vec![Vec::new(); nodes.len()],

@@ -1,15 +1,17 @@
-//! From one phase of our life to the next.
+//! From one phase of the supervisor's life to the next.
 
 use std::time::Instant;
 
-use super::{Phase, Supervisor};
+use super::Supervisor;
+use super::phase::Phase;
+use super::sequence::Sequence;
 use crate::output;
+use crate::overlay;
 use crate::service::Service;
 use crate::service::machine::Event;
-use crate::supervisor::sequence::Scripts;
 
 impl Supervisor {
-    /// Goes from phase to phase as far as it is possible now.
+    /// Goes on from phase to phase until there is something to wait for.
     pub(super) fn proceed(&mut self) {
         let now = Instant::now();
         while self.proceed_once(now) {}
@@ -28,7 +30,7 @@ impl Supervisor {
             }
             Phase::Setup(_) | Phase::Finishing(_) => self.run_script(),
             Phase::Running => {
-                self.release();
+                self.start_those_that_waited();
                 self.start_command(now);
                 matches!(self.phase, Phase::Stopping(_))
             }
@@ -57,7 +59,8 @@ impl Supervisor {
         self.scan();
     }
 
-    /// Starts the next script; true if there may be another to start at once.
+    /// Starts the next script; true if it could not be started, so that the one after
+    /// it is next.
     fn run_script(&mut self) -> bool {
         self.command.enter_origin();
         let (Phase::Setup(scripts) | Phase::Finishing(scripts)) = &mut self.phase else {
@@ -65,24 +68,24 @@ impl Supervisor {
         };
         let failed = scripts.proceed(&self.nursery);
         if let Some(code) = failed {
-            self.setup_result(code);
+            self.on_script_result(code);
         }
         failed.is_some()
     }
 
     fn finish(&mut self) {
         let directory = self.at_end.take();
-        let found = directory.map_or(Ok(Vec::new()), |path| crate::overlay::scripts(&path));
+        let found = directory.map_or(Ok(Vec::new()), |path| overlay::scripts(&path));
         let scripts = found.unwrap_or_else(|error| {
             output::say(format_args!("{error:#}"));
             Vec::new()
         });
         let most = Some(self.variables.finish_max);
-        self.phase = Phase::Finishing(Scripts::new("cont-finish.d", scripts, most));
+        self.phase = Phase::Finishing(Sequence::new("cont-finish.d", scripts, most));
     }
 
-    /// Starts those that wait for what is there now.
-    fn release(&mut self) {
+    /// Starts the services whose needs are met by now.
+    fn start_those_that_waited(&mut self) {
         loop {
             let next = (0..self.services.len()).find(|index| {
                 self.services[*index].waits_for_needs() && self.has_what_it_needs(*index)

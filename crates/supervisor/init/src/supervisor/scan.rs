@@ -1,22 +1,24 @@
-//! Which services there are.
+//! The scan: which services the scan directory has, and which it has no more.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use servicedir::Letter;
 
-use super::{Phase, Supervisor};
+use super::Supervisor;
+use super::order::{Node, Order};
+use super::phase::Phase;
+use super::scandir::Entry;
 use crate::output;
 use crate::service::{Plumbing, Service, Standing};
-use crate::supervisor::order::{Node, Order};
-use crate::supervisor::scandir::Entry;
 
-/// A directory that could not be supervised is tried again after this.
+/// After this the scan is repeated if a directory could not be read or supervised.
 const SCAN_AGAIN: Duration = Duration::from_secs(3);
 
 impl Supervisor {
-    /// Looks for new services. All of them are told of before one is started.
-    pub(crate) fn scan(&mut self) {
+    /// Looks for new services. All of them are known before one is started, since
+    /// they may need one another.
+    pub(super) fn scan(&mut self) {
         if !matches!(self.phase, Phase::Running) {
             return;
         }
@@ -74,7 +76,8 @@ impl Supervisor {
     }
 
     fn take_one(&mut self, name: &str, path: &Path, plumbing: Plumbing) {
-        // The one before may have left us in its directory.
+        // The path is relative to the scan directory, and the service before this one
+        // has entered its own.
         if let Some(scandir) = &self.scandir {
             let _ = scandir.enter();
         }
@@ -84,7 +87,7 @@ impl Supervisor {
                 self.services.push(service);
             }
             Err(error) => {
-                // Tried again and again, told once.
+                // It is tried again and again, but said once.
                 if !self.refused.iter().any(|refused| refused == name) {
                     self.refused.push(name.to_string());
                     output::say(format_args!("{error:#}"));
@@ -108,10 +111,10 @@ impl Supervisor {
         for complaint in complaints {
             output::say(complaint);
         }
-        self.tell_who_waits_long();
+        self.say_who_waits_long();
     }
 
-    fn tell_who_waits_long(&self) {
+    fn say_who_waits_long(&self) {
         for (index, service) in self.services.iter().enumerate() {
             for need in self.order.needs(index) {
                 let needed = &self.services[*need];
@@ -125,6 +128,7 @@ impl Supervisor {
         }
     }
 
+    /// Dismisses the services that the scan directory does not have any more.
     pub(super) fn drop_unlisted(&mut self) {
         for service in &mut self.services {
             if service.standing == Standing::Vanished {
@@ -133,7 +137,8 @@ impl Supervisor {
         }
     }
 
-    /// All supervisors end, and those whose directories are there come back.
+    /// Brings all services down and lets them go. Those that are still listed are
+    /// supervised again afterwards, as `s6-svscanctl -N` has it.
     pub(super) fn drop_all(&mut self) {
         self.drop_unlisted();
         for service in &mut self.services {
@@ -144,6 +149,7 @@ impl Supervisor {
         }
     }
 
+    /// Forgets the services that are gone and not to be supervised again.
     pub(super) fn forget_vanished(&mut self) {
         let before = self.services.len();
         if matches!(self.phase, Phase::Running) {

@@ -9,10 +9,10 @@ use anyhow::Context;
 use crate::service::Id;
 
 const CONTROL: &str = ".s6-svscan";
-/// As `s6-svscan` makes it: nobody else can take a lock in our place.
+/// The mode with which `s6-svscan` makes its lock: nobody else can take it.
 const LOCK_MODE: u32 = 0o600;
 
-/// A scan directory that is ours. It is held open, so that it may be renamed.
+/// A scan directory that we supervise. It is kept open, so that it may be renamed.
 #[derive(Debug)]
 pub(crate) struct Scandir {
     path: PathBuf,
@@ -21,17 +21,18 @@ pub(crate) struct Scandir {
     _lock: File,
 }
 
-/// A service directory in it; the path is relative to it.
+/// A service directory in the scan directory, to which its path is relative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
     pub(crate) id: Id,
+    /// The directory of its logger.
     pub(crate) log: Option<(PathBuf, Id)>,
 }
 
 impl Scandir {
-    /// Takes the directory: clients of `s6-svscanctl` find us listening.
+    /// Locks the directory, and listens to `s6-svscanctl` from now on.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let directory = File::open(path).with_context(|| format!("open {shown}"))?;
@@ -66,20 +67,21 @@ impl Scandir {
         Ok(nix::unistd::fchdir(&self.directory)?)
     }
 
-    /// The bytes that `s6-svscanctl` has written.
-    pub(crate) fn commands(&mut self) -> Vec<u8> {
+    /// The letters that `s6-svscanctl` has sent.
+    pub(crate) fn letters(&mut self) -> Vec<u8> {
         let mut bytes = [0; 64];
         let length = self.control.read(&mut bytes).unwrap_or(0);
         bytes[..length].to_vec()
     }
 
-    /// What is there now, in name order, for whoever stands in the directory.
+    /// The services that are there now, in name order. The directory is entered, since
+    /// their paths are relative to it.
     pub(crate) fn list(&self) -> io::Result<Vec<Entry>> {
         self.enter()?;
         list(Path::new("."))
     }
 
-    /// The script that stands in for a signal's meaning, if it can be executed.
+    /// The script that replaces what a signal means, if it is there and executable.
     pub(crate) fn script(&self, signal: &str) -> Option<PathBuf> {
         let path = self.path.join(CONTROL).join(signal);
         nix::unistd::access(&path, nix::unistd::AccessFlags::X_OK).ok()?;
@@ -112,7 +114,7 @@ fn list(path: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// A link to a directory is one as well.
+/// The path if it is a directory, or a link to one.
 fn directory(path: PathBuf) -> Option<(PathBuf, Id)> {
     let metadata = fs::metadata(&path).ok()?;
     metadata.is_dir().then(|| (path, Id::of(&metadata)))
@@ -167,7 +169,7 @@ mod tests {
         let second = Scandir::open(scratch.path()).unwrap_err();
         assert!(second.to_string().contains("another supervisor"));
         drop(first);
-        // A child that another test is just forking has the lock until its exec.
+        // Another test may be starting a child, which has the lock until its exec.
         harness::wait_for("the lock", Duration::from_secs(30), || {
             Scandir::open(scratch.path()).ok()
         });

@@ -1,4 +1,4 @@
-//! Scripts that run one after another, each to its end.
+//! The scripts of one directory, which run one after another, each to its end.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::overlay::Script;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
 
-/// The scripts of one directory.
+/// Scripts that are still to run, and the one that runs.
 #[derive(Debug, Default)]
-pub(crate) struct Scripts {
+pub(crate) struct Sequence {
     heading: String,
     waiting: VecDeque<Script>,
     running: Option<Running>,
@@ -27,8 +27,8 @@ struct Running {
     deadline: Option<Instant>,
 }
 
-impl Scripts {
-    /// `most`: how long one may run; none is for ever.
+impl Sequence {
+    /// The scripts of `directory`. Without `most` each may run for ever.
     pub(crate) fn new(directory: &str, scripts: Vec<Script>, most: Option<Duration>) -> Self {
         Self {
             heading: format!("[{directory}] "),
@@ -42,14 +42,14 @@ impl Scripts {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// Starts the next one if none runs; the code of one that cannot start.
+    /// Starts the next script if none runs; gives the code of one that cannot start.
     pub(crate) fn proceed(&mut self, nursery: &Nursery) -> Option<u8> {
         if self.running.is_some() {
             return None;
         }
         let script = self.waiting.pop_front()?;
         let name = script.name();
-        self.tell(format_args!("{name}: executing..."));
+        self.say(format_args!("{name}: executing..."));
         match nursery.script(&script.argv) {
             Ok(pid) => {
                 let deadline = self.most.map(|most| Instant::now() + most);
@@ -61,17 +61,17 @@ impl Scripts {
                 None
             }
             Err(failed) => {
-                self.tell(format_args!("{name}: {}", failed.why));
+                self.say(format_args!("{name}: {}", failed.why));
                 Some(failed.code())
             }
         }
     }
 
-    /// Its code if it was the one that runs.
+    /// Its code if it was the script that runs.
     pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         let running = self.running.take_if(|running| running.pid == pid)?;
         let code = status.shell_code();
-        self.tell(format_args!("{}: exited {code}.", running.name));
+        self.say(format_args!("{}: exited {code}.", running.name));
         Some(code)
     }
 
@@ -82,7 +82,7 @@ impl Scripts {
     pub(crate) fn due(&mut self, now: Instant) {
         let is_late = self.deadline().is_some_and(|at| at <= now);
         if let Some(running) = self.running.as_mut().filter(|_| is_late) {
-            output::tell(
+            output::say_under(
                 &self.heading,
                 format_args!("{}: takes too long: killed", running.name),
             );
@@ -91,7 +91,7 @@ impl Scripts {
         }
     }
 
-    /// No further one; the one that runs is told to end.
+    /// Starts no further script, and asks the one that runs to end.
     pub(crate) fn cancel(&mut self) {
         self.waiting.clear();
         if let Some(running) = &self.running {
@@ -99,7 +99,7 @@ impl Scripts {
         }
     }
 
-    fn tell(&self, message: impl std::fmt::Display) {
-        output::tell(&self.heading, message);
+    fn say(&self, message: impl std::fmt::Display) {
+        output::say_under(&self.heading, message);
     }
 }

@@ -1,39 +1,24 @@
-//! The end: the command, then the services in their order, the scripts of
-//! `cont-finish.d`, and whoever is left. Each step ends as soon as nothing is
-//! left to wait for; times are upper bounds.
+//! The stop of the command and of the services in their order, and at last of
+//! whatever else has been left running. Each step ends as soon as there is nothing
+//! to wait for; the times are upper bounds.
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::Supervisor;
+use super::phase::{Draining, Phase, Stopping};
 use crate::output;
 use crate::process::reap;
 use crate::service::{Service, Standing};
-use crate::supervisor::{Phase, Supervisor};
 
-/// After SIGKILL nothing that we could wait for takes longer than this.
+/// A process that still runs this long after SIGKILL is not waited for.
 const AFTER_KILL: Duration = Duration::from_secs(1);
 
-/// How far the services' stop is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stopping {
-    pub(crate) deadline: Instant,
-    /// The time was up, everybody was killed.
-    is_forced: bool,
-    /// Loggers get the signal too, instead of the end of their input.
-    loggers: bool,
-}
-
-/// How far the stop of what is left is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Draining {
-    pub(crate) deadline: Instant,
-    is_killed: bool,
-}
-
 impl Supervisor {
-    /// Begins the end, once. The first code given is that of the container.
-    pub(crate) fn stop(&mut self, code: Option<u8>, loggers: bool) {
+    /// Begins the stop, unless it has begun. The first code that is given is the exit
+    /// code.
+    pub(super) fn stop(&mut self, code: Option<u8>, loggers: bool) {
         self.code = self.code.or(code);
         if !matches!(self.phase, Phase::Setup(_) | Phase::Running) {
             return;
@@ -52,8 +37,8 @@ impl Supervisor {
         });
     }
 
-    /// Tells those to stop whom nobody needs any more; true when all have.
-    pub(crate) fn proceed_stopping(&mut self, now: Instant, mut stopping: Stopping) -> bool {
+    /// Stops those that nobody needs any more; true when all have stopped.
+    pub(super) fn proceed_stopping(&mut self, now: Instant, mut stopping: Stopping) -> bool {
         if self.is_all_gone() {
             return true;
         }
@@ -76,7 +61,7 @@ impl Supervisor {
     }
 
     fn stop_in_order(&mut self, loggers: bool) {
-        // Who is down is gone at once, and those whom it needed may follow.
+        // A service that is down is gone at once, and those that it needed may follow.
         loop {
             let next = (0..self.services.len()).find(|index| {
                 let is_dismissed = self.services[*index].standing == Standing::Dismissed;
@@ -89,7 +74,7 @@ impl Supervisor {
         }
     }
 
-    /// Whoever needs it has gone, and a logger's service as well.
+    /// Everything that needs it has gone; if it is a logger, so has its service.
     fn may_stop(&self, index: usize) -> bool {
         let service = &self.services[index];
         let mut dependents = self.order.needed_by(index);
@@ -117,7 +102,7 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn begin_draining(&mut self, now: Instant) {
+    pub(super) fn begin_draining(&mut self, now: Instant) {
         if !self.is_childless {
             reap::signal_all(Signal::SIGTERM);
         }
@@ -127,8 +112,8 @@ impl Supervisor {
         });
     }
 
-    /// True when there is nobody left, or nobody who could be waited for.
-    pub(crate) fn proceed_draining(&mut self, now: Instant, draining: Draining) -> bool {
+    /// True when there is nobody left, or when SIGKILL has not ended those who are.
+    pub(super) fn proceed_draining(&mut self, now: Instant, draining: Draining) -> bool {
         if self.is_childless || (draining.is_killed && now >= draining.deadline) {
             return true;
         }

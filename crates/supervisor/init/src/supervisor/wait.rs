@@ -8,22 +8,12 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::Supervisor;
+use super::happening::Source;
 use crate::output::{self, Stream};
-
-/// What can be looked at without waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ready {
-    Signals,
-    Scandir,
-    Control(usize),
-    Notification(usize),
-    Lines(usize, usize),
-    Output,
-}
 
 impl Supervisor {
     /// Sleeps until something happens or the next deadline comes.
-    pub(super) fn wait(&self) -> Vec<Ready> {
+    pub(super) fn wait(&self) -> Vec<Source> {
         let outputs = [Stream::Out, Stream::Err].map(output::to_poll);
         let (mut descriptors, sources) = self.descriptors(&outputs);
         match poll(&mut descriptors, self.timeout()) {
@@ -37,27 +27,30 @@ impl Supervisor {
         }
     }
 
-    fn descriptors<'a>(&'a self, outputs: &'a [Option<Rc<File>>]) -> (Vec<PollFd<'a>>, Vec<Ready>) {
+    fn descriptors<'a>(
+        &'a self,
+        outputs: &'a [Option<Rc<File>>],
+    ) -> (Vec<PollFd<'a>>, Vec<Source>) {
         let mut list = List::default();
-        list.add(self.signals.descriptor(), Ready::Signals);
+        list.add(self.signals.descriptor(), Source::Signals);
         if let Some(scandir) = &self.scandir {
-            list.add(scandir.control(), Ready::Scandir);
+            list.add(scandir.control(), Source::Scandir);
         }
         for (index, service) in self.services.iter().enumerate() {
             if let Some(control) = service.control() {
-                list.add(control, Ready::Control(index));
+                list.add(control, Source::Control(index));
             }
             if let Some(notification) = service.notification() {
-                list.add(notification, Ready::Notification(index));
+                list.add(notification, Source::Notification(index));
             }
             for (which, reader) in service.lines() {
-                list.add(reader, Ready::Lines(index, which));
+                list.add(reader, Source::Lines(index, which));
             }
         }
         for file in outputs.iter().flatten() {
             let descriptor = PollFd::new(file.as_fd(), PollFlags::POLLOUT);
             list.descriptors.push(descriptor);
-            list.sources.push(Ready::Output);
+            list.sources.push(Source::Output);
         }
         (list.descriptors, list.sources)
     }
@@ -82,11 +75,11 @@ impl Supervisor {
 #[derive(Default)]
 struct List<'a> {
     descriptors: Vec<PollFd<'a>>,
-    sources: Vec<Ready>,
+    sources: Vec<Source>,
 }
 
 impl<'a> List<'a> {
-    fn add(&mut self, file: &'a impl AsFd, source: Ready) {
+    fn add(&mut self, file: &'a impl AsFd, source: Source) {
         self.descriptors
             .push(PollFd::new(file.as_fd(), PollFlags::POLLIN));
         self.sources.push(source);
