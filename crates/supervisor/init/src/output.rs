@@ -1,8 +1,9 @@
-//! What goes out: our own messages, and the labelled lines of services.
+//! What is written to standard output and error: our own messages, and the labelled
+//! lines of services.
 //!
-//! Whoever reads our output may stop reading. The first process must not block
-//! for that: what does not go out at once waits here, services whose lines we
-//! pass on have to wait, and our own messages are dropped and counted.
+//! The reader may stop reading, and the first process must not block for that. What
+//! cannot be written at once waits here. When too much waits, the lines of services
+//! are not read any more, and our own messages are dropped and counted.
 
 mod lines;
 mod sink;
@@ -13,10 +14,12 @@ use std::fs::File;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use nix::libc;
+
 pub(crate) use lines::Lines;
 use sink::Sink;
 
-/// What of our own messages is kept while nobody reads, in bytes.
+/// No more than this, in bytes, waits while nobody reads.
 const MAX_MESSAGES: usize = 64 * 1024;
 
 /// Where a line goes.
@@ -29,13 +32,14 @@ pub(crate) enum Stream {
 struct Outputs {
     out: Sink,
     err: Sink,
+    /// How many messages were dropped since the last one that was kept.
     lost: usize,
 }
 
 thread_local! {
     static OUTPUTS: RefCell<Outputs> = RefCell::new(Outputs {
-        out: Sink::open(1),
-        err: Sink::open(2),
+        out: Sink::open(libc::STDOUT_FILENO),
+        err: Sink::open(libc::STDERR_FILENO),
         lost: 0,
     });
 }
@@ -51,12 +55,12 @@ fn sink(outputs: &mut Outputs, stream: Stream) -> &mut Sink {
     }
 }
 
-/// One line of ours: `init: message`.
+/// Says something to people, as `init: message`.
 pub(crate) fn say(message: impl Display) {
     say_under("init: ", message);
 }
 
-/// One line under another heading than ours, as s6-overlay has them.
+/// Says something under another heading than ours, as s6-overlay does.
 pub(crate) fn say_under(heading: &str, message: impl Display) {
     with(|outputs| {
         if outputs.err.waiting() > MAX_MESSAGES {
@@ -73,7 +77,7 @@ pub(crate) fn say_under(heading: &str, message: impl Display) {
     });
 }
 
-/// Bytes of a service.
+/// Passes on bytes of a service.
 fn pass_on(stream: Stream, bytes: &[u8]) {
     with(|outputs| {
         let sink = sink(outputs, stream);
@@ -82,12 +86,12 @@ fn pass_on(stream: Stream, bytes: &[u8]) {
     });
 }
 
-/// Whether more may be read that goes to `stream`.
+/// Whether more that goes to `stream` may be read.
 pub(crate) fn has_room(stream: Stream) -> bool {
     with(|outputs| sink(outputs, stream).waiting() < MAX_MESSAGES).unwrap_or(false)
 }
 
-/// The descriptor to poll, if something waits to be written to it.
+/// The file to poll, if something waits to be written to `stream`.
 pub(crate) fn to_poll(stream: Stream) -> Option<Rc<File>> {
     with(|outputs| sink(outputs, stream).to_poll()).flatten()
 }
@@ -100,7 +104,7 @@ pub(crate) fn flush() {
     });
 }
 
-/// Before the end: writes what waits, for as long as this at most.
+/// Writes what waits before the program ends, for so long at most.
 pub(crate) fn finish(most: Duration) {
     let deadline = Instant::now() + most;
     with(|outputs| {

@@ -2,6 +2,7 @@
 
 pub mod diagnose;
 pub(crate) mod reap;
+pub(crate) mod shebang;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod sys;

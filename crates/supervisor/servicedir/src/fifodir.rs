@@ -1,4 +1,4 @@
-//! `event/`: every listener has a FIFO of its own there, s6's "fifodir".
+//! `event/`, which s6 calls a "fifodir": every listener has a FIFO of its own in it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::libc::O_NONBLOCK;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use crate::{Stamp, make_directory, make_fifo};
 
 const PREFIX: &str = "ftrig1:@";
-/// The prefix, 24 digits of a time stamp, a colon and six characters of chance.
+/// The prefix, 24 digits of a time stamp, a colon and six letters by chance.
 const NAME_LENGTH: usize = 39;
 /// Group members may subscribe but not remove the others' FIFOs.
 const MODE: u32 = 0o3730;
 
-/// Makes the directory; one that exists is used as it is, since a client that
-/// came before us makes it as well.
+/// Makes the directory. One that exists is used as it is, since the first client makes
+/// it as well.
 pub(crate) fn make(path: &Path) -> io::Result<()> {
     if !make_directory(path)? {
         return Ok(());
@@ -28,21 +29,21 @@ pub(crate) fn make(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(MODE))
 }
 
-/// Writes `event` into every listener's FIFO and removes those without reader.
-/// A listener that does not read loses events, nobody waits for it.
+/// Writes `event` into every listener's FIFO, and removes the FIFOs that nobody reads.
+/// Nobody waits for a listener that is slow to read: it loses events.
 pub(crate) fn notify(path: &Path, event: &[u8]) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
         if name.len() == NAME_LENGTH && name.starts_with(PREFIX.as_bytes()) {
-            tell(&entry.path(), event);
+            notify_one(&entry.path(), event);
         }
     }
     Ok(())
 }
 
-fn tell(path: &Path, event: &[u8]) {
+fn notify_one(path: &Path, event: &[u8]) {
     let fifo = OpenOptions::new()
         .write(true)
         .custom_flags(O_NONBLOCK)
@@ -69,7 +70,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The FIFO gets its final name last, so that no event meets it half made.
+    /// The FIFO gets its final name last, so that no event comes before somebody reads.
     pub(crate) fn new(directory: &Path) -> io::Result<Self> {
         let name = format!("{PREFIX}{}:{}", Stamp::now().hex(), chance()?);
         let hidden = directory.join(format!(".{name}"));
@@ -90,7 +91,7 @@ impl Subscription {
         }
     }
 
-    /// Waits until something was notified and gives it; nothing at the deadline.
+    /// Waits until something is notified, and gives it; nothing at the deadline.
     pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Option<Vec<u8>>> {
         loop {
             let mut buffer = [0; 64];
@@ -105,18 +106,15 @@ impl Subscription {
         }
     }
 
+    /// Sleeps until there may be something to read; false at the deadline.
     fn poll(&self, deadline: Option<Instant>) -> io::Result<bool> {
         use std::os::fd::AsFd;
-        let timeout = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-            None => PollTimeout::NONE,
-            Some(left) if left.is_zero() => return Ok(false),
-            // Rounded up, or the last millisecond would be spent in a busy loop.
-            Some(left) => i32::try_from(left.as_millis() + 1).map_or(PollTimeout::MAX, |ms| {
-                PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
-            }),
-        };
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
         let mut descriptors = [PollFd::new(self.fifo.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut descriptors, timeout) {
+        match ppoll(&mut descriptors, left.map(TimeSpec::from), None) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(true),
             Err(error) => Err(error.into()),
         }
@@ -129,7 +127,8 @@ impl Drop for Subscription {
     }
 }
 
-/// Two listeners of one nanosecond must not get the same name.
+/// Six letters by chance: two listeners that come in the same nanosecond must not get
+/// the same name.
 fn chance() -> io::Result<String> {
     let mut bytes = [0; 6];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

@@ -7,6 +7,7 @@
 mod control;
 mod fifodir;
 mod lock;
+mod reason;
 mod settings;
 mod stamp;
 mod status;
@@ -17,6 +18,7 @@ pub use control::{LETTERS, Letter};
 pub use fifodir::Subscription;
 pub use lock::{is_locked, lock, lock_file};
 pub use nix::sys::signal::Signal;
+pub use reason::reason;
 pub use settings::{KillMode, Settings, parse_signal};
 pub use stamp::Stamp;
 pub use status::{Layout, NoRecord, Status};

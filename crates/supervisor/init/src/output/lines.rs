@@ -1,4 +1,4 @@
-//! A service's output, line by line with a label.
+//! The output of a service, where each line gets a label.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
@@ -7,20 +7,23 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::{Stream, pass_on};
 
-/// A line is cut here, in bytes, so that a service cannot fill our memory.
+/// A line is cut at this length in bytes, so that a service cannot fill our memory.
 const MAX_LINE: usize = 8192;
-/// What is read of one service at a time, so that none starves the others.
+/// No more than this, in bytes, is read of a service at a time, so that the others get
+/// their turn.
 const READ: usize = 16 * 1024;
+/// What a pipe holds, in bytes.
+const PIPE: usize = 64 * 1024;
+/// After this many reads all has been read that was in the pipe when the service died.
+const LAST_READS: usize = PIPE / READ + 1;
 
-/// More than this was not in the pipe when the service died.
-const LAST_READS: usize = 64 * 1024 / READ + 1;
-
-/// One stream of a service. Both ends are ours: it outlives the service.
+/// One stream of a service. We keep both ends of its pipe, which outlives the service.
 #[derive(Debug)]
 pub(crate) struct Lines {
     reader: PipeReader,
     writer: PipeWriter,
     label: Vec<u8>,
+    /// The beginning of a line whose end was not read yet.
     partial: Vec<u8>,
     stream: Stream,
 }
@@ -46,7 +49,7 @@ impl Lines {
         &self.reader
     }
 
-    /// What the service writes to.
+    /// The end of the pipe for the service to write to.
     pub(crate) fn writer(&self) -> io::Result<PipeWriter> {
         self.writer
             .as_fd()
@@ -54,7 +57,7 @@ impl Lines {
             .map(PipeWriter::from)
     }
 
-    /// Passes on what is there; false when nothing was.
+    /// Passes on what there is to read; false if there was nothing.
     pub(crate) fn read(&mut self) -> bool {
         let mut buffer = [0; READ];
         match self.reader.read(&mut buffer) {
@@ -67,9 +70,11 @@ impl Lines {
         }
     }
 
-    /// The service has ended: what it wrote last is a line, though unfinished.
+    /// The service has ended: what it has written last is a line, although no line feed
+    /// follows.
     pub(crate) fn end(&mut self) {
-        // Not to its end: what the service has left behind may go on writing.
+        // Not until there is nothing more: processes that the service has left behind
+        // may go on writing.
         for _ in 0..LAST_READS {
             if !super::has_room(self.stream) || !self.read() {
                 break;

@@ -6,23 +6,25 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nix::libc::{O_APPEND, O_NOCTTY, O_NONBLOCK};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::libc::{self, O_APPEND, O_NOCTTY, O_NONBLOCK};
+use nix::poll::{PollFd, PollFlags, ppoll};
 
-/// A pipe that is ready takes this much without blocking (`PIPE_BUF`).
-const CHUNK: usize = 4096;
+/// A pipe that is ready takes this much without blocking.
+const CHUNK: usize = libc::PIPE_BUF;
 
 pub(super) struct Sink {
+    /// There is none where the descriptor is closed.
     file: Option<Rc<File>>,
+    /// What waits to be written.
     queue: VecDeque<u8>,
 }
 
 impl Sink {
-    /// Standard output or error. The descriptor itself stays as it is, since
-    /// others share it: a second opening of the same pipe or terminal does not
-    /// block. What cannot be opened again (a socket) is asked before each write.
+    /// Standard output or error. The descriptor itself is not changed, since others
+    /// share it; the same pipe or terminal is opened once more without blocking. What
+    /// cannot be opened again, such as a socket, is asked for room before each write.
     pub(super) fn open(number: RawFd) -> Self {
         let path = format!("/proc/self/fd/{number}");
         let again = OpenOptions::new()
@@ -52,17 +54,18 @@ impl Sink {
         self.queue.len()
     }
 
+    /// The file to poll, if something waits to be written to it.
     pub(super) fn to_poll(&self) -> Option<Rc<File>> {
         self.file.clone().filter(|_| !self.queue.is_empty())
     }
 
-    /// An error that is none of waiting makes what waits worthless: the reader
-    /// has gone or the disk is full, and keeping it would stop the services.
+    /// Writes what can be written now. After an error the rest is thrown away, since the
+    /// reader has gone or the disk is full, and to keep it would stop the services.
     pub(super) fn flush(&mut self) {
         let Some(file) = self.file.clone() else {
             return;
         };
-        while !self.queue.is_empty() && is_ready(&file, PollTimeout::ZERO) {
+        while !self.queue.is_empty() && is_ready(&file, Duration::ZERO) {
             let (front, _) = self.queue.as_slices();
             let chunk = front.len().min(CHUNK);
             match (&*file).write(&front[..chunk]) {
@@ -74,11 +77,12 @@ impl Sink {
             }
         }
         if self.queue.is_empty() {
-            // A flood must not keep its memory for ever.
+            // After a flood of output its memory is given back.
             self.queue.shrink_to(CHUNK);
         }
     }
 
+    /// Writes until nothing waits or the deadline has come.
     pub(super) fn drain(&mut self, deadline: Instant) {
         self.flush();
         while let Some(file) = self.to_poll() {
@@ -86,8 +90,7 @@ impl Sink {
             if left.is_zero() {
                 return;
             }
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            is_ready(&file, timeout);
+            is_ready(&file, left);
             self.flush();
         }
     }
@@ -100,22 +103,21 @@ fn is_stream(file: &File) -> bool {
 
 fn duplicate(number: RawFd) -> Option<File> {
     let copy = match number {
-        1 => io::stdout().as_fd().try_clone_to_owned(),
+        libc::STDOUT_FILENO => io::stdout().as_fd().try_clone_to_owned(),
         _ => io::stderr().as_fd().try_clone_to_owned(),
     };
     copy.ok().map(File::from)
 }
 
-fn is_ready(file: &File, timeout: PollTimeout) -> bool {
+fn is_ready(file: &File, within: Duration) -> bool {
     let mut descriptors = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
-    poll(&mut descriptors, timeout).is_ok_and(|ready| ready > 0)
+    ppoll(&mut descriptors, Some(within.into()), None).is_ok_and(|ready| ready > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read;
-    use std::time::Duration;
 
     fn pipe() -> (io::PipeReader, Sink) {
         let (reader, writer) = io::pipe().unwrap();

@@ -1,16 +1,15 @@
 //! The scripts of `cont-init.d` and `cont-finish.d`: which, in which order, and how each is started.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// What the kernel reads of a first line.
-const SHEBANG_MAX: u64 = 256;
+use crate::process::shebang::{Shebang, beginning_of};
 
 /// One script to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,31 +69,17 @@ fn is_executable(path: &Path) -> bool {
 /// s6-overlay 1 and 2 made each script executable first, which fails where the root is read-only. So a script that is
 /// not executable is given to its interpreter; without a first line that names one it is the shell's, as for execvp.
 fn interpreter(path: &Path) -> Vec<OsString> {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(SHEBANG_MAX).read_to_end(&mut start));
-    read.ok()
-        .and_then(|_| shebang(&start))
-        .unwrap_or_else(|| vec!["/bin/sh".into()])
-}
-
-fn shebang(start: &[u8]) -> Option<Vec<OsString>> {
-    let line = start
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?
-        .trim_ascii();
-    let split = line
-        .iter()
-        .position(|byte| matches!(byte, b' ' | b'\t'))
-        .unwrap_or(line.len());
-    let (program, argument) = line.split_at(split);
-    let words = [program, argument.trim_ascii()];
+    let start = beginning_of(path).unwrap_or_default();
+    let words = Shebang::of(&start).map(|it| [it.interpreter.as_os_str(), it.argument]);
+    let words = words.unwrap_or_default().into_iter();
     let argv: Vec<OsString> = words
-        .iter()
         .filter(|word| !word.is_empty())
-        .map(|word| OsString::from_vec(word.to_vec()))
+        .map(OsStr::to_owned)
         .collect();
-    (!argv.is_empty()).then_some(argv)
+    if argv.is_empty() {
+        return vec!["/bin/sh".into()];
+    }
+    argv
 }
 
 #[cfg(test)]
@@ -165,19 +150,6 @@ mod tests {
             String::from_utf8(output.stdout).unwrap().trim(),
             dir.path().join("x").to_str().unwrap()
         );
-    }
-
-    #[test]
-    fn first_lines_are_split_as_the_kernel_does() {
-        assert_eq!(shebang(b"#!/bin/sh\n"), Some(words(&["/bin/sh"])));
-        assert_eq!(
-            shebang(b"#! /usr/bin/env  sh -e \nx"),
-            Some(words(&["/usr/bin/env", "sh -e"]))
-        );
-        assert_eq!(shebang(b"#!/bin/sh"), Some(words(&["/bin/sh"])));
-        assert_eq!(shebang(b"#!\n"), None);
-        assert_eq!(shebang(b"echo\n"), None);
-        assert_eq!(shebang(b""), None);
     }
 
     #[test]

@@ -5,43 +5,46 @@
 //! such an interpreter.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::libc;
 use nix::sys::statvfs::{FsFlags, statvfs};
+use servicedir::reason;
 
-/// The kernel reads this much of a first line.
-const SHEBANG: u64 = 256;
+use super::shebang::{Shebang, beginning_of};
+
 /// Where the C library looks without a PATH.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
-/// `e_machine` in an ELF header, of the machine we were built for.
-const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
-    62
+/// What the ELF header of a program says if it is for the machine that we were built
+/// for; on other machines programs are not looked at.
+const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
+    Some(libc::EM_X86_64)
 } else if cfg!(target_arch = "aarch64") {
-    183
+    Some(libc::EM_AARCH64)
 } else {
-    0
+    None
 };
 
+/// With this an ELF file begins.
 const ELF: &[u8] = b"\x7fELF";
-/// `e_machine` of those that another machine's kernel may run.
-const X86: u16 = 3;
-const ARM: u16 = 40;
+/// Where an ELF header says for which machine it is: `e_machine`.
+const MACHINE_AT: usize = 18;
+/// 32-bit programs for these may run on the 64-bit machine of the same family.
+const OLDER: [u16; 2] = [libc::EM_386, libc::EM_ARM];
 
-/// What is wrong with the file although the kernel, or a shell that is called
-/// instead, would try; it cannot start.
+/// Why the file cannot start, although the kernel, or a shell to which such files are
+/// given, would try it.
 pub(crate) fn before(path: &Path) -> Option<String> {
-    let start = first_bytes(path).ok()?;
-    if let Some(line) = shebang(&start) {
+    let start = beginning_of(path).ok()?;
+    if let Some(Shebang { line, .. }) = Shebang::of(&start) {
         return line.ends_with(b"\r").then(|| carriage_return(line));
     }
     if start.starts_with(ELF) {
-        // An old 32-bit program may well run here; the kernel is asked.
-        let machine = foreign(&start).filter(|machine| ![X86, ARM].contains(machine));
+        // Whether a 32-bit program runs here is left to the kernel.
+        let machine = foreign(&start).filter(|machine| !OLDER.contains(machine));
         return machine.map(program_for);
     }
     if start.starts_with(b"\xef\xbb\xbf#!") {
@@ -53,8 +56,8 @@ pub(crate) fn before(path: &Path) -> Option<String> {
     Some("it is neither a script that begins with #! nor a program".into())
 }
 
-/// What `error` means for a program that was looked for in `search`, the PATH of
-/// its environment, unless its name has a slash.
+/// What `error` means for a program. Unless its name has a slash it was looked for on
+/// `search`, the PATH of its environment.
 #[must_use]
 pub fn program(name: &OsStr, search: Option<&OsStr>, error: &io::Error) -> String {
     if name.as_bytes().contains(&b'/') {
@@ -65,11 +68,11 @@ pub fn program(name: &OsStr, search: Option<&OsStr>, error: &io::Error) -> Strin
     match places.find(|place| place.is_file()) {
         Some(place) => after(&place, error),
         None if error.kind() == io::ErrorKind::NotFound => "not found on the PATH".into(),
-        None => plain(error),
+        None => reason(error),
     }
 }
 
-/// What `error` means for that file.
+/// What `error` means for the program at `path`.
 pub(crate) fn after(path: &Path, error: &io::Error) -> String {
     let why = match error.raw_os_error() {
         Some(libc::ENOENT) => missing(path),
@@ -77,14 +80,7 @@ pub(crate) fn after(path: &Path, error: &io::Error) -> String {
         Some(libc::ENOEXEC) => unknown(path),
         _ => None,
     };
-    why.unwrap_or_else(|| plain(error))
-}
-
-/// std adds the number in brackets, which says nothing more.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_string()
+    why.unwrap_or_else(|| reason(error))
 }
 
 fn missing(path: &Path) -> Option<String> {
@@ -98,16 +94,15 @@ fn missing(path: &Path) -> Option<String> {
             target.display()
         ));
     }
-    let start = first_bytes(path).ok()?;
-    let Some(line) = shebang(&start) else {
+    let start = beginning_of(path).ok()?;
+    let Some(shebang) = Shebang::of(&start) else {
         return Some("the loader or a library that it needs is missing".into());
     };
-    if line.ends_with(b"\r") {
-        return Some(carriage_return(line));
+    if shebang.line.ends_with(b"\r") {
+        return Some(carriage_return(shebang.line));
     }
-    let interpreter = interpreter(line)?;
-    let name = String::from_utf8_lossy(interpreter.as_os_str().as_bytes()).into_owned();
-    if interpreter.exists() {
+    let name = shebang.interpreter.display();
+    if shebang.interpreter.exists() {
         return Some(format!(
             "its interpreter {name} needs something that is missing"
         ));
@@ -129,9 +124,8 @@ fn forbidden(path: &Path) -> Option<String> {
         let hint = "mount it with exec (docker: --tmpfs /run:exec)";
         return Some(format!("it is on a file system mounted noexec: {hint}"));
     }
-    let start = first_bytes(path).ok()?;
-    let interpreter = interpreter(shebang(&start)?)?;
-    let shown = interpreter.display();
+    let start = beginning_of(path).ok()?;
+    let shown = Shebang::of(&start)?.interpreter.display();
     Some(format!(
         "it, or its interpreter {shown}, may not be executed by us"
     ))
@@ -144,46 +138,30 @@ fn carriage_return(line: &[u8]) -> String {
 
 /// The machine that a program is for, unless it is ours.
 fn foreign(start: &[u8]) -> Option<u16> {
-    let machine = u16::from_le_bytes([*start.get(18)?, *start.get(19)?]);
-    (MACHINE != 0 && machine != MACHINE).then_some(machine)
+    let bytes = start.get(MACHINE_AT..)?.first_chunk()?;
+    let machine = u16::from_le_bytes(*bytes);
+    (machine != MACHINE?).then_some(machine)
 }
 
 fn program_for(machine: u16) -> String {
     let name = match machine {
-        X86 => "32-bit x86",
-        ARM => "32-bit ARM",
-        62 => "x86-64",
-        183 => "64-bit ARM",
-        243 => "RISC-V",
+        libc::EM_386 => "32-bit x86",
+        libc::EM_ARM => "32-bit ARM",
+        libc::EM_X86_64 => "x86-64",
+        libc::EM_AARCH64 => "64-bit ARM",
+        libc::EM_RISCV => "RISC-V",
         _ => "another architecture",
     };
     format!("it is a program for {name}")
 }
 
-/// The kernel has been asked, and does not know what to do with it.
+/// Why the kernel refuses the format of the file.
 fn unknown(path: &Path) -> Option<String> {
-    let start = first_bytes(path).ok()?;
+    let start = beginning_of(path).ok()?;
     if start.starts_with(ELF) {
         return foreign(&start).map(program_for);
     }
     before(path)
-}
-
-fn shebang(start: &[u8]) -> Option<&[u8]> {
-    let rest = start.strip_prefix(b"#!")?;
-    rest.split(|byte| *byte == b'\n').next()
-}
-
-fn interpreter(line: &[u8]) -> Option<&Path> {
-    let line = line.trim_ascii();
-    let name = line.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
-    Some(Path::new(std::ffi::OsStr::from_bytes(name)))
-}
-
-fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(SHEBANG).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -229,18 +207,18 @@ mod tests {
 
     #[test]
     fn a_program_for_another_machine_is_told() {
-        let (_scratch, path) = file(&elf(243), 0o755);
+        let (_scratch, path) = file(&elf(libc::EM_RISCV), 0o755);
         assert_eq!(before(&path).unwrap(), "it is a program for RISC-V");
-        let (_scratch, path) = file(&elf(40), 0o755);
+        let (_scratch, path) = file(&elf(libc::EM_ARM), 0o755);
         assert_eq!(before(&path), None, "the kernel is asked");
-        let why = told(&elf(40), 0o755, libc::ENOEXEC);
+        let why = told(&elf(libc::EM_ARM), 0o755, libc::ENOEXEC);
         assert_eq!(why, "it is a program for 32-bit ARM");
     }
 
-    fn elf(machine: u8) -> Vec<u8> {
+    fn elf(machine: u16) -> Vec<u8> {
         let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
-        elf.resize(18, 0);
-        elf.extend([machine, 0]);
+        elf.resize(MACHINE_AT, 0);
+        elf.extend(machine.to_le_bytes());
         elf
     }
 

@@ -1,4 +1,4 @@
-//! Our descendants: who they are, and telling them to end.
+//! Our descendants: which processes they are, and a signal to all of them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 
 use crate::process::sys;
 
-/// Sends `signal` to everybody who is ours and still there. As the first process
-/// that is everybody; otherwise our descendants, found in `/proc`, and nobody
-/// else whatever the namespace is shared with.
+/// Sends `signal` to all of our descendants that still run. For the first process of a
+/// namespace these are all processes; otherwise they are looked up in `/proc`, so that
+/// others in the same namespace get no signal.
 pub(crate) fn signal_all(signal: Signal) {
     if std::process::id() == 1 {
         sys::kill_all(signal);
@@ -38,7 +38,8 @@ fn parents() -> HashMap<u32, u32> {
         .collect()
 }
 
-/// The name in brackets may contain anything, brackets and spaces as well.
+/// The parent in a line of `/proc/PID/stat`. The name in brackets may have brackets and
+/// spaces in it.
 fn parent(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()

@@ -1,4 +1,5 @@
-//! Signals as data: a descriptor to poll, and what each of them asks for.
+//! Signals as data: a descriptor that says when some have arrived, and what each asks
+//! for.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -8,8 +9,8 @@ use nix::libc::{self, c_int};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-/// Those that have a meaning of their own, or are passed to the command. The
-/// kernel withholds from the first process what it has no handler for.
+/// Signals that have a meaning for us, or are passed to the command. The first process
+/// of a namespace gets no signal for which it has no handler.
 const SIGNALS: &[c_int] = &[
     libc::SIGCHLD,
     libc::SIGHUP,
@@ -24,7 +25,7 @@ const SIGNALS: &[c_int] = &[
     libc::SIGPWR,
 ];
 
-/// Those that mean something to a command alone.
+/// Further signals that are passed to the command.
 const FORWARDED: &[c_int] = &[
     libc::SIGCONT,
     libc::SIGTSTP,
@@ -36,14 +37,14 @@ const FORWARDED: &[c_int] = &[
     libc::SIGIO,
 ];
 
-/// The signals that have arrived, each once however often it came.
+/// The signals that have arrived, each of them once however often it came.
 #[derive(Debug)]
 pub(crate) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
 }
 
 impl Signals {
-    /// From now on no signal is lost, and none ends us.
+    /// Sets the handlers: from now on no signal is lost, and none ends us.
     pub(crate) fn listen(has_command: bool) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let mut numbers = SIGNALS.to_vec();
@@ -55,7 +56,7 @@ impl Signals {
         Ok(Self { delivery })
     }
 
-    /// Readable when some have arrived.
+    /// The descriptor that is readable when signals have arrived.
     pub(crate) fn descriptor(&self) -> &impl AsFd {
         self.delivery.get_read()
     }
@@ -65,7 +66,7 @@ impl Signals {
     }
 }
 
-/// What we are.
+/// What there is to supervise, on which the meaning of a signal depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Role {
     pub(crate) has_services: bool,
@@ -80,9 +81,10 @@ pub(crate) enum Reaction {
     Forward,
     /// Look for new services.
     Scan,
-    /// Look for new services, and let those go that have vanished.
+    /// Look for new services, and dismiss those that have vanished.
     ScanAndDrop,
-    /// Stop everything; the loggers get the signal too, or see their input end.
+    /// Stop everything. With `loggers` they get a signal too; otherwise they end when
+    /// their input does.
     Stop {
         loggers: bool,
     },
@@ -109,7 +111,7 @@ fn beside_command(signal: c_int) -> Reaction {
     }
 }
 
-/// As `s6-svscan` has it.
+/// Without a command the meanings are those of `s6-svscan`.
 fn alone(signal: c_int) -> Reaction {
     match signal {
         libc::SIGTERM | libc::SIGINT => Reaction::Stop { loggers: false },
@@ -121,7 +123,7 @@ fn alone(signal: c_int) -> Reaction {
     }
 }
 
-/// The script in `.s6-svscan` that stands in for our own reaction.
+/// The name of the script in `.s6-svscan` that replaces what the signal means.
 pub(crate) fn script(signal: c_int) -> Option<&'static str> {
     Some(match signal {
         libc::SIGHUP => "SIGHUP",

@@ -18,22 +18,22 @@ use crate::process::sys::{self, Inherited, Session};
 
 /// s6's pause after a `run` that cannot be executed.
 const AFTER_EXEC: Duration = Duration::from_secs(10);
-/// The pause after the system had no process or descriptor to give.
+/// The pause after the system had no process or descriptor left.
 const AFTER_SYSTEM: Duration = Duration::from_secs(1);
-/// The pause after a program that somebody was just writing.
+/// The pause after a program that could not be started because it was being written.
 const AFTER_WRITING: Duration = Duration::from_millis(100);
-/// What services find on a clean environment's PATH, as in s6-overlay.
+/// The PATH of a clean environment, as in s6-overlay.
 const CLEAN_PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
 
-/// How children start.
+/// How programs are started.
 #[derive(Debug)]
 pub(crate) struct Nursery {
     pub(crate) inherited: Inherited,
-    /// Services and scripts see our environment, or a clean one.
+    /// Services and scripts see our environment; otherwise they start with a clean one.
     pub(crate) keep_environment: bool,
-    /// Services read from us, or nothing.
+    /// Services have our standard input; otherwise they have none.
     pub(crate) keep_stdin: bool,
-    /// Each service's lines get its name.
+    /// The lines of all services are labelled.
     pub(crate) label_all: bool,
 }
 
@@ -41,12 +41,13 @@ pub(crate) struct Nursery {
 #[derive(Debug)]
 pub(crate) struct NotStarted {
     pub(crate) why: String,
+    /// The pause before the next attempt.
     pub(crate) wait: Duration,
     pub(crate) errno: i32,
 }
 
 impl NotStarted {
-    /// Something that it needs could not be had.
+    /// The system could not give something that the program needs.
     pub(crate) fn system(error: &io::Error) -> Self {
         Self {
             why: error.to_string(),
@@ -71,13 +72,13 @@ impl NotStarted {
         }
     }
 
-    /// The code with which a shell tells the same.
+    /// The exit code that a shell has for this.
     pub(crate) fn code(&self) -> u8 {
         if self.errno == libc::ENOENT { 127 } else { 126 }
     }
 }
 
-/// A service's program, about to be started in the directory that we stand in.
+/// A program of a service, to be started in the current directory.
 pub(crate) struct Program<'a> {
     command: Command,
     path: &'a Path,
@@ -109,12 +110,12 @@ impl<'a> Program<'a> {
         self.command.stderr(file);
     }
 
-    /// It gets `file` as its descriptor `number`.
+    /// Gives it `file` as its descriptor `number`.
     pub(crate) fn pass(&mut self, file: impl Into<OwnedFd>, number: RawFd) {
         self.descriptors.push((file.into(), number));
     }
 
-    /// Its process, or why there is none.
+    /// Starts it; gives its process, or why there is none.
     pub(crate) fn start(mut self, nursery: &Nursery) -> Result<i32, NotStarted> {
         if let Some(why) = diagnose::before(self.path) {
             return Err(NotStarted {
@@ -142,7 +143,7 @@ impl Nursery {
         }
     }
 
-    /// A script of `cont-init.d` or `cont-finish.d`, or one for a signal.
+    /// Starts a script of `cont-init.d` or `cont-finish.d`, or one for a signal.
     pub(crate) fn script(&self, argv: &[OsString]) -> Result<i32, NotStarted> {
         let mut command = command(argv);
         self.surround(&mut command);
@@ -150,7 +151,8 @@ impl Nursery {
             .map_err(|error| NotStarted::new(Path::new(&argv[0]), &error))
     }
 
-    /// The command whose exit code is ours, with everything we were given.
+    /// Starts the command whose exit code is ours, with everything that we were started
+    /// with.
     pub(crate) fn command(&self, argv: &[OsString]) -> Result<i32, NotStarted> {
         let terminal = io::IsTerminal::is_terminal(&io::stdin());
         let session = Session::Command { terminal };
@@ -165,9 +167,9 @@ fn command(argv: &[OsString]) -> Command {
     command
 }
 
-/// Files moved out of the way of the numbers that they are to get, and those
-/// numbers occupied: std must not put a pipe of its own there, which the child
-/// would then overwrite.
+/// Files whose own numbers are not among those that they get in the child. The latter
+/// are occupied: the standard library must not open a pipe of its own under such a
+/// number, which the child would then overwrite.
 struct Placed {
     moved: Vec<(OwnedFd, RawFd)>,
     _occupied: Vec<OwnedFd>,
@@ -196,14 +198,15 @@ fn place(descriptors: &[(OwnedFd, RawFd)]) -> io::Result<Placed> {
     })
 }
 
-/// The lowest free descriptor from `lowest` on; closed in children.
+/// Duplicates a descriptor to the lowest free number from `lowest` on; children do not
+/// get it.
 fn duplicate(file: &OwnedFd, lowest: RawFd) -> io::Result<OwnedFd> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(lowest))?;
     sys::own(number)
 }
 
-/// The lock that a service inherits, so that the next one waits for all that is
-/// left of this one. It belongs to the open file, not to a process.
+/// The lock that a service inherits. It belongs to the open file, not to a process, so
+/// that the next start fails while anything that the service has started still runs.
 pub(crate) fn service_lock(path: &Path) -> io::Result<OwnedFd> {
     let file = OpenOptions::new()
         .write(true)
@@ -237,8 +240,8 @@ mod tests {
         }
     }
 
-    /// Nothing is written to be executed: a child that another test is just
-    /// forking would have it open for writing.
+    /// These tests write no program to execute it: a child that another test is
+    /// starting would have it open for writing, and it could not be executed.
     fn shell<'a>(text: &str, arguments: &[&str], nursery: &Nursery) -> Program<'a> {
         Program::new(
             "/bin/sh",
@@ -313,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_service_starts_with_everything_reset() {
-        // Of the shell itself: it blocks signals while it starts another program.
+        // The shell blocks signals while it starts a program, so it becomes that program.
         let text = output("ulimit -Sn; exec grep '^SigBlk:' /proc/self/status", &[]);
         let limit = Command::new("sh").args(["-c", "ulimit -Sn"]).output();
         let limit = String::from_utf8(limit.unwrap().stdout).unwrap();
@@ -367,7 +370,7 @@ mod tests {
         let error = service_lock(&path).unwrap_err();
         assert!(error.to_string().contains("holds its lock"));
         drop(inherited);
-        // A child that another test is just forking has the lock until its exec.
+        // Another test may be starting a child, which has the lock until its exec.
         harness::wait_for("the lock", Duration::from_secs(30), || {
             service_lock(&path).ok()
         });

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::Supervisor;
 use super::happening::Source;
@@ -16,7 +17,7 @@ impl Supervisor {
     pub(super) fn wait(&self) -> Vec<Source> {
         let outputs = [Stream::Out, Stream::Err].map(output::to_poll);
         let (mut descriptors, sources) = self.descriptors(&outputs);
-        match poll(&mut descriptors, self.timeout()) {
+        match ppoll(&mut descriptors, self.timeout(), None) {
             Ok(count) if count > 0 => {
                 let all = descriptors.iter().zip(sources);
                 all.filter(|(descriptor, _)| descriptor.any().unwrap_or(true))
@@ -55,23 +56,17 @@ impl Supervisor {
         (list.descriptors, list.sources)
     }
 
-    /// Rounded up: the last part of a millisecond would be a busy loop.
-    fn timeout(&self) -> PollTimeout {
+    /// How long to sleep at most; without a deadline for ever.
+    fn timeout(&self) -> Option<TimeSpec> {
         if self.more_to_reap {
-            return PollTimeout::ZERO;
+            return Some(Duration::ZERO.into());
         }
-        let Some(deadline) = self.deadline() else {
-            return PollTimeout::NONE;
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return PollTimeout::ZERO;
-        }
-        let left = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        let left = self.deadline()?.saturating_duration_since(Instant::now());
+        Some(left.into())
     }
 }
 
+/// Descriptors to poll, and what each of them is.
 #[derive(Default)]
 struct List<'a> {
     descriptors: Vec<PollFd<'a>>,
