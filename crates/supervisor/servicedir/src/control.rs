@@ -17,21 +17,21 @@ pub enum Letter {
     PauseGroup,
     /// `C`: let its process group go on (s6 2.13 and later).
     ContinueGroup,
-    /// `r`: send the down signal, change no wish.
+    /// `r`: send the down signal; whether it is wanted up stays as it is.
     Restart,
     /// `l`: send the reload signal (s6 2.15.1 and later).
     Reload,
     /// `o`: start it if it is down, do not start it again.
     Once,
-    /// `d`: bring it down.
+    /// `d`: bring it down and do not start it again.
     Down,
-    /// `u`: bring it up.
+    /// `u`: bring it up, and start it again when it dies.
     Up,
     /// `D`: bring it down, also for the next supervisor.
     DownForGood,
     /// `U`: bring it up, also for the next supervisor.
     UpForGood,
-    /// `x`: stop supervising when it dies.
+    /// `x`: supervise it no more after its death.
     Exit,
     /// `O`: do not start it again, send nothing.
     AtMostOnce,
@@ -69,7 +69,7 @@ pub const LETTERS: &[(u8, Letter)] = &[
 ];
 
 impl Letter {
-    /// The meaning of `byte`; none for a byte that s6 ignores as well.
+    /// The meaning of `byte`; none for a byte that s6 ignores.
     #[must_use]
     pub fn parse(byte: u8) -> Option<Self> {
         let found = LETTERS.iter().find(|(known, _)| *known == byte);
@@ -83,8 +83,8 @@ impl Letter {
         found.map(|(byte, _)| *byte)
     }
 
-    /// The letter that sends this signal to the process of `run`: those that the
-    /// list `cmdsig` of `s6-svc -s` has.
+    /// The letter that sends this signal to the process of `run`. There is one for the
+    /// signals that `s6-svc -s` takes.
     #[must_use]
     pub fn sending(signal: Signal) -> Option<Self> {
         let letter = match signal {

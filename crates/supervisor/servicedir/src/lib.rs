@@ -1,8 +1,8 @@
 //! The s6 service directory as bytes: what the programs of s6 2.10 to 2.15 read
-//! and write in it, for the supervisor and for those who talk to it.
+//! and write in it, for the supervisor and for its clients.
 //!
-//! Everything is relative to the path of a [`Servicedir`]. A supervisor that has
-//! to follow renames stands in the directory and uses the path `.`.
+//! Everything is relative to the path of a [`Servicedir`]. A supervisor whose
+//! directories may be renamed enters the directory and uses the path `.`.
 
 mod control;
 mod fifodir;
@@ -30,11 +30,12 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use files::Durability;
 use nix::libc::O_NONBLOCK;
 
 const STATUS: &str = "supervise/status";
 const DEATHS: &str = "supervise/death_tally";
-/// No record grows beyond this, in bytes, whatever somebody writes there.
+/// No more than this, in bytes, is read of a record, whatever somebody has written there.
 const MAX_RECORD: u64 = 128 * 1024;
 
 /// One service directory.
@@ -46,9 +47,9 @@ pub struct Servicedir {
 /// What a supervisor holds of a service directory while it supervises it.
 #[derive(Debug)]
 pub struct Held {
-    /// `supervise/lock`, locked: clients see by it that the service is supervised.
+    /// `supervise/lock`, locked. By the lock clients see that the service is supervised.
     pub lock: File,
-    /// `supervise/control`, open for both directions, so that it never ends.
+    /// `supervise/control`, open for reading and writing, so that it never ends.
     pub control: File,
 }
 
@@ -76,12 +77,12 @@ impl Servicedir {
         Settings::new(self)
     }
 
-    /// Makes `event/` and `supervise/` ready for a supervisor and takes the lock;
-    /// nothing when another supervisor has it.
+    /// Makes `event/` and `supervise/` ready for a supervisor, and takes the lock; none
+    /// when another supervisor has it.
     pub fn hold(&self) -> io::Result<Option<Held>> {
         fifodir::make(&self.join("event"))?;
         make_directory(&self.join("supervise"))?;
-        // Everybody who gets there may ask for the lock, as `s6-svok` does.
+        // Whoever can reach the file may look for the lock, as `s6-svok` does.
         let Some(lock) = lock::lock(&self.join("supervise/lock"), 0o644)? else {
             return Ok(None);
         };
@@ -95,7 +96,7 @@ impl Servicedir {
         lock::is_locked(&self.join("supervise/lock"))
     }
 
-    /// Writes control letters to the supervisor. `ENXIO`: nobody listens.
+    /// Sends letters to the supervisor. `ENXIO` means that there is none.
     pub fn send(&self, letters: &[u8]) -> io::Result<()> {
         let mut control = OpenOptions::new()
             .write(true)
@@ -117,7 +118,7 @@ impl Servicedir {
     }
 
     /// Replaces the status record whole, so that no reader sees half of it.
-    pub fn write_status(&self, status: &Status, layout: Layout) -> io::Result<()> {
+    pub fn write_status(&self, status: &Status, layout: Layout) -> anyhow::Result<()> {
         self.replace(STATUS, &status.encode(layout))
     }
 
@@ -130,9 +131,9 @@ impl Servicedir {
         Ok(tally::decode(&bytes))
     }
 
-    /// Adds a death and forgets the oldest beyond `max`. The file is looked at
-    /// each time, since `s6-svdt-clear` empties it behind the supervisor's back.
-    pub fn add_death(&self, death: &Death, max: usize) -> io::Result<()> {
+    /// Adds a death, and forgets the oldest when there are more than `max`. The file is
+    /// read each time, since `s6-svdt-clear` empties it without asking the supervisor.
+    pub fn add_death(&self, death: &Death, max: usize) -> anyhow::Result<()> {
         if max == 0 {
             return Ok(());
         }
@@ -142,7 +143,7 @@ impl Servicedir {
             .open(self.join(DEATHS))?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         if length.is_multiple_of(DEATH_SIZE) && length / DEATH_SIZE < max {
-            return file.write_all(&tally::encode(&[*death]));
+            return Ok(file.write_all(&tally::encode(&[*death]))?);
         }
         let mut deaths = self.deaths().unwrap_or_default();
         deaths.push(*death);
@@ -167,28 +168,26 @@ impl Servicedir {
         }
     }
 
-    /// Tells all who listen in `event/`.
+    /// Writes an event to all who listen in `event/`.
     pub fn notify(&self, event: &[u8]) -> io::Result<()> {
         fifodir::notify(&self.join("event"), event)
     }
 
-    /// Listens in `event/`: everything notified from now on is seen. Subscribe
-    /// first, read the status after it, then wait.
+    /// Listens in `event/`: everything that is notified from now on is seen. First
+    /// subscribe, then read the status, then wait, so that nothing is missed.
     pub fn subscribe(&self) -> io::Result<Subscription> {
         fifodir::make(&self.join("event"))?;
         Subscription::new(&self.join("event"))
     }
 
-    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let new = self.join(&format!("{name}.new"));
-        let mut file = File::create(&new)?;
-        file.write_all(content)?;
-        fs::rename(&new, self.join(name))
+    /// It is a new file each time, so that nothing has to be asked of the old one.
+    fn replace(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        files::put(&self.join(name), content, Durability::Unsynced, None)
     }
 }
 
-/// A FIFO opened for both directions never reports its end, and one descriptor
-/// does for the two that s6 uses.
+/// Opens the FIFO of a supervisor, which is made if it is missing. It is open for
+/// reading and writing, so that it never ends.
 pub fn open_control(path: &Path) -> io::Result<File> {
     make_fifo(path, 0o600)?;
     let file = OpenOptions::new()
@@ -203,7 +202,8 @@ pub fn open_control(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Makes a directory of mode 0700, also where a dangling symbolic link points.
+/// Makes a directory of mode 0700, or the one to which a dangling symbolic link points;
+/// false if it was there.
 pub fn make_directory(path: &Path) -> io::Result<bool> {
     let result = fs::DirBuilder::new().mode(0o700).create(path);
     match result {
@@ -218,7 +218,7 @@ pub fn make_directory(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The mode is set after it is made, since the umask would take bits away.
+/// Makes a FIFO. Its mode is set afterwards, since the umask would take bits away.
 fn make_fifo(path: &Path, mode: u32) -> io::Result<()> {
     match nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU) {
         Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode)),

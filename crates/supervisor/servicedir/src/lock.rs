@@ -1,8 +1,8 @@
 //! The lock by which clients see that a directory is supervised.
 //!
-//! `s6-svok` asks with fcntl's `F_GETLK`, so `flock` locks are invisible to it.
-//! A POSIX lock would be lost as soon as any descriptor of the process on that
-//! file is closed; an open file description lock is seen and stays.
+//! `s6-svok` asks with fcntl's `F_GETLK`, which does not see the locks of `flock`. It
+//! sees a POSIX lock, but that is lost as soon as the process closes any descriptor of
+//! the file. An open file description lock is seen and stays.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,9 +13,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-/// Takes the lock for as long as the file stays open; none when another has it.
+/// Takes the lock for as long as the file stays open; none when somebody else has it.
 ///
-/// `mode` is that of a file which is made for it; one that is there keeps its own.
+/// A missing file is made with this `mode`.
 pub fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     let file = OpenOptions::new()
         .write(true)
@@ -31,12 +31,12 @@ pub fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     }
 }
 
-/// Takes the lock on an open file, for all who inherit it, without waiting.
+/// Takes the lock on an open file without waiting. All who inherit the file have it.
 pub fn lock_file(file: &File) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).map(drop)
 }
 
-/// Whether somebody has the lock; a file that is not there is not locked.
+/// Whether somebody has the lock; a missing file is not locked.
 pub fn is_locked(path: &Path) -> io::Result<bool> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::{Servicedir, Signal};
 
-/// A configuration file's first line is read up to here, in bytes.
+/// No more than this, in bytes, is read of the first line of a configuration file.
 const MAX_LINE: u64 = 4096;
 const DEFAULT_MAX_DEATHS: usize = 100;
-/// What s6 allows at most.
+/// s6 remembers no more deaths than this.
 const MAX_DEATHS: usize = 4096;
 const DEFAULT_FINISH: Duration = Duration::from_secs(5);
 const DEFAULT_DELAY: Duration = Duration::from_secs(1);
@@ -26,8 +26,8 @@ pub enum KillMode {
     Group,
 }
 
-/// Reads configuration files; what is wrong in one is told in
-/// [`complaints`](Self::complaints), and its default holds.
+/// Reads configuration files. Where one is wrong its default holds, and
+/// [`complaints`](Self::complaints) says what is wrong.
 #[derive(Debug)]
 pub struct Settings {
     directory: Servicedir,
@@ -68,13 +68,13 @@ impl Settings {
         })
     }
 
-    /// `timeout-kill`: SIGKILL follows the down signal after this; none is never.
+    /// `timeout-kill`: how long after the down signal SIGKILL follows; without it never.
     pub fn timeout_kill(&mut self) -> Option<Duration> {
         self.milliseconds("timeout-kill")
             .filter(|time| !time.is_zero())
     }
 
-    /// `timeout-finish`: how long `finish` may run; none is for ever.
+    /// `timeout-finish`: how long `finish` may run; none means for ever.
     pub fn timeout_finish(&mut self) -> Option<Duration> {
         let time = self
             .milliseconds("timeout-finish")
@@ -99,19 +99,19 @@ impl Settings {
             .min(MAX_DEATHS)
     }
 
-    /// `restart-delay`: how long after its end a service is started again, and
-    /// whether a file says so.
+    /// `restart-delay`: how long after its end a service is started again.
     pub fn restart_delay(&mut self) -> Duration {
         self.milliseconds("restart-delay").unwrap_or(DEFAULT_DELAY)
     }
 
-    /// `restart-delay-max`: up to where the delay doubles from death to death;
-    /// none: it does not.
+    /// `restart-delay-max`: the delay doubles from death to death up to this; without it
+    /// the delay is always the same.
     pub fn restart_delay_max(&mut self) -> Option<Duration> {
         self.milliseconds("restart-delay-max")
     }
 
-    /// `restart-limit`: how many restarts within `restart-window` are given up.
+    /// `restart-limit`: how many restarts are allowed within `restart-window`; at the
+    /// next death the service is given up.
     pub fn restart_limit(&mut self) -> Option<usize> {
         self.number("restart-limit")
     }
@@ -122,7 +122,7 @@ impl Settings {
             .unwrap_or(DEFAULT_WINDOW)
     }
 
-    /// `restart-delay` is there: s6's own throttle does not count.
+    /// Whether there is a `restart-delay`, which replaces s6's throttle.
     #[must_use]
     pub fn has_restart_delay(&self) -> bool {
         self.directory.join("restart-delay").exists()
@@ -140,7 +140,8 @@ impl Settings {
         }
     }
 
-    /// `output-prefix`: the label of each line of output; empty for the name.
+    /// `output-prefix`: the label of each line of output; if it is empty, the name of the
+    /// service is the label.
     pub fn output_prefix(&mut self) -> Option<String> {
         self.line("output-prefix")
     }
@@ -166,12 +167,12 @@ impl Settings {
     }
 
     fn milliseconds(&mut self, name: &str) -> Option<Duration> {
-        // s6 counts in 32 bits, so more than 49 days is a mistake there as well.
+        // s6 counts milliseconds in 32 bits, so it takes no more than 49 days either.
         let number: u32 = self.number(name)?;
         Some(Duration::from_millis(number.into()))
     }
 
-    /// 0 to 2 are the standard ones and taken.
+    /// Descriptors 0 to 2 are the standard ones, which a service has in any case.
     fn descriptor(&mut self, name: &str) -> Option<i32> {
         let number: i32 = self.number(name)?;
         if number >= 3 {

@@ -1,10 +1,10 @@
-//! TAI64N, as skalibs writes it.
+//! Time stamps in the format TAI64N, as skalibs writes them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The label of second 0, and the seconds between UTC and TAI as skalibs counts
-/// them: 10 and the 27 leap seconds. Other libraries add only the 10, and every
-/// `s6-svstat` would show 27 seconds too many.
+/// The label of the second 1970-01-01 00:00:00 UTC, in which skalibs counts all 37
+/// seconds between UTC and TAI: 10 of them and 27 leap seconds. Other libraries count
+/// only the 10, with which `s6-svstat` would show 27 seconds too many.
 const OFFSET: u64 = (1 << 62) + 37;
 
 /// A moment: 8 bytes of seconds, 4 of nanoseconds, big-endian.
@@ -24,13 +24,13 @@ impl Stamp {
         self.0
     }
 
-    /// The stamp that `bytes` say.
+    /// The stamp with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 12]) -> Self {
         Self(bytes)
     }
 
-    /// The moment; the epoch for a stamp that lies before it.
+    /// The moment; for stamps before 1970 the beginning of 1970.
     #[must_use]
     pub fn time(self) -> SystemTime {
         let mut seconds = [0; 8];

@@ -1,4 +1,5 @@
-//! `supervise/status`: 35 bytes in s6 2.10 to 2.12 and in 2.14 and later, 43 in 2.13.
+//! `supervise/status`, the status record: 35 bytes in s6 2.10 to 2.12 and in 2.14 and
+//! later, 43 bytes in 2.13.
 //!
 //! `S6_SVSTATUS_SIZE` and the places of the fields are those of `s6/supervise.h`
 //! and `s6_svstatus_pack.c` of each release.
@@ -12,7 +13,7 @@ const FINISHING: u8 = 2;
 const WANT_UP: u8 = 4;
 const READY: u8 = 8;
 
-/// Where the fields of a record are: up to the process all agree.
+/// Where the fields of a record are. Up to the process all layouts are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Layout {
     /// 35 bytes: s6 2.10 to 2.12, and 2.14 and later.
@@ -22,7 +23,7 @@ pub enum Layout {
     Long,
 }
 
-/// A record that no release of s6 writes, by its length.
+/// No record: no release of s6 writes one of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRecord(usize);
 
@@ -38,13 +39,14 @@ pub struct Status {
     pub pid: u64,
     /// How the last `run` ended.
     pub wait_status: WaitStatus,
-    /// It was stopped by `svc -p`; without a process see [`Self::is_not_started_yet`].
+    /// It was stopped by `svc -p`. Without a process the flag has another meaning: see
+    /// [`Self::is_not_started_yet`].
     pub paused: bool,
     /// `finish` runs.
     pub finishing: bool,
     /// It is wanted up.
     pub want_up: bool,
-    /// It is up and has said so, or is down and could be started.
+    /// It is up and has announced that it is ready, or it is down and can be started.
     pub ready: bool,
 }
 
@@ -82,8 +84,8 @@ impl Status {
         set.map(|(_, bit)| bit).sum()
     }
 
-    /// What a record says. Its length tells whose layout it is; every record of
-    /// such a length is one.
+    /// What a record says. Its layout is known by its length, and every record of such a
+    /// length says something.
     pub fn decode(record: &[u8]) -> Result<Self, NoRecord> {
         let layout = Layout::of(record.len()).ok_or(NoRecord(record.len()))?;
         let end = layout.end();
@@ -100,20 +102,20 @@ impl Status {
         })
     }
 
-    /// `run` runs: there is a process, and it is not that of `finish`.
+    /// Whether `run` runs: there is a process, and it is not that of `finish`.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.pid != 0 && !self.finishing
     }
 
-    /// `run` was not started yet since its supervisor began: s6 2.13.2 and later
-    /// say so by the flag for paused without a process.
+    /// Whether `run` was not started since the service is supervised. s6 2.13.2 and later
+    /// say so by the flag for paused, without a process.
     #[must_use]
     pub fn is_not_started_yet(&self) -> bool {
         self.paused && self.pid == 0
     }
 
-    /// Its process was stopped, and goes on when it is continued.
+    /// Whether its process was stopped, and goes on when it is continued.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused && self.pid != 0
@@ -136,7 +138,7 @@ impl Layout {
         Self::ALL.into_iter().find(|layout| layout.size() == size)
     }
 
-    /// Where it says how the last `run` ended.
+    /// Where a record says how the last `run` has ended.
     const fn end(self) -> usize {
         match self {
             Self::Short => 32,

@@ -1,4 +1,4 @@
-//! `supervise/death_tally`: 14 bytes a death.
+//! `supervise/death_tally`: a record of 14 bytes for each death.
 
 use crate::Stamp;
 
@@ -10,13 +10,13 @@ pub const DEATH_SIZE: usize = 14;
 pub struct Death {
     /// The same moment as in the status record.
     pub stamp: Stamp,
-    /// The exit code, 128 and the signal's number for a signal.
+    /// The exit code, or 128 and the number of the signal.
     pub code: u8,
     /// The signal's number, 0 for an exit.
     pub signal: u8,
 }
 
-/// What does not make a whole record at the end is left out.
+/// A record at the end that is not whole is left out.
 pub(crate) fn decode(bytes: &[u8]) -> Vec<Death> {
     let (records, _) = bytes.as_chunks::<DEATH_SIZE>();
     records.iter().map(one).collect()

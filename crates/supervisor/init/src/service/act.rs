@@ -74,7 +74,7 @@ impl Service {
             Ok(()) => self.status_at = None,
             Err(error) => {
                 if self.status_at.is_none() {
-                    output::say(format_args!("{}: write its status: {error}", self.name));
+                    output::say(format_args!("{}: write its status: {error:#}", self.name));
                 }
                 self.status_at = Some(Instant::now() + STATUS_AGAIN);
             }
@@ -96,7 +96,7 @@ impl Service {
         };
         let max = self.ask(Settings::max_death_tally);
         if let Err(error) = Self::files().add_death(&death, max) {
-            output::say(format_args!("{}: write its death: {error}", self.name));
+            output::say(format_args!("{}: write its death: {error:#}", self.name));
         }
     }
 

@@ -1,8 +1,8 @@
-//! Which status record the tools of s6 read that are here: 2.13 alone has one of
-//! its own, and with another one its tools fail or tell nonsense.
+//! Which layout of the status record the installed tools of s6 read. The tools of 2.13
+//! need one of their own: with the other one they fail or show nonsense.
 //!
-//! Found once, at the start, by a few names that are looked at: no program is run,
-//! and no directory is listed.
+//! It is found once, at the start, by looking at a few files: no program is run, and
+//! no directory is listed.
 
 use std::env::consts::ARCH;
 use std::ffi::OsStr;
@@ -14,20 +14,20 @@ use std::path::{Path, PathBuf};
 use nix::libc::O_NONBLOCK;
 use servicedir::Layout;
 
-/// Says the record's length, whatever is found.
+/// The variable that sets the length of the records, whatever is installed.
 pub(crate) const SETTING: &str = "INIT_S6_RECORD";
 
 /// s6-overlay's tools are static, and come first in its PATH. Its link leads to
 /// `/package/admin/s6-VERSION/command/s6-svc`.
 const OVERLAYS: &str = "/command/s6-svc";
-/// The tool that reads records, where packages have it.
+/// The tool that reads records, at the paths where packages install it.
 const TOOLS: [&str; 3] = [
     "/usr/local/bin/s6-svstat",
     "/usr/bin/s6-svstat",
     "/bin/s6-svstat",
 ];
-/// A dynamic s6-svstat has 19 kB; of another program of this name, which may be
-/// ours, more is not read.
+/// No more than this is read of a tool. A dynamic s6-svstat has 19 kB; a larger program
+/// of that name is another one, perhaps ours.
 const TOOL_MAX: usize = 64 * 1024;
 /// Where the dynamic linker looks, besides Debian's directories for one machine.
 const LIBRARIES: [&str; 5] = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64"];
@@ -38,24 +38,24 @@ const NAMES: [&str; 4] = [
     "libs6.so.2.13.1.0",
     "libs6.so.2.13.2.0",
 ];
-/// What a dynamic tool says of its library: `libs6.so.2.13`.
+/// With this the name of the library begins that a dynamic tool needs: `libs6.so.2.13`.
 const NEEDED: &[u8] = b"libs6.so.";
 
 /// The first two numbers of a version of s6.
 type Release = (u32, u32);
 
-/// What there is of s6.
+/// What is installed of s6.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Found {
-    /// Where the link of s6-overlay's tool ends.
+    /// The file to which s6-overlay's link leads.
     overlay: Option<PathBuf>,
     /// The release that an installed tool is linked with.
     tool: Option<Release>,
-    /// The library of 2.13 is there, and nothing else tells a release.
+    /// The library of 2.13 is there, and nothing else shows a release.
     library: bool,
 }
 
-/// The layout for this life, and what was wrong with the setting.
+/// The layout to write, and what is wrong with the setting.
 pub(crate) fn find(setting: Option<&OsStr>) -> (Layout, Option<String>) {
     match setting.map(asked) {
         Some(Ok(Some(layout))) => (layout, None),
@@ -64,7 +64,7 @@ pub(crate) fn find(setting: Option<&OsStr>) -> (Layout, Option<String>) {
     }
 }
 
-/// Empty counts as not set: that is how a compose file unsets a variable.
+/// An empty value counts as not set, since that is how a compose file unsets a variable.
 fn asked(setting: &OsStr) -> Result<Option<Layout>, String> {
     let said = setting.to_string_lossy();
     let said = said.trim();
@@ -82,8 +82,8 @@ fn asked(setting: &OsStr) -> Result<Option<Layout>, String> {
 }
 
 impl Found {
-    /// What is there below `root`. The library is looked for where nothing else
-    /// tells the release.
+    /// What is installed below `root`. The library is looked for only if nothing else
+    /// shows the release.
     fn look(root: &Path) -> Self {
         let at = |path: &str| root.join(path.trim_start_matches('/'));
         let overlay = fs::canonicalize(at(OVERLAYS)).ok();
@@ -99,7 +99,7 @@ impl Found {
         }
     }
 
-    /// That of the tools.
+    /// The release of the tools.
     fn release(&self) -> Option<Release> {
         self.overlay.as_deref().and_then(in_path).or(self.tool)
     }
@@ -130,11 +130,11 @@ fn in_path(path: &Path) -> Option<Release> {
 }
 
 fn linked_with(tool: &Path) -> Option<Release> {
-    // Enough for all at once: more calls than one would take longer than the rest.
+    // With room for all of it one system call is enough.
     let mut bytes = Vec::with_capacity(TOOL_MAX);
     OpenOptions::new()
         .read(true)
-        // Whatever stands there: the first process must not wait.
+        // Whatever is at this path, the first process must not wait for it.
         .custom_flags(O_NONBLOCK)
         .open(tool)
         .ok()?
@@ -175,7 +175,7 @@ mod tests {
         symlink(to, path).unwrap();
     }
 
-    /// As s6-overlay's archive has it.
+    /// Lays out s6 as s6-overlay's archive does.
     fn overlay(root: &Path, version: &str) {
         let package = format!("package/admin/s6-{version}");
         put(root, &format!("{package}/command/s6-svc"), b"static");
