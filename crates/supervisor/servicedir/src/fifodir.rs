@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nix::libc::O_NONBLOCK;
+use nix::libc::{self, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
@@ -52,14 +52,15 @@ fn notify_one(path: &Path, event: &[u8]) {
         Ok(mut fifo) => fifo.write(event).map(drop),
         Err(error) => Err(error),
     };
-    if let Err(error) = result
-        && matches!(
-            error.raw_os_error(),
-            Some(nix::libc::ENXIO | nix::libc::EPIPE)
-        )
-    {
+    if result.is_err_and(|error| is_nobody_there(&error)) {
         let _ = fs::remove_file(path);
     }
+}
+
+/// Whether a FIFO could not be written to because nobody has it open for reading.
+#[must_use]
+pub fn is_nobody_there(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENXIO | libc::EPIPE))
 }
 
 /// A listener's FIFO; it is removed when this is dropped.

@@ -15,7 +15,7 @@ mod tally;
 mod wait_status;
 
 pub use control::{LETTERS, Letter};
-pub use fifodir::Subscription;
+pub use fifodir::{Subscription, is_nobody_there};
 pub use lock::{is_locked, lock, lock_file};
 pub use nix::sys::signal::Signal;
 pub use reason::reason;
@@ -96,7 +96,8 @@ impl Servicedir {
         lock::is_locked(&self.join("supervise/lock"))
     }
 
-    /// Sends letters to the supervisor. `ENXIO` means that there is none.
+    /// Sends letters to the supervisor. Whether an error means that there is none says
+    /// [`is_nobody_there`].
     pub fn send(&self, letters: &[u8]) -> io::Result<()> {
         let mut control = OpenOptions::new()
             .write(true)

@@ -64,6 +64,7 @@ fn letters_arrive_and_nobody_listening_is_told_apart() {
     drop(held);
     let nobody = directory.send(b"u").unwrap_err();
     assert_eq!(nobody.raw_os_error(), Some(nix::libc::ENXIO));
+    assert!(is_nobody_there(&nobody) && !is_nobody_there(&missing));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use servicedir::Servicedir;
 
-/// More names than this would hide the message.
+/// More names than this would be longer than the message itself.
 const NAMES_MAX: usize = 12;
 
 /// The services beside a service directory that does not exist, as the end of a message; empty when there are none.

@@ -1,4 +1,6 @@
-//! What `svc` and `svstat` share: options as s6's programs take them, and what to say of a service that is not there.
+//! What `svc` and `svstat` share: options as s6's programs read them, their pages, and
+//! what to say of a service that is not there.
 
 pub mod absent;
-pub mod getopt;
+pub mod command_line;
+pub mod pages;

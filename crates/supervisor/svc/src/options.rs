@@ -1,66 +1,67 @@
 //! The command line of `s6-svc`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use exit::misuse;
 use servicedir::{Letter, parse_signal};
-use svc::getopt;
+use svc::command_line::{Asked, CommandLine, Next, Words};
 
 use crate::wait::Wait;
-
-const KNOWN: &str = "abqhkti12pcyrlPCKoduDUxOQs:T:w:";
 
 const USAGE: &str = "usage: svc [ -wu | -wU | -wd | -wD | -wr | -wR ] [ -T timeout ] \
                      [ -s signal ] [ -abqhkti12pcyrlPCKoduDUxOQ ] servicedir...";
 
-/// What s6-svc writes at once: a FIFO takes it whole or not at all.
+/// s6-svc sends no more letters than this: a FIFO takes them all at once or none.
 const LETTERS_MAX: usize = 62;
 
 /// What the command line says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) letters: Vec<u8>,
     pub(crate) wait: Option<Wait>,
-    /// `None`: for ever.
+    /// How long to wait at most; `None` means for ever.
     pub(crate) timeout: Option<Duration>,
     pub(crate) services: Vec<PathBuf>,
 }
 
 impl Options {
-    pub(crate) fn parse(arguments: &[OsString]) -> Result<Options> {
-        let Some((choices, rest)) = getopt::parse(arguments, KNOWN) else {
-            bail!(misuse(USAGE))
+    pub(crate) fn parse(words: Words) -> Result<Asked<Options>> {
+        let mut line = CommandLine::new(words, USAGE);
+        let mut options = Options::default();
+        let services = loop {
+            match line.read()? {
+                Next::Letter(letter) => options.take(letter, &mut line)?,
+                Next::Name(name) if name == "help" => return Ok(Asked::Page),
+                Next::Name(name) if name == "version" => return Ok(Asked::Version),
+                Next::Name(_) => bail!(line.wrong()),
+                Next::Operands(services) => break services,
+            }
         };
-        if rest.is_empty() {
-            bail!(misuse(USAGE))
+        if services.is_empty() {
+            bail!(line.wrong())
         }
-        if rest.iter().any(|service| service.is_empty()) {
+        if services.iter().any(|service| service.is_empty()) {
             bail!(misuse("invalid service path"));
-        }
-        let mut options = Options {
-            letters: Vec::new(),
-            wait: None,
-            timeout: None,
-            services: rest.into_iter().map(PathBuf::from).collect(),
-        };
-        for (letter, value) in choices {
-            options.take(letter, getopt::text(value.as_ref()))?;
         }
         if options.letters.len() > LETTERS_MAX {
             bail!(misuse("too many commands"));
         }
-        Ok(options)
+        options.services = services.into_iter().map(PathBuf::from).collect();
+        Ok(Asked::Work(options))
     }
 
-    fn take(&mut self, letter: char, value: &str) -> Result<()> {
+    fn take(&mut self, letter: char, line: &mut CommandLine) -> Result<()> {
         match letter {
-            'w' => self.wait = Some(Wait::parse(value).ok_or_else(|| misuse(USAGE))?),
-            'T' => self.timeout = milliseconds(value)?,
-            's' => self.letters.push(letter_sending(value)?),
-            letter => self.letters.extend(u8::try_from(letter)),
+            'w' => self.wait = Some(Wait::parse(&line.value()?).ok_or_else(|| line.wrong())?),
+            'T' => self.timeout = milliseconds(&line.value()?)?,
+            's' => self.letters.push(letter_sending(&line.value()?)?),
+            letter => {
+                let byte = u8::try_from(letter).ok();
+                let known = byte.filter(|byte| Letter::parse(*byte).is_some());
+                self.letters.push(known.ok_or_else(|| line.wrong())?);
+            }
         }
         Ok(())
     }
@@ -86,10 +87,19 @@ fn letter_sending(text: &str) -> Result<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::{Arg, CommandFactory};
+    use svc::pages::Svc;
 
     fn parse(line: &str) -> Result<Options> {
-        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        Options::parse(&arguments)
+        let words: Vec<&str> = line.split_whitespace().collect();
+        parse_words(&words)
+    }
+
+    fn parse_words(words: &[&str]) -> Result<Options> {
+        match Options::parse(Words::new([&["svc"], words].concat()))? {
+            Asked::Work(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -108,17 +118,46 @@ mod tests {
 
     #[test]
     fn every_letter_that_the_supervisor_knows_can_be_sent() {
-        let letters = KNOWN.bytes().take_while(|letter| *letter != b's');
-        for letter in letters.clone() {
-            assert!(Letter::parse(letter).is_some(), "{}", char::from(letter));
+        for (byte, _) in servicedir::LETTERS {
+            let options = parse(&format!("-{} dir", char::from(*byte))).unwrap();
+            assert_eq!(options.letters, [*byte]);
         }
-        assert_eq!(letters.count(), servicedir::LETTERS.len());
     }
 
     #[test]
     fn every_letter_stands_in_the_usage() {
-        let (letters, _) = KNOWN.split_once('s').unwrap();
-        assert!(USAGE.contains(&format!(" -{letters} ")), "{USAGE}");
+        let (_, behind) = USAGE.rsplit_once("[ -").unwrap();
+        let (letters, _) = behind.split_once(' ').unwrap();
+        let known = servicedir::LETTERS.iter().map(|(byte, _)| *byte);
+        assert_eq!(sorted(letters.bytes()), sorted(known));
+    }
+
+    fn sorted(letters: impl Iterator<Item = u8>) -> Vec<u8> {
+        let mut letters: Vec<u8> = letters.collect();
+        letters.sort_unstable();
+        letters
+    }
+
+    /// A letter may take a time or a state as its value, or none at all.
+    fn is_known(option: &str) -> bool {
+        ["9", "u"].iter().any(|value| {
+            let words = Words::new(["svc", option, value, "dir"]);
+            Options::parse(words).is_ok()
+        })
+    }
+
+    #[test]
+    fn every_option_is_in_the_list_for_manual_and_completions_and_none_else() {
+        let page = Svc::command();
+        for letter in ('!'..='~').filter(|letter| *letter != '-') {
+            let mut listed = page.get_arguments().filter_map(Arg::get_short);
+            let is_listed = listed.any(|it| it == letter);
+            assert_eq!(is_known(&format!("-{letter}")), is_listed, "-{letter}");
+        }
+        let names: Vec<&str> = page.get_arguments().filter_map(Arg::get_long).collect();
+        assert_eq!(names, ["help", "version"]);
+        assert!(names.iter().all(|name| is_known(&format!("--{name}"))));
+        assert!(!is_known("--bogus"));
     }
 
     #[test]
@@ -181,9 +220,8 @@ mod tests {
     #[test]
     fn a_service_without_a_name_is_none() {
         for words in [vec![""], vec!["a", ""]] {
-            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
             assert_eq!(
-                Options::parse(&words).unwrap_err().to_string(),
+                parse_words(&words).unwrap_err().to_string(),
                 "invalid service path"
             );
         }

@@ -1,11 +1,11 @@
-//! Which events end a wait: events in, outcome out, no I/O.
+//! Which events end a wait. Events go in and an outcome comes out, without I/O.
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     up: bool,
     ready: bool,
-    /// First for down, then for up.
+    /// First wait for down, then for up.
     restart: bool,
 }
 
@@ -23,12 +23,13 @@ pub(crate) struct Waiting {
     seen: Seen,
 }
 
-/// Where it stands.
+/// How far a wait is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Waiting(Waiting),
     Reached,
-    /// It cannot come any more: permanent failure, or the supervisor has gone.
+    /// What is waited for cannot come any more: the service has failed for good, or its
+    /// supervisor has gone.
     Failed,
 }
 
@@ -47,7 +48,7 @@ impl Wait {
         Some(Wait { up, ready, restart })
     }
 
-    /// Readiness of a service that is up has to be announced, that of one that is down is the supervisor's own word.
+    /// Whether the service has to announce that it is ready. That one that is down is ready, its supervisor says.
     pub(crate) fn needs_readiness(self) -> bool {
         self.up && self.ready
     }
@@ -63,7 +64,7 @@ impl Wait {
         Waiting { wait: self, seen }.settle()
     }
 
-    /// Which state is waited for at the moment.
+    /// Whether the state that is waited for at the moment has come.
     fn is_met(self, seen: Seen) -> bool {
         let up = self.up && !self.restart;
         seen.up == up && (seen.ready || !self.ready)
@@ -71,7 +72,7 @@ impl Wait {
 }
 
 impl Waiting {
-    /// After these bytes of `event/`.
+    /// The outcome after these bytes, which were read from `event/`.
     pub(crate) fn after(mut self, events: &[u8]) -> Outcome {
         for event in events {
             match event {

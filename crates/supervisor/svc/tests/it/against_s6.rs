@@ -1,4 +1,4 @@
-//! The same words to ours and to the real one: the same exit codes, and for what goes to stdout the same text.
+//! Our program and the real one get the same words, and have to end with the same exit code and print the same text.
 
 use harness::wait_for;
 
@@ -7,7 +7,7 @@ use Condition::{Always, Since, Without};
 use crate::releases::{self, Difference};
 use crate::world::{Answer, SOON, World};
 
-/// Two calls may see different seconds and processes.
+/// The text without its numbers: two calls may see different seconds and processes.
 fn without_numbers(text: &str) -> String {
     let digits_gone = |word: &str| {
         if word.trim_end_matches(')').parse::<u64>().is_ok() {
@@ -22,7 +22,7 @@ fn without_numbers(text: &str) -> String {
         .join(" ")
 }
 
-/// Newer releases have other codes for what ours says as the older ones do.
+/// The exit code of ours where newer releases have another one than the older ones.
 fn code_of(theirs: &Answer) -> i32 {
     match theirs.code {
         102 | 1 if theirs.out.is_empty() && releases::has(Difference::NobodyListens) => 100,
@@ -41,7 +41,7 @@ fn same(ours: &Answer, theirs: &Answer, words: &str) {
     );
 }
 
-/// Both are asked within a second, of which the real one says how many have passed.
+/// Both are asked within the same second, since the line says how many have passed.
 fn same_line(world: &World, words: &str) {
     let (ours, theirs) = wait_for("the same second", SOON, || {
         let theirs = world.s6_svstat(words);
@@ -54,7 +54,7 @@ fn same_line(world: &World, words: &str) {
 #[test]
 fn svstat_prints_what_s6_svstat_prints() {
     let world = World::new();
-    // Which was not started yet: newer records say so.
+    // The service was not started yet, which newer records say.
     same(&world.svstat("down"), &world.s6_svstat("down"), "down");
     world.svc("-p up");
     world.wait_line("up", ", paused");
@@ -74,6 +74,8 @@ fn svstat_prints_what_s6_svstat_prints() {
         "-upw",
         "-o paused,pid",
         "-un",
+        "-uoup",
+        "-o=up",
         "-uo pid,up",
         "-o up,",
         "-e -e",
@@ -133,10 +135,13 @@ fn svc_ends_with_the_codes_of_s6_svc() {
         "-w",
         "-wz up",
         "-T x up",
+        "-T=500 up",
+        "-T -- up",
         "-T",
         "-h nobody",
         "-h nonexistent",
         "-h file",
+        "-- -k",
         &too_many,
     ];
     let right = [
@@ -147,13 +152,14 @@ fn svc_ends_with_the_codes_of_s6_svc() {
         "-wU ready",
         "-wd -d up",
         "-wu -T 30000 -u up",
+        "-cT30000wu -- up",
         "-c up down",
     ];
     let waits = ["-wD -T 2000 ready", "-wu -T 2000 down"];
     for words in wrong.into_iter().chain(right).chain(waits) {
         same(&world.svc(words), &world.s6_svc(words), words);
     }
-    // Here the real one can wait for ever: of events that it reads at once it sees the last alone.
+    // Here the real one can wait for ever, since of several events that it reads at once it sees only the last.
     for words in ["-wr -T 30000 -r up", "-wR -T 30000 -r ready"] {
         assert_eq!(world.svc(words).code, 0, "{words}");
     }
@@ -211,8 +217,8 @@ fn both_say_that_there_is_no_notification() {
     }
 }
 
-/// After each step, by ours and then by the real one, `s6-svstat` has to say this; the step is made where the
-/// installed release has what it is about, or has not.
+/// Each step is made with ours and then with the real one, and after each `s6-svstat` has to show this line. The
+/// condition says which releases of s6 can make the step.
 const STEPS: [(&str, &str, Condition); 17] = [
     (
         "-wd -d",

@@ -1,4 +1,4 @@
-//! What is beyond s6's tools: hints, JSON, and no wait for somebody who is not there.
+//! What s6's tools do not have: hints, JSON, and no endless wait for a service that nobody supervises.
 
 use std::path::Path;
 

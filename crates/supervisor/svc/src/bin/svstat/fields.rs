@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use servicedir::Stamp;
-use svc::getopt::{self, Choice};
 
 use crate::report::{Report, signal_name};
 
@@ -74,30 +73,19 @@ const FIELDS: [(&str, Option<char>, Field); 14] = [
 ];
 
 impl Field {
+    /// The field that a letter is short for.
+    pub(crate) fn of_letter(letter: char) -> Option<Self> {
+        let found = FIELDS.iter().find(|field| field.1 == Some(letter));
+        found.map(|field| field.2)
+    }
+
     pub(crate) fn show(self, report: &Report) -> String {
         (self.0)(report)
     }
 }
 
-/// The fields that the options ask for, in their order.
-pub(crate) fn chosen(choices: &[Choice]) -> Result<Vec<Field>, String> {
-    let mut fields = Vec::new();
-    for (letter, value) in choices {
-        match letter {
-            'o' => fields.extend(named(getopt::text(value.as_ref()))?),
-            letter => fields.extend(
-                FIELDS
-                    .iter()
-                    .find(|field| field.1 == Some(*letter))
-                    .map(|field| field.2),
-            ),
-        }
-    }
-    Ok(fields)
-}
-
-/// A comma may end the list, as in s6.
-fn named(list: &str) -> Result<Vec<Field>, String> {
+/// The fields that a list names. As in s6 a comma may end the list.
+pub(crate) fn named(list: &str) -> Result<Vec<Field>, String> {
     if list.is_empty() {
         return Ok(Vec::new());
     }
@@ -131,6 +119,9 @@ mod tests {
     use super::*;
     use servicedir::{Status, WaitStatus};
     use std::time::UNIX_EPOCH;
+    use svc::command_line::{Asked, Words};
+
+    use crate::options::Options;
 
     fn show(options: &[(char, &str)], status: Status) -> Result<String, String> {
         let report = Report {
@@ -138,14 +129,17 @@ mod tests {
             normally_up: true,
             now: UNIX_EPOCH,
         };
-        let choices: Vec<Choice> = options
-            .iter()
-            .map(|(letter, value)| (*letter, Some(value.into())))
-            .collect();
-        let shown: Vec<String> = chosen(&choices)?
-            .iter()
-            .map(|field| field.show(&report))
-            .collect();
+        let mut words = vec!["svstat".to_string()];
+        for (letter, value) in options {
+            words.push(format!("-{letter}"));
+            words.extend((*letter == 'o').then(|| (*value).to_string()));
+        }
+        words.push("dir".into());
+        let asked = Options::parse(Words::new(words)).map_err(|error| error.to_string())?;
+        let Asked::Work(Options { fields, .. }) = asked else {
+            panic!("{options:?}");
+        };
+        let shown: Vec<String> = fields.iter().map(|field| field.show(&report)).collect();
         Ok(shown.join(" "))
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Report {
     pub(crate) now: SystemTime,
 }
 
-/// All fields under the names of `s6-svstat -o`.
+/// All fields under the names of `s6-svstat -o`, and `finishing`, for which it has none.
 #[expect(clippy::struct_excessive_bools, reason = "they are s6-svstat's fields")]
 #[derive(Debug, Serialize)]
 pub(crate) struct All {
@@ -87,7 +87,8 @@ impl Report {
         }
     }
 
-    /// The record's flag means "can be started" for a service that is down; asked for, ready means that it serves.
+    /// A service that is down is ready in its record, which means that it can be started. As a field, ready means
+    /// that the service is up as well.
     pub(crate) fn is_ready(&self) -> bool {
         self.status.is_up() && self.status.ready
     }
@@ -98,7 +99,7 @@ impl Report {
         self.status.is_up().then_some(self.status.pid)
     }
 
-    /// How it last ended; the end before the present life is nobody's concern.
+    /// The code with which it has ended. A service that is up has not ended, whatever it did before.
     pub(crate) fn exit_code(&self) -> Option<u8> {
         self.status
             .wait_status
@@ -133,7 +134,7 @@ impl Report {
     }
 }
 
-/// As s6 has it, also for those that it has no name for.
+/// The name of a signal, or what s6 prints for one without a name.
 pub(crate) fn signal_name(number: u8) -> String {
     Signal::try_from(i32::from(number)).map_or("SIG???".into(), |signal| signal.as_str().into())
 }
