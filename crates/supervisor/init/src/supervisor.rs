@@ -1,18 +1,18 @@
 //! Everything that is supervised, and the loop that supervises it.
 //!
-//! [`Supervisor`] is the data; each module adds its part to it. From the top: `turn`
-//! is one round of the loop, `phases` goes from the start to the end, `happenings`
-//! hears of signals, letters and deaths, `reactions` says what they lead to, and
-//! `scan` and `shutdown` are the two large ones of these. Below are `wait`, the one
-//! place that sleeps, and what knows nothing of a supervisor: `scandir`, `command`,
+//! [`Supervisor`] is the data, and each module adds functions to it that call only those
+//! of modules below. From the top these are `turn`, one round of the loop; `progress`
+//! from one phase to the next; `dispatch` of whatever happens; `reactions`, what it
+//! leads to; `scan` and `shutdown`, the two large ones of these; and `wait`, the one
+//! place that sleeps. The others know nothing of a supervisor: `scandir`, `command`,
 //! `sequence`, `order`, `phase` and `happening`.
 
 pub(crate) mod command;
+mod dispatch;
 mod happening;
-mod happenings;
 mod order;
 pub(crate) mod phase;
-mod phases;
+mod progress;
 mod reactions;
 mod scan;
 pub(crate) mod scandir;

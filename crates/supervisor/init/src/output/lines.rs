@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use super::{Stream, pass_on};
+use super::streams::{Stream, has_room, pass_on};
 
 /// A line is cut at this length in bytes, so that a service cannot fill our memory.
 const MAX_LINE: usize = 8192;
@@ -76,7 +76,7 @@ impl Lines {
         // Not until there is nothing more: processes that the service has left behind
         // may go on writing.
         for _ in 0..LAST_READS {
-            if !super::has_room(self.stream) || !self.read() {
+            if !has_room(self.stream) || !self.read() {
                 break;
             }
         }
