@@ -118,16 +118,16 @@ mod tests {
         }
     }
 
-    fn want(options: &[&str], operands: &[&str]) -> Option<(Vec<String>, Vec<String>)> {
+    fn want(options: &[&str], operands: &[&str]) -> (Vec<String>, Vec<String>) {
         let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        Some((words(options), words(operands)))
+        (words(options), words(operands))
     }
 
     #[test]
     fn letters_keep_their_order_in_one_word_or_several() {
         assert_eq!(
             parsed(&["-ba", "-b", "dir"]),
-            want(&["b", "a", "b"], &["dir"])
+            Some(want(&["b", "a", "b"], &["dir"]))
         );
     }
 
@@ -135,22 +135,37 @@ mod tests {
     fn a_value_is_glued_or_the_next_word() {
         assert_eq!(
             parsed(&["-wu", "-T", "5", "dir"]),
-            want(&["w=u", "T=5"], &["dir"])
+            Some(want(&["w=u", "T=5"], &["dir"]))
         );
-        assert_eq!(parsed(&["-aT5", "dir"]), want(&["a", "T=5"], &["dir"]));
-        assert_eq!(parsed(&["-T=5", "dir"]), want(&["T==5"], &["dir"]));
-        assert_eq!(parsed(&["-T", "--", "dir"]), want(&["T=--"], &["dir"]));
-        assert_eq!(parsed(&["-T", "-a", "dir"]), want(&["T=-a"], &["dir"]));
+        assert_eq!(
+            parsed(&["-aT5", "dir"]),
+            Some(want(&["a", "T=5"], &["dir"]))
+        );
+        assert_eq!(parsed(&["-T=5", "dir"]), Some(want(&["T==5"], &["dir"])));
+        assert_eq!(
+            parsed(&["-T", "--", "dir"]),
+            Some(want(&["T=--"], &["dir"]))
+        );
+        assert_eq!(
+            parsed(&["-T", "-a", "dir"]),
+            Some(want(&["T=-a"], &["dir"]))
+        );
     }
 
     #[test]
     fn options_end_at_the_first_other_word() {
-        assert_eq!(parsed(&["-a", "dir", "-b"]), want(&["a"], &["dir", "-b"]));
-        assert_eq!(parsed(&["-a", "--", "-b"]), want(&["a"], &["-b"]));
-        assert_eq!(parsed(&["-a", "dir", "--"]), want(&["a"], &["dir", "--"]));
-        assert_eq!(parsed(&["-", "dir"]), want(&[], &["-", "dir"]));
-        assert_eq!(parsed(&["-a", ""]), want(&["a"], &[""]));
-        assert_eq!(parsed(&["-a"]), want(&["a"], &[]));
+        assert_eq!(
+            parsed(&["-a", "dir", "-b"]),
+            Some(want(&["a"], &["dir", "-b"]))
+        );
+        assert_eq!(parsed(&["-a", "--", "-b"]), Some(want(&["a"], &["-b"])));
+        assert_eq!(
+            parsed(&["-a", "dir", "--"]),
+            Some(want(&["a"], &["dir", "--"]))
+        );
+        assert_eq!(parsed(&["-", "dir"]), Some(want(&[], &["-", "dir"])));
+        assert_eq!(parsed(&["-a", ""]), Some(want(&["a"], &[""])));
+        assert_eq!(parsed(&["-a"]), Some(want(&["a"], &[])));
     }
 
     #[test]

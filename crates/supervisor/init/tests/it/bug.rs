@@ -1,5 +1,5 @@
-//! A bug in the first process: told, survived, and no service is lost by it. The bug is a clock that fails, for
-//! which the standard library panics wherever it is asked.
+//! The first process says that it has a bug, survives it, and loses no service by it. The bug is a clock that fails:
+//! the standard library panics wherever it is asked for the time.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::world::{Clock, SOON, Scan, Service, children, kill_hard, ours_alone, 
 
 const REASON: &str = "its bugs are its own";
 
-/// So often is the clock asked for one death and one start, at least.
+/// For one death and one start the clock is asked at least this often.
 const QUESTIONS: u32 = 12;
 
 fn start(clock: &Clock, services: &[Service]) -> Scan {
@@ -21,7 +21,7 @@ fn start(clock: &Clock, services: &[Service]) -> Scan {
     for service in services {
         service.install(&scandir);
     }
-    // As the first process, as in a container.
+    // It is the first process of a namespace, as in a container.
     let mut init = Command::new(harness::require("unshare"));
     init.args(["--pid", "--fork", "--kill-child", "--"])
         .arg(env!("CARGO_BIN_EXE_init"))
@@ -31,15 +31,15 @@ fn start(clock: &Clock, services: &[Service]) -> Scan {
     Scan::start(dir, init)
 }
 
-/// The supervisor's own number, seen from here.
+/// The number that the supervisor has outside of its namespace.
 fn init(scan: &Scan) -> i32 {
     wait_for("the first process", SOON, || {
         children(scan.pid()).first().copied()
     })
 }
 
-/// The two that sleep, where these are all: a `finish` is a process too, and there before it is written down that its
-/// service is down.
+/// The two services' processes that sleep, when there are no others. A `finish` would be another one, and it runs before
+/// the record says that its service is down.
 fn both(init: i32) -> Option<Vec<i32>> {
     let all = children(init);
     let sleeps = |pid: &i32| {
@@ -55,13 +55,13 @@ fn wait_both(init: i32) -> Vec<i32> {
 
 fn wait_told(scan: &Scan, count: u32) {
     wait_for(&format!("{count} bugs to be told"), SOON, || {
-        // Whatever it is, something has to happen for it.
+        // The bug shows only when something happens, whatever that is.
         scan.control("-z");
         (scan.output().matches("a bug: ").count() == count as usize).then_some(())
     });
 }
 
-/// Comes back at once.
+/// A service that starts again at once.
 fn restless(name: &str) -> Service {
     Service::new(name, "exec sleep 1000")
         .script("finish", "echo finished >>../../log")
@@ -118,7 +118,7 @@ fn a_stop_that_it_interrupts_goes_on() {
     }
 }
 
-/// Two that are up, and the supervisor's own number.
+/// A supervisor with two services that are up, and its number.
 fn start_two(clock: &Clock) -> (Scan, i32) {
     let scan = start(clock, &[restless("a"), restless("b")]);
     let init = init(&scan);
@@ -136,7 +136,7 @@ fn wait_replaced(init: i32, old: &[i32]) {
     });
 }
 
-/// Sends these letters to a service, which must bring another process of it,
+/// Sends these letters to a service, after which another process of it has to run,
 /// wherever the bug strikes.
 fn is_another_after(letters: &str) {
     let clock = Clock::new();
@@ -156,7 +156,7 @@ fn no_letter_is_lost_that_it_interrupts_nor_those_that_came_with_it() {
     if ours_alone(REASON) {
         return;
     }
-    // Without the first it would not die, without the second it would not come back.
+    // Without the first letter it would not die, without the second it would not start again.
     is_another_after("-du");
 }
 
@@ -176,7 +176,7 @@ fn a_letter_that_brings_it_about_again_is_given_up_and_the_next_one_is_heard() {
     let clock = Clock::new();
     let (scan, init) = start_two(&clock);
     let old = wait_both(init);
-    // The first question is that for the moment at which the letter has come.
+    // The clock is first asked for the moment at which the letter has come.
     clock.fail_twice_at(1);
     scan.svc(&["-dO"], "a");
     wait_told(&scan, 2);

@@ -1,4 +1,4 @@
-//! A clock that jumps, as it does when a machine wakes up or hears the right time: nothing waits by the wall clock.
+//! The wall clock jumps when a machine wakes up or hears the right time, so nothing waits by it.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use crate::world::{Clock, Container, Kind, SOON, Scan, Service, is_alive, kill_h
 
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
-/// Longer than a test.
+/// A time in ms that is longer than a test.
 const LONG: &str = "600000\n";
 const UP: &str = "up (pid N) N seconds";
 
-/// Dies at once, again and again.
+/// A service that dies at once, again and again.
 fn again() -> Service {
     Service::new("again", "echo run >>../../log; exit 1")
 }
 
-/// One ignores its signal, the other has a `finish` that does not end; both say their numbers.
+/// A service that ignores its signal, and one whose `finish` does not end. Both write their numbers down.
 fn stubborn(timeout: &str) -> [Service; 2] {
     [
         Service::new(
@@ -54,7 +54,7 @@ fn wait_up(scan: Scan) -> Scan {
     scan
 }
 
-/// The numbers that the stubborn ones have said, which is what they do last before they are that.
+/// The numbers that the stubborn processes have written. They do not end by themselves from then on.
 fn pids(scan: &Scan, count: usize) -> Vec<i32> {
     harness::wait_for(&format!("{count} processes"), SOON, || {
         let text = std::fs::read_to_string(scan.dir.path().join("pids")).ok()?;
@@ -63,7 +63,7 @@ fn pids(scan: &Scan, count: usize) -> Vec<i32> {
     })
 }
 
-/// How long a service is up or down, as `s6-svstat` says that goes by the same clock.
+/// How long a service is up or down by an `s6-svstat` that has the same clock.
 fn seconds(clock: &Clock, scan: &Scan, service: &str) -> i64 {
     let output = Command::new(harness::require("s6-svstat"))
         .args(["-o", "updownfor"])
@@ -115,7 +115,7 @@ fn a_clock_that_is_set_forward_hurries_nothing() {
         "five runs, a second between them"
     );
     assert!(seconds(&clock, &scan, "stubborn") >= 4 * YEAR);
-    // Its line may be there before its start is written down.
+    // A service may have written its line before its start is in the record.
     harness::wait_for("the last start to be known", SOON, || {
         (seconds(&clock, &scan, "again") < YEAR).then_some(())
     });

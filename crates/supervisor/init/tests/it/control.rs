@@ -9,7 +9,8 @@ use crate::world::{
 const UP: &str = "up (pid N) N seconds";
 const DOWN: &str = "down (signal SIGTERM) N seconds, normally up, ready N seconds";
 
-/// Writes the name of each signal that it gets; not so much as a child is in the way of the shell's traps.
+/// A service that writes down the name of each signal that it gets. It has no child, since the shell would run its
+/// traps only after the end of one.
 fn recorder() -> Service {
     let traps =
         "for s in ALRM HUP INT QUIT USR1 USR2 WINCH; do trap \"echo $s >>../../log\" $s; done";
@@ -93,7 +94,7 @@ fn pause_and_continue_are_shown_and_done() {
     scan.wait_stat("s", UP);
 }
 
-/// Has a child, and both are in one process group.
+/// A service with a child in the same process group.
 fn family() -> Service {
     Service::new("s", "sleep 1000 & echo up >>../../log; wait")
 }
@@ -261,7 +262,7 @@ fn up_comes_before_the_second_of_patience() {
     scan.wait_lines(3);
 }
 
-/// Its `finish` takes until the file `go` is there.
+/// A service whose `finish` runs until there is a file `go`.
 fn slow_to_finish() -> Service {
     Service::new("s", "echo run >>../../log; exec sleep 1000")
         .script("finish", "while ! [ -e ../../go ]; do sleep 0.05; done")

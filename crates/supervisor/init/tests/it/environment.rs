@@ -10,7 +10,7 @@ const REASON: &str = "the container's environment is s6-overlay's, not s6's";
 
 const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
 
-/// A service whose environment is written to `log`, and then a last line.
+/// A service that writes its environment to `log`, and a last line behind it.
 fn shows_environment(shebang: &str) -> Service {
     let run = format!("#!{shebang}\nenv -0 >>../../env; echo done >>../../log; exec sleep 1000\n");
     Service::new("s", "").raw("run", &run, 0o755)
@@ -133,7 +133,7 @@ fn its_own_failures_have_their_codes() {
     assert_eq!(code(&[]), Some(100));
 }
 
-/// Its code and what it says, in a service directory whose container has this PATH.
+/// The exit code and the message of `with-contenv` in a service directory whose container has this PATH.
 fn refused(search: &str, words: &[&str]) -> (Option<i32>, String) {
     let dir = harness::scratch();
     let env = dir.path().join("container_environment");
@@ -168,7 +168,7 @@ fn a_program_that_cannot_run_is_told_in_words() {
 
 #[test]
 fn an_unknown_option_is_wrong_use_wherever_it_stands_first() {
-    // No environment can be read there, which must not hide it.
+    // That no environment can be read there must not hide the wrong use.
     let nowhere = Command::new(WITH_CONTENV)
         .arg("--bogus")
         .current_dir("/")

@@ -1,4 +1,4 @@
-//! Waiting for services, with `s6-svwait`, `s6-svlisten` and `s6-svc -w`: whoever misses an event hangs.
+//! Waiting for services, with `s6-svwait`, `s6-svlisten` and `s6-svc -w`. A tool that misses an event hangs.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use harness::wait_for;
 
 use crate::world::{SOON, Scan, Service};
 
-/// The exit code of s6's waiters when their time is over.
+/// The exit code of s6's tools when they have waited for too long.
 const TIMED_OUT: i32 = 99;
 
 #[test]
@@ -55,7 +55,7 @@ fn waiting_for_a_restart_ends_when_there_was_one() {
     let scan = Scan::of(&[Service::ready_sleeper("s")]);
     scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
     for wait in ["-r", "-R"] {
-        // What the waiter runs is over at once; the letters are sent as soon as it listens.
+        // The program that the waiter runs ends at once. The letters are sent as soon as the waiter listens.
         let mut waiter = Command::new(harness::require("s6-svlisten1"))
             .args([wait, "-t", "60000"])
             .arg(scan.path("s"))
@@ -63,7 +63,7 @@ fn waiting_for_a_restart_ends_when_there_was_one() {
             .spawn()
             .unwrap();
         wait_listening(&scan.path("s/event"), 1);
-        // Of events that it reads at once it sees the last alone, so the service stays down for a while.
+        // Of several events that it reads at once it sees only the last, so the service stays down for a while.
         let status = wait_for("the waiter to end", SOON, || {
             scan.svc(&["-wD", "-d"], "s");
             wait_for_a_moment();
@@ -74,7 +74,7 @@ fn waiting_for_a_restart_ends_when_there_was_one() {
     }
 }
 
-/// In which whoever was told something reads it; where it does not, the next turn does.
+/// Gives a listener the time to read an event. If it was too short, the next round has another.
 fn wait_for_a_moment() {
     std::thread::park_timeout(std::time::Duration::from_millis(100));
 }
@@ -112,7 +112,7 @@ fn waiters_for_several_services_see_each() {
 #[test]
 fn a_dead_listener_is_in_nobodys_way() {
     let scan = Scan::of(&[Service::sleeper("s")]);
-    // A waiter for down that came before the start would have its answer at once.
+    // Before the start a waiter for down would end at once.
     scan.svc(&["-wu", "-u"], "s");
     let mut waiter = wait_in_background(&scan, "-d", "s");
     wait_listening(&scan.path("s/event"), 1);
@@ -158,7 +158,7 @@ fn wait_in_background(scan: &Scan, option: &str, service: &str) -> Child {
     child
 }
 
-/// Its helper holds the FIFO, so both have to die.
+/// Kills a waiter and its helper, which has the FIFO open.
 fn kill_listener(waiter: &mut Child) {
     for helper in crate::world::children(i32::try_from(waiter.id()).unwrap()) {
         nix::sys::signal::kill(

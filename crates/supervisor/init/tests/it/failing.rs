@@ -1,4 +1,4 @@
-//! A test that fails: nothing that it started outlives it.
+//! Nothing that a test has started outlives it, even if the test fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use harness::{processes_of, wait_for};
 
 use crate::world::{Kind, SOON, Scan, Service};
 
-/// Starts a service that leaves somebody behind, and then fails, with the supervisor
-/// in this state.
+/// A test that starts a service which leaves a process behind, does `make`, and then
+/// fails.
 fn fail(kind: Kind, make: fn(&Scan)) {
     let mut folder = PathBuf::new();
     let failed = catch_unwind(AssertUnwindSafe(|| {

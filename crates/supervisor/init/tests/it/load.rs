@@ -1,4 +1,5 @@
-//! Many, fast, and nobody who reads: nothing is lost, nothing stays a zombie, control answers meanwhile.
+//! With many services, fast deaths and nobody who reads the output nothing is lost, nothing stays a zombie, and letters
+//! are still obeyed.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -33,7 +34,7 @@ fn an_idle_supervisor_makes_no_system_call() {
         .status()
         .unwrap();
     assert!(status.code().is_some());
-    // The call that it sleeps in is shown when strace comes and when it goes.
+    // strace shows the call in which the program sleeps when it begins and when it ends.
     let text = std::fs::read_to_string(&trace).unwrap();
     let calls: Vec<&str> = text
         .lines()
@@ -159,7 +160,7 @@ fn a_full_output_pipe_does_not_stop_the_supervisor() {
     drop(reader);
 }
 
-/// Its standard output is a pipe, which the shell gets as its standard input.
+/// A supervisor whose standard output is a pipe. The shell that starts it gets the pipe as its standard input.
 fn with_pipe(services: &[Service]) -> (Scan, std::io::PipeReader) {
     let (reader, writer) = std::io::pipe().unwrap();
     let container = Container::with(services);

@@ -1,7 +1,7 @@
-//! The supervisor from outside: its service directories through Debian's own s6 tools, and what is beyond s6.
+//! The supervisor as it is seen from outside: its service directories by the tools of s6, and what s6 does not have.
 //!
-//! `SUPERVISOR=s6-svscan` runs the part that both have in common against the real one; what only ours does asks
-//! [`world::ours_alone`] first, with the reason. What the releases of s6 do differently is in [`releases`].
+//! `SUPERVISOR=s6-svscan` runs the tests on the real one. Those of what only ours does ask [`world::ours_alone`] first,
+//! with the reason. What the releases of s6 do differently is in [`releases`].
 
 #![expect(
     clippy::unwrap_used,

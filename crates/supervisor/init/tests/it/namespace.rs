@@ -1,4 +1,4 @@
-//! As PID 1, in a namespace of its own, with the paths that a container has.
+//! `init` as PID 1, in a namespace of its own, with the paths that a container has.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const REASON: &str = "a container's /init is s6-overlay's, not s6's";
 
 const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
 
-/// What the shell does before it becomes `init`: the container's own `/etc` and `/run`.
+/// Before the shell becomes `init` it mounts the container's own `/etc` and `/run`.
 const ENTER: &str = "mount --bind \"$ETC\" /etc && mount -t tmpfs tmpfs /run && exec \"$@\"";
 
 struct Inside {
@@ -22,7 +22,7 @@ struct Inside {
 }
 
 impl Inside {
-    /// `init` as PID 1, without options; `log` and `scan` of the world are not what it sees.
+    /// Starts `init` as PID 1, without options. It does not see the `log` and `scan` that the world has.
     fn start(container: Container, command: &[&str]) -> Inside {
         let mut unshare = Command::new(harness::require("unshare"));
         unshare.args([

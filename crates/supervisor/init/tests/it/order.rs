@@ -1,4 +1,4 @@
-//! Who starts and stops after whom, and whose end is the end of all.
+//! Which services start and stop after others, and which of them end everything when they die.
 
 use nix::sys::signal::Signal;
 
@@ -6,7 +6,7 @@ use crate::world::{Container, Scan, Service, ours_alone, wait_gone, write_file};
 
 const REASON: &str = "dependencies.d and essential are s6-rc's and ours, not s6's";
 
-/// Notes its start and its end; `pause` stands before the end is noted.
+/// A service that notes its start and its end. Before it notes the end it runs `pause`.
 fn noted(name: &str, pause: &str) -> Service {
     let run = format!("echo start {name} >>../../log; echo >&3; exec 3>&- sleep 1000");
     Service::new(name, &run)

@@ -1,4 +1,4 @@
-//! `init -- COMMAND`: what tini and dumb-init are for.
+//! `init -- COMMAND`, which does what tini and dumb-init are for.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -150,7 +150,7 @@ fn the_command_keeps_the_ignored_signals_and_services_do_not() {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "trap '' USR1 INT; exec \"$@\"", "sh"])
-        // Past the `env` that would undo it.
+        // `env --default-signal`, which stands in front of it, would undo the trap.
         .args(init.get_args().skip(1));
     let mut scan = Scan::start(container.dir, {
         shell.env("LOG", log);

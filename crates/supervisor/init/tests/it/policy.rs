@@ -1,4 +1,4 @@
-//! Restarts, labels of output, kill modes, and what is wrong with a run file in words.
+//! Restarts, labels of output, kill modes, and messages that say what is wrong with a run file.
 
 use nix::sys::signal::Signal;
 
@@ -13,7 +13,7 @@ fn a_service_may_ask_for_its_own_delay() {
     }
     let scan =
         Scan::of(&[Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "5\n")]);
-    // With s6's own delay of a second they would come long after the deadline.
+    // With s6's own delay of a second so many runs would take longer than the deadline.
     let runs = usize::try_from(2 * SOON.as_secs()).unwrap();
     scan.wait_lines(runs);
 }

@@ -1,4 +1,4 @@
-//! When there are no descriptors, no processes, no space, no rights: told, survived, tried again.
+//! Without descriptors, processes, space or rights the supervisor says so, survives, and tries again.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn started_by(script: &str, services: &[Service]) -> Scan {
     Scan::start(dir, command)
 }
 
-/// A copy where every user can execute it.
+/// A copy of `init` that every user can execute.
 fn program_in(dir: &Path) -> PathBuf {
     let copy = dir.join("init");
     let copied = Command::new("install")
@@ -149,7 +149,7 @@ fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
     assert!(is_alive(new));
 }
 
-/// Our `init` over a file system of its own that is mounted so, with what `make` puts into the service `s`.
+/// Our `init` over a file system that is mounted with these options. The shell command `make` runs in the service `s`.
 fn mounted(options: &str, make: &str) -> Scan {
     let script = format!(
         "mkdir \"$DIR/disk\" && mount -t tmpfs -o {options} tmpfs \"$DIR/disk\" && \
@@ -178,7 +178,7 @@ fn a_program_for_another_machine_is_told() {
     if ours_alone(REASON) {
         return;
     }
-    // The beginning of an ELF header; 243 is RISC-V.
+    // The beginning of an ELF header, where 243, or 363 in octal, is RISC-V.
     let header = r#"printf "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0" >run"#;
     let mut scan = mounted("mode=755", header);
     scan.wait_output("init: s: start ./run: it is a program for RISC-V; trying again in 10s");
@@ -192,7 +192,7 @@ fn a_command_has_the_terminal() {
         return;
     }
     let dir = harness::scratch();
-    // Fields 5 and 8: its own process group, and that of the terminal's foreground.
+    // Fields 5 and 8 are its own process group and the one in the terminal's foreground.
     let line = format!(
         "{} --scandir {}/scan -- sh -c 'test -t 0 && echo terminal; cut -d\" \" -f5,8 /proc/$$/stat'",
         env!("CARGO_BIN_EXE_init"),

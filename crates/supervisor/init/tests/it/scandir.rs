@@ -1,4 +1,4 @@
-//! The directory of services as a whole: `s6-svscanctl`, what comes and goes, loggers, the end.
+//! The scan directory as a whole: `s6-svscanctl`, services that come and go, loggers, and the end.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -219,7 +219,7 @@ fn an_immortal_service_does_not_keep_the_supervisor_for_ever() {
     }
     let immortal = "trap '' TERM; echo up >>../../log; while :; do sleep 1000; done";
     let grace = ("S6_SERVICES_GRACETIME", "1000");
-    let mut scan = Scan::told(Kind::Ours, &[grace], &[Service::new("s", immortal)]);
+    let mut scan = Scan::with_variables(Kind::Ours, &[grace], &[Service::new("s", immortal)]);
     scan.wait_log("up\n");
     scan.signal(Signal::SIGTERM);
     scan.ended();

@@ -18,7 +18,7 @@ fn the_down_signal_is_the_one_that_the_file_names() {
     }
 }
 
-/// Interruptible by a trap at once: the shell itself waits, its child does the sleeping and ends with it.
+/// A trap interrupts this at once, since the shell waits and a child sleeps, which ends with the shell.
 const WAIT: &str = "sleep 1000 & trap \"kill $!\" EXIT; wait";
 
 #[test]
@@ -105,7 +105,7 @@ fn one_that_was_ready_for_a_second_starts_again_at_once() {
     });
     let old = scan.service_pid("s");
     let started = Instant::now();
-    // Not with -wR: now and then its waiter misses events that come close together.
+    // -wR would not do here: sometimes s6-svc misses one of two events that come close together.
     scan.svc(&["-r"], "s");
     harness::wait_for("it to be ready again", crate::world::SOON, || {
         let is_new = ![-1, old].contains(&scan.service_pid("s"));
@@ -129,7 +129,7 @@ fn no_notification_is_no_readiness() {
 #[test]
 fn the_lock_is_handed_on_under_the_number_that_the_file_names() {
     let run = "readlink /proc/$$/fd/9 >>../../log; exec sleep 1000";
-    // Debian's s6-supervise does not make the file itself.
+    // Debian's s6-supervise needs the file, and does not make it.
     let service = Service::new("s", run)
         .file("lock-fd", "9\n")
         .file("supervise/service-lock", "");

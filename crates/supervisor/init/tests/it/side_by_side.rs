@@ -1,8 +1,9 @@
-//! The same services and the same tools, once under ours and once under the real s6-svscan: the transcripts are equal.
+//! The same tools do the same to the same services, once under ours and once under the real s6-svscan. What they print
+//! has to be the same.
 
 use crate::world::{Kind, Scan, Service, without_numbers};
 
-/// What is done, in order: a tool, its options, the service, and the line that s6-svstat has to show before the next.
+/// Each step is a tool, its options, the service, and the line that s6-svstat has to show before the next step.
 const STEPS: [(&str, &[&str], &str, &str); 23] = [
     ("s6-svok", &[], "a", ""),
     ("s6-svok", &[], "nobody", ""),

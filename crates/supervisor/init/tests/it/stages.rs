@@ -1,4 +1,4 @@
-//! Before and after the services: `cont-init.d`, `cont-finish.d`, the `S6_*` variables.
+//! What happens before and after the services: `cont-init.d`, `cont-finish.d` and the `S6_*` variables.
 
 use nix::sys::signal::Signal;
 
@@ -6,7 +6,7 @@ use crate::world::{Container, Scan, Service, ours_alone};
 
 const REASON: &str = "stages are s6-overlay's, not s6's";
 
-/// Notes its start, and its end.
+/// A service that notes its start and its end.
 fn noted() -> Service {
     Service::new("s", "echo run >>../../log; exec sleep 1000")
         .script("finish", "echo finish >>../../log")
@@ -16,7 +16,7 @@ fn note(container: &Container, what: &str) -> String {
     format!("echo {what} >>{}", container.path("log").display())
 }
 
-/// Two scripts before, one after.
+/// A container with a service, two scripts before it and one after it.
 fn staged() -> Container {
     let container = Container::with(&[noted()]);
     let [one, two, after] = ["init-1", "init-2", "after"].map(|what| note(&container, what));

@@ -1,4 +1,4 @@
-//! What the readers of `supervise/` see: `s6-svstat`, `s6-svok`, `s6-svdt`, `s6-svperms`, and the bytes themselves.
+//! What can be seen in `supervise/`: by `s6-svstat`, `s6-svok`, `s6-svdt` and `s6-svperms`, and the bytes themselves.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -10,7 +10,7 @@ use crate::world::{Kind, SOON, Scan, Service, not_started, ours_alone, the_real_
 /// TAI64's label of the Unix epoch, with the leap seconds that Debian's s6 adds.
 const EPOCH: u64 = (1 << 62) + 37;
 
-/// How long the record is that the installed tools read.
+/// The length of the records that the installed tools read.
 fn record_size() -> usize {
     if releases::has(Difference::LongRecord) {
         43
@@ -19,7 +19,7 @@ fn record_size() -> usize {
     }
 }
 
-/// The end of the last run and the flags: the last three bytes of every record.
+/// How the last run ended, and the flags: the last three bytes of every record.
 fn end_and_flags(record: &[u8]) -> (&[u8], u8) {
     let at = record_size() - 3;
     (&record[at..at + 2], record[at + 2])
@@ -38,7 +38,7 @@ fn the_record_is_that_of_the_installed_tools_in_tai() {
         .as_secs();
     assert!(seconds <= now && seconds + 60 > now, "{seconds} {now}");
     let service = u64::try_from(scan.service_pid("s")).unwrap().to_be_bytes();
-    // The process, and where the record has it the process group.
+    // These are the process and, in a long record, the process group.
     let groups = &record[24..record_size() - 3];
     assert!(
         groups.chunks(8).all(|number| number == service),
@@ -109,7 +109,7 @@ fn while_finish_runs_the_service_is_down_and_not_ready() {
     let record = fs::read(scan.path("s/supervise/status")).unwrap();
     assert_eq!(end_and_flags(&record), (&[7, 0][..], 0b0110));
     let finish = u64::from_be_bytes(record[24..32].try_into().unwrap());
-    // Its number may be written down before it is a program of its own.
+    // Its number may be in the record before the child has executed its program.
     harness::wait_for("finish", SOON, || {
         let command = fs::read_to_string(format!("/proc/{finish}/cmdline")).unwrap();
         (command.contains("finish") || command.contains("sleep")).then_some(())

@@ -20,14 +20,14 @@ pub(crate) use process::{children, is_alive, kill_hard, wait_gone};
 pub(crate) use scan::Scan;
 pub(crate) use service::{Service, write_file};
 
-/// For every fact that comes in milliseconds when the machine is idle.
+/// The deadline for facts that take milliseconds when the machine is idle.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Longer than any tool's own deadline: a tool that takes so long hangs.
+/// A tool that takes this many seconds hangs: its own deadline is earlier.
 const HANGS: &str = "120";
 
-/// How long services have to stop where a test says nothing else: what they do then
-/// takes milliseconds, and more than init's own 3 s on a machine with other work.
+/// The grace time of services, unless a test sets another one. To stop takes them
+/// milliseconds, but on a busy machine more than the 3 s that init gives by itself.
 pub(crate) const GRACE: (&str, &str) = ("S6_SERVICES_GRACETIME", "30000");
 
 /// Which supervisor a test runs.
@@ -59,20 +59,20 @@ impl Kind {
     }
 }
 
-/// Our `init`, not yet started.
+/// A command that starts our `init`.
 pub(crate) fn init() -> Command {
     hearing_all_signals(env!("CARGO_BIN_EXE_init"))
 }
 
-/// A program whose children ignore what it was started to ignore: nothing, even where the tests run by `nohup`
-/// or in the background of a script.
+/// A program that starts with no signal ignored, even where the tests run by `nohup` or in the background of a script,
+/// which ignore some.
 fn hearing_all_signals(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(harness::require("env"));
     command.arg("--default-signal").arg(program);
     command
 }
 
-/// The known list of differences: true, and said, when this test cannot be passed by the real s6-svscan.
+/// True if the supervisor under test is the real s6-svscan, which cannot pass this test; the reason is printed.
 pub(crate) fn ours_alone(reason: &str) -> bool {
     let skip = Kind::from_environment() == Kind::S6;
     if skip {
@@ -81,17 +81,17 @@ pub(crate) fn ours_alone(reason: &str) -> bool {
     skip
 }
 
-/// The supervisor under test is the real one, of a release that has this.
+/// Whether the supervisor under test is the real one, of a release that has this difference.
 pub(crate) fn the_real_one_has(difference: Difference) -> bool {
     Kind::from_environment() == Kind::S6 && releases::has(difference)
 }
 
-/// Ours does it whatever the release of the tools is, the real one since it has it.
+/// Whether the supervisor under test does this: ours always does, and the real one in the releases that have it.
 pub(crate) fn does_what_it_does_since(difference: Difference) -> bool {
     Kind::from_environment() == Kind::Ours || releases::has(difference)
 }
 
-/// What `s6-svstat` has to show of a service that was never started, followed by these remarks.
+/// The line that `s6-svstat` has to show for a service that was never started, with these remarks.
 pub(crate) fn not_started(remarks: &str) -> String {
     if the_real_one_has(Difference::NotStartedYet) {
         format!("down (not started yet){remarks}")
@@ -100,7 +100,7 @@ pub(crate) fn not_started(remarks: &str) -> String {
     }
 }
 
-/// What `s6-svc` exits with where nobody listens.
+/// The exit code of `s6-svc` where nobody listens.
 pub(crate) fn nobody_listens() -> i32 {
     if releases::has(Difference::NobodyListens) {
         102
@@ -136,7 +136,7 @@ pub(crate) fn run(program: &Path, args: &[&str]) -> Answer {
     }
 }
 
-/// `up (pid N) N seconds` and the like: what two runs have in common.
+/// The line without its numbers, such as `up (pid N) N seconds`: that is what two runs have in common.
 pub(crate) fn without_numbers(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ') {

@@ -1,5 +1,5 @@
-//! What the releases of s6 do differently: the tests that run against the real tools and the real supervisor, with
-//! whatever release is installed, ask here and nowhere else. Each difference has its reason.
+//! What the releases of s6 do differently. The tests that run the real tools and the real supervisor of whatever release
+//! is installed ask here and nowhere else. Each difference has its reason.
 
 #![expect(
     clippy::print_stderr,
@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Release([u32; 4]);
 
-/// Something that one release does and an older one does not.
+/// Something that a release does and an older one does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
     LongRecord,
@@ -37,7 +37,7 @@ use Difference::{
 
 const STILL: Release = Release([u32::MAX; 4]);
 
-/// Each difference, the first release that has it, the first that has it no more, and the reason.
+/// Each difference, the first release that has it, the first one that does not have it any more, and the reason.
 const DIFFERENCES: [(Difference, Release, Release, &str); 9] = [
     (
         LongRecord,
@@ -96,7 +96,7 @@ const DIFFERENCES: [(Difference, Release, Release, &str); 9] = [
     ),
 ];
 
-/// Whether the installed release has it; if so, that is said with the reason.
+/// Whether the installed release has this difference; if so, the reason is printed.
 pub(crate) fn has(difference: Difference) -> bool {
     let installed = installed();
     let is_here = DIFFERENCES.iter().find(|(known, since, until, _)| {
@@ -108,8 +108,8 @@ pub(crate) fn has(difference: Difference) -> bool {
     is_here.is_some()
 }
 
-/// A line of `s6-svstat` in the words of ours, which are those of 2.11: the process group, which has to be the process,
-/// is left out, and so is the space that stands for the seconds of what was not started yet.
+/// A line of `s6-svstat` in the words of 2.11, which are those of ours. The process group, which has to be the process,
+/// is left out, and so is the space in place of the seconds of a service that was not started yet.
 pub(crate) fn in_our_words(line: &str) -> String {
     if let Some((before, after)) = line.split_once("(not started yet) ") {
         assert!(has(NotStartedYet), "{line}");
@@ -141,7 +141,7 @@ fn in_path(tool: &Path) -> Option<Release> {
         .find_map(|name| Release::parse(name.to_str()?.strip_prefix("s6-")?))
 }
 
-/// The soname of a distribution's library has two numbers; the file that it is a link to has all.
+/// The library's name has only two numbers of the version; the file to which it is a link has all of them.
 fn of_library(tool: &Path) -> Option<Release> {
     let linked = Command::new(harness::require("ldd"))
         .arg(tool)

@@ -94,7 +94,7 @@ impl World {
         self.run(&harness::require("s6-svc"), words)
     }
 
-    /// In the words of ours.
+    /// What the real one prints, in the words of ours.
     pub(crate) fn s6_svstat(&self, words: &str) -> Answer {
         let answer = self.run(&harness::require("s6-svstat"), words);
         Answer {
@@ -110,7 +110,7 @@ impl Drop for World {
             .arg("-t")
             .arg(self.dir.path())
             .status();
-        // One that has not come so far that it could be told is killed.
+        // A supervisor that has not come so far that s6-svscanctl could reach it is killed.
         for _look in 0..500 {
             if matches!(self.scan.try_wait(), Ok(Some(_))) {
                 return;

@@ -1,7 +1,7 @@
-/* The system's clocks as a test wants them, preloaded into a supervisor and into those who ask it.
- *   CLOCK_OFFSET  a file: so many seconds the wall clock is off
- *   CLOCK_FAULT   a file: init's so-manyth question from now on, of the other clock, fails, and the question after it
- *                 too if it says "again" */
+/* Clocks that a test sets, preloaded into a supervisor and into the tools that ask it.
+ *   CLOCK_OFFSET  a file with the number of seconds by which the wall clock is off
+ *   CLOCK_FAULT   a file with a number: so many times init asks the other clock, and the last time it fails. If the
+ *                 file says "again" too, it fails once more the next time */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

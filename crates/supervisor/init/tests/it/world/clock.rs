@@ -1,4 +1,4 @@
-//! Clocks that a test can set, for the processes that it starts: this machine's own are nobody's to change.
+//! Clocks that a test can set for the processes that it starts. Nobody changes the clocks of this machine.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use harness::Scratch;
 
-/// What preloads `clock.c`, and the files by which the test speaks with it.
+/// The compiled `clock.c`, which is preloaded, and the files by which a test sets it.
 pub(crate) struct Clock {
     dir: Scratch,
 }
@@ -33,7 +33,7 @@ impl Clock {
         self.dir.path().join(name)
     }
 
-    /// What a process that goes by these clocks needs in its environment.
+    /// The environment of a process that goes by these clocks.
     pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
         [
             ("LD_PRELOAD", "clock.so"),
@@ -43,22 +43,23 @@ impl Clock {
         .map(|(name, file)| (name, self.path(file).display().to_string()))
     }
 
-    /// The wall clock is so many seconds off from now on.
+    /// Sets the wall clock this many seconds off.
     pub(crate) fn set(&self, seconds: i64) {
         self.put("offset", &seconds.to_string());
     }
 
-    /// `init` panics when it asks the time for so many times: the standard library knows no clock that fails.
+    /// When `init` has asked for the time this often it panics, since the standard library does not expect a clock that
+    /// fails.
     pub(crate) fn fail_at(&self, question: u32) {
         self.put("fault", &question.to_string());
     }
 
-    /// As [`Clock::fail_at`], and when it asks again after the panic.
+    /// As [`Clock::fail_at`], and it panics once more when it asks the next time.
     pub(crate) fn fail_twice_at(&self, question: u32) {
         self.put("fault", &format!("{question} again"));
     }
 
-    /// Whole, so that nobody reads half of it.
+    /// Replaces a file whole, so that nobody reads half of it.
     fn put(&self, name: &str, content: &str) {
         let new = self.path("new");
         super::write_file(&new, content, 0o644);

@@ -9,7 +9,7 @@ use harness::Scratch;
 
 use super::{GRACE, Scan, Service, init, write_file};
 
-/// A container's `/etc` in small, and our `init` for it.
+/// A small `/etc` of a container, and our `init` for it.
 pub(crate) struct Container {
     pub(crate) dir: Scratch,
     environment: Vec<(String, String)>,
@@ -29,7 +29,7 @@ impl Container {
         container
     }
 
-    /// One whose files are there already.
+    /// A container whose files are in `dir` already.
     pub(crate) fn at(dir: Scratch) -> Container {
         Container {
             dir,
@@ -51,7 +51,7 @@ impl Container {
         self
     }
 
-    /// `init` for it, with this command; without one it supervises until it is told to stop.
+    /// A command that starts `init` for it with this COMMAND. Without one `init` supervises until it gets a signal.
     pub(crate) fn command(&self, command: &[&str]) -> Command {
         let mut init = init();
         init.env_clear()

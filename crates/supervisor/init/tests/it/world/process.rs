@@ -8,21 +8,22 @@ use nix::unistd::Pid;
 
 use super::SOON;
 
-/// Between two looks.
+/// The pause between two looks.
 pub(super) fn pause() {
     let _ = nix::poll::poll(&mut [], 10_u8);
 }
 
-/// Whether a process is there and no zombie.
+/// Whether a process exists and is no zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// Whatever it is doing; one that has gone already is as good.
+/// Kills a process, whatever it is doing. One that has gone already is no failure.
 ///
-/// Nothing but the number of one process: -1, which s6-svstat says where nothing runs, is everybody on this machine.
+/// The number has to be that of one process: -1, which s6-svstat prints where nothing runs, would kill every process
+/// of this machine.
 pub(crate) fn kill_hard(pid: i32) {
     assert!(pid > 1, "{pid} is no process of a test's");
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
@@ -34,7 +35,7 @@ pub(crate) fn wait_gone(pid: i32) {
     });
 }
 
-/// Children of a process, zombies included.
+/// The children of a process, zombies included.
 pub(crate) fn children(pid: i32) -> Vec<i32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace()

@@ -25,13 +25,17 @@ impl Scan {
         Scan::with(Kind::from_environment(), services)
     }
 
-    /// A certain one.
+    /// A supervisor of this kind.
     pub(crate) fn with(kind: Kind, services: &[Service]) -> Scan {
-        Scan::told(kind, &[], services)
+        Scan::with_variables(kind, &[], services)
     }
 
-    /// A certain one with variables in its environment.
-    pub(crate) fn told(kind: Kind, environment: &[(&str, &str)], services: &[Service]) -> Scan {
+    /// A supervisor of this kind, with variables in its environment.
+    pub(crate) fn with_variables(
+        kind: Kind,
+        environment: &[(&str, &str)],
+        services: &[Service],
+    ) -> Scan {
         let dir = harness::scratch();
         let scandir = dir.path().join("scan");
         fs::create_dir(&scandir).unwrap();
@@ -47,7 +51,7 @@ impl Scan {
         scan
     }
 
-    /// Any command whose scan directory is `dir/scan`; its output goes to `dir/output`.
+    /// Starts any command whose scan directory is `dir/scan`. Its output goes to `dir/output`.
     pub(crate) fn start(dir: Scratch, command: Command) -> Scan {
         Scan::start_with(dir, command, Stdio::null())
     }
@@ -68,7 +72,7 @@ impl Scan {
         Scan { dir, child }
     }
 
-    /// A second life over the same directory.
+    /// Starts another supervisor over the same directory.
     pub(crate) fn again(mut self) -> Scan {
         let dir = std::mem::replace(&mut self.dir, harness::scratch());
         let command = Kind::from_environment().command(&dir.path().join("scan"));
@@ -83,7 +87,7 @@ impl Scan {
         self.dir.path().join("scan").join(path)
     }
 
-    /// What services write with `>>../../log` (seen from their directory).
+    /// What services have written to `../../log`, as seen from their directories.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
@@ -93,7 +97,7 @@ impl Scan {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// An s6 tool with options on one service, named as a path.
+    /// Runs a tool of s6 with options on one service.
     pub(crate) fn tool(&self, name: &str, options: &[&str], service: &str) -> Answer {
         let path = self.path(service);
         let args: Vec<&str> = options
@@ -108,7 +112,7 @@ impl Scan {
         }
     }
 
-    /// `s6-svc`, which has to succeed.
+    /// Runs `s6-svc`, which has to succeed.
     pub(crate) fn svc(&self, options: &[&str], service: &str) {
         let answer = self.tool("s6-svc", options, service);
         assert_eq!(
@@ -119,7 +123,7 @@ impl Scan {
         );
     }
 
-    /// Control letters as they are, where the installed `s6-svc` may not know them.
+    /// Writes letters to the control FIFO, also those that the installed `s6-svc` does not know.
     pub(crate) fn letters(&self, letters: &[u8], service: &str) {
         let path = self.path(service).join("supervise/control");
         let mut control = fs::OpenOptions::new().write(true).open(path).unwrap();
@@ -140,8 +144,8 @@ impl Scan {
         });
     }
 
-    /// Ends a service with this letter, and waits until another process of it runs. `s6-svc -wr` can wait for ever:
-    /// of events that come close together it sees the last alone, and so not that the service was down.
+    /// Ends a service with this letter, and waits until another process of it runs. `s6-svc -wr` can wait for ever: of
+    /// events that come close together it sees only the last one, and so does not see that the service was down.
     pub(crate) fn restart(&self, letter: &str, service: &str) {
         let old = self.service_pid(service);
         self.svc(&[letter], service);
@@ -154,7 +158,7 @@ impl Scan {
         fs::read(self.path(service).join("supervise/death_tally")).unwrap_or_default()
     }
 
-    /// `s6-svscanctl`, which has to succeed.
+    /// Runs `s6-svscanctl`, which has to succeed.
     pub(crate) fn control(&self, options: &str) {
         let answer = self.tool("s6-svscanctl", &[options], "");
         assert_eq!(answer.code, 0, "s6-svscanctl {options}: {answer:?}");
@@ -165,7 +169,7 @@ impl Scan {
         self.tool("s6-svstat", &[], service).out.trim().to_string()
     }
 
-    /// One field of `s6-svstat -o`.
+    /// A field of `s6-svstat -o`.
     pub(crate) fn field(&self, field: &str, service: &str) -> String {
         self.tool("s6-svstat", &["-o", field], service)
             .out
@@ -177,7 +181,7 @@ impl Scan {
         self.field("pid", service).parse().unwrap_or(-1)
     }
 
-    /// Waits until the line of `s6-svstat`, without numbers of pids and seconds, is this.
+    /// Waits until `s6-svstat` shows this line, with N for each number.
     pub(crate) fn wait_stat(&self, service: &str, want: &str) {
         let mut last = String::new();
         let what = format!("{service} to be {want:?}");
@@ -259,7 +263,7 @@ impl Drop for Scan {
     }
 }
 
-/// In a loop, since a service that ignores its signals is killed by whoever has the patience to.
+/// Asks the supervisor to end, and waits a while; none if it has not ended, as where a service ignores its signals.
 fn end_politely(child: &mut Child) -> Option<ExitStatus> {
     let pid = Pid::from_raw(i32::try_from(child.id()).ok()?);
     kill(pid, Signal::SIGTERM).ok()?;

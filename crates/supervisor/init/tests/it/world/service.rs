@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// A service directory with these files.
+/// The files of a service directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(super) name: String,
@@ -12,7 +12,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// One whose `run` is this shell script.
+    /// A service whose `run` is this shell script.
     pub(crate) fn new(name: &str, run: &str) -> Service {
         Service {
             name: name.into(),
@@ -21,12 +21,12 @@ impl Service {
         .script("run", run)
     }
 
-    /// One that sleeps until it is told to stop.
+    /// A service that sleeps until it gets a signal.
     pub(crate) fn sleeper(name: &str) -> Service {
         Service::new(name, "exec sleep 1000")
     }
 
-    /// One that sleeps, and has announced that it is ready before.
+    /// A service that announces that it is ready, and then sleeps.
     pub(crate) fn ready_sleeper(name: &str) -> Service {
         Service::new(name, "echo >&3; exec 3>&- sleep 1000").file("notification-fd", "3\n")
     }
@@ -44,12 +44,12 @@ impl Service {
         self
     }
 
-    /// Needs this other service.
+    /// It needs this other service.
     pub(crate) fn needs(self, other: &str) -> Service {
         self.file(&format!("dependencies.d/{other}"), "")
     }
 
-    /// Made aside and moved, so that no scan sees half a service.
+    /// Makes the directory under another name and then renames it, so that no scan sees half a service.
     pub(crate) fn install(&self, scandir: &Path) {
         let aside = scandir.join(format!(".{}.new", self.name));
         for (path, content, mode) in &self.files {
