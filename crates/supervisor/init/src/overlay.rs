@@ -6,6 +6,7 @@
 
 pub mod contenv;
 mod copy;
+mod listing;
 pub(crate) mod place;
 mod prepare;
 mod scripts;

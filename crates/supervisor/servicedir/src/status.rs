@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn marked() -> Status {
+    fn sample() -> Status {
         Status {
             stamp: Stamp::from_bytes([1; 12]),
             ready_stamp: Stamp::from_bytes([2; 12]),
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_fields_are_where_s6_has_them() {
-        let record = marked().encode(Layout::Short);
+        let record = sample().encode(Layout::Short);
         assert_eq!(record[..12], [1; 12]);
         assert_eq!(record[12..24], [2; 12]);
         assert_eq!(record[24..], [0, 0, 0, 0, 0, 0, 3, 4, 5, 6, 12]);
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn s6_2_13_has_the_process_group_behind_the_process() {
-        let record = marked().encode(Layout::Long);
+        let record = sample().encode(Layout::Long);
         assert_eq!(record[..12], [1; 12]);
         assert_eq!(record[12..24], [2; 12]);
         assert_eq!(record[24..32], [0, 0, 0, 0, 0, 0, 3, 4]);
@@ -220,12 +220,12 @@ mod tests {
     fn paused_is_seen_in_the_record_of_every_release() {
         let paused = Status {
             paused: true,
-            ..marked()
+            ..sample()
         };
         for layout in Layout::ALL {
             let read = Status::decode(&paused.encode(layout)).unwrap();
             assert!(read.is_paused(), "{layout:?}");
-            assert!(!Status::decode(&marked().encode(layout)).unwrap().paused);
+            assert!(!Status::decode(&sample().encode(layout)).unwrap().paused);
         }
     }
 

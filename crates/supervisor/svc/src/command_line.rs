@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use anyhow::{Error, Result};
+use clap::CommandFactory;
 use exit::misuse;
 use lexopt::{Arg, Parser};
 
@@ -46,6 +47,19 @@ pub enum Asked<T> {
     Version,
     /// What the program is there for.
     Work(T),
+}
+
+impl<T> Asked<T> {
+    /// The work that is asked for. The page or the version is printed instead, and there
+    /// is no work.
+    pub fn work<P: CommandFactory>(self) -> Result<Option<T>> {
+        match self {
+            Self::Work(work) => return Ok(Some(work)),
+            Self::Page => exit::print(&P::command().render_long_help().to_string())?,
+            Self::Version => exit::print(&P::command().render_version())?,
+        }
+        Ok(None)
+    }
 }
 
 impl Words {

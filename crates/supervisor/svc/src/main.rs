@@ -10,12 +10,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use clap::CommandFactory;
 use exit::Exit;
 use options::Options;
 use servicedir::{Servicedir, Subscription, is_nobody_there, reason};
 use svc::absent;
-use svc::command_line::{Asked, Words};
+use svc::command_line::Words;
 use svc::pages::Svc;
 use wait::{Outcome, Seen, Wait};
 
@@ -29,16 +28,8 @@ fn main() -> ExitCode {
 }
 
 fn run(words: Words) -> Result<Exit> {
-    let options = match Options::parse(words)? {
-        Asked::Work(options) => options,
-        Asked::Page => {
-            exit::print(&Svc::command().render_long_help().to_string())?;
-            return Ok(Exit::Changed);
-        }
-        Asked::Version => {
-            exit::print(&Svc::command().render_version())?;
-            return Ok(Exit::Changed);
-        }
+    let Some(options) = Options::parse(words)?.work::<Svc>()? else {
+        return Ok(Exit::Changed);
     };
     match options.wait {
         None => for_each(&options.services, |path| {

@@ -1,11 +1,12 @@
 //! Service directories, from where the image has them to where they live.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
-use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+
+use super::listing::list;
 
 /// What the supervisor keeps in a service directory: that of an earlier life is adopted, not removed.
 const KEPT: [&str; 2] = ["supervise", "event"];
@@ -99,7 +100,7 @@ fn copy_dir(from: &Path, to: &Path) -> Result<()> {
     set_mode(to, mode.mode() & 0o7777)
 }
 
-/// FIFOs, sockets and devices are left out: they belong to the program that made them, and to copy one may block.
+/// FIFOs, sockets and devices are left out: they belong to the program that has made them, and to read one may block.
 fn copy_entry(from: &Path, to: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(from).with_context(|| format!("read {}", from.display()))?;
     let copied = match kind(&meta) {
@@ -152,12 +153,7 @@ fn create_dirs(path: &Path) -> Result<()> {
 
 /// The names in a directory, in order. Names that are no text are skipped, since no message could show them.
 fn entries(dir: &Path) -> Result<Vec<String>> {
-    let listed = match fs::read_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
-    };
-    let listed = listed.with_context(|| format!("read {}", dir.display()))?;
-    let mut names: Vec<String> = listed
+    let mut names: Vec<String> = list(dir)?
         .iter()
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();

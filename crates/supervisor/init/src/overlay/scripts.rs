@@ -2,13 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use super::listing::list;
 use crate::process::shebang::{Shebang, beginning_of};
 
 /// One script to be run.
@@ -42,12 +42,7 @@ impl Script {
 
 /// The scripts in `dir`, in the order of the bytes of their names; none when there is no such directory.
 pub(crate) fn scripts(dir: &Path) -> Result<Vec<Script>> {
-    let listed = match fs::read_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
-    };
-    let listed = listed.with_context(|| format!("read {}", dir.display()))?;
-    let mut paths: Vec<PathBuf> = listed
+    let mut paths: Vec<PathBuf> = list(dir)?
         .iter()
         .filter(|entry| !is_hidden(&entry.file_name()))
         .map(fs::DirEntry::path)

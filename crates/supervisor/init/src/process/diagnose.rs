@@ -1,8 +1,8 @@
 //! Why a program does not start, in words.
 //!
-//! The kernel says "No such file or directory" of a script that is there, when
-//! the interpreter in its first line is not; an editor's carriage return makes
-//! such an interpreter.
+//! Of a script that is there the kernel says "No such file or directory" when the
+//! interpreter in its first line is missing, which it is as well when an editor has
+//! put a carriage return behind its name.
 
 use std::ffi::OsStr;
 use std::io;

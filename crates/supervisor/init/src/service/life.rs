@@ -64,6 +64,7 @@ impl Service {
         Ok(service)
     }
 
+    /// Takes the lock, and begins with a new table and a new record.
     fn hold(&mut self) -> anyhow::Result<()> {
         self.enter()?;
         let files = Self::files();

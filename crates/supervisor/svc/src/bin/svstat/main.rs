@@ -9,13 +9,12 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use exit::Exit;
 use options::{Form, Options};
 use report::Report;
 use servicedir::Servicedir;
 use svc::absent;
-use svc::command_line::{Asked, Words};
+use svc::command_line::Words;
 use svc::pages::Svstat;
 
 const PROGRAM: &str = "svstat";
@@ -25,16 +24,8 @@ fn main() -> ExitCode {
 }
 
 fn run(words: Words) -> Result<Exit> {
-    let options = match Options::parse(words)? {
-        Asked::Work(options) => options,
-        Asked::Page => {
-            exit::print(&Svstat::command().render_long_help().to_string())?;
-            return Ok(Exit::Changed);
-        }
-        Asked::Version => {
-            exit::print(&Svstat::command().render_version())?;
-            return Ok(Exit::Changed);
-        }
+    let Some(options) = Options::parse(words)?.work::<Svstat>()? else {
+        return Ok(Exit::Changed);
     };
     let service = &options.service;
     let Some(report) = look(service)? else {
