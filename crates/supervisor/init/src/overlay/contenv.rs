@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::libc;
 
 use super::place;
 
@@ -21,7 +22,7 @@ const DEFAULT: &str = "/var/run/s6/container_environment";
 pub(crate) const NAME: &str = "container_environment";
 
 /// The longest file name of the file systems that we meet.
-const NAME_MAX: usize = 255;
+const NAME_MAX: usize = libc::NAME_MAX.unsigned_abs() as usize;
 
 /// Makes `dir` hold exactly the variables `vars`; gives the names that no file can have.
 pub(crate) fn write(

@@ -157,6 +157,13 @@ mod tests {
     }
 
     #[test]
+    fn any_number_but_0_keeps_the_environment() {
+        let keeps = |value: &str| read(&[("S6_KEEP_ENV", value)]).keep_env;
+        assert!(keeps("1") && keeps("2") && keeps(" 1\n"));
+        assert!(!keeps("0") && !keeps("") && !keeps("yes"));
+    }
+
+    #[test]
     fn a_failing_script_has_three_answers() {
         let answer = |value| read(&[("S6_BEHAVIOUR_IF_STAGE2_FAILS", value)]).if_script_fails;
         assert_eq!(
