@@ -46,7 +46,7 @@ pub(crate) fn write(
     Ok(left_out)
 }
 
-/// Reads what [`write`] has written and what others have added since, in name order.
+/// Reads what [`write()`] has written and what others have added since, in name order.
 pub fn read(dir: &Path) -> Result<Vec<(OsString, OsString)>> {
     let mut vars = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {

@@ -82,7 +82,7 @@ pub(crate) enum Reaction {
     /// Look for new services.
     Scan,
     /// Look for new services, and dismiss those that have vanished.
-    ScanAndDrop,
+    ScanAndDismiss,
     /// Stop everything. With `loggers` they get a signal too; otherwise they end when
     /// their input does.
     Stop {
@@ -116,7 +116,7 @@ fn alone(signal: c_int) -> Reaction {
     match signal {
         libc::SIGTERM | libc::SIGINT => Reaction::Stop { loggers: false },
         libc::SIGQUIT => Reaction::Stop { loggers: true },
-        libc::SIGHUP => Reaction::ScanAndDrop,
+        libc::SIGHUP => Reaction::ScanAndDismiss,
         libc::SIGALRM => Reaction::Scan,
         libc::SIGABRT => Reaction::Abort,
         _ => Reaction::Nothing,
@@ -165,7 +165,7 @@ mod tests {
             (libc::SIGTERM, stop(false)),
             (libc::SIGINT, stop(false)),
             (libc::SIGQUIT, stop(true)),
-            (libc::SIGHUP, Reaction::ScanAndDrop),
+            (libc::SIGHUP, Reaction::ScanAndDismiss),
             (libc::SIGALRM, Reaction::Scan),
             (libc::SIGABRT, Reaction::Abort),
             (libc::SIGUSR1, Reaction::Nothing),

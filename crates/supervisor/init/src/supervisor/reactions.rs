@@ -22,9 +22,9 @@ impl Supervisor {
             Reaction::Nothing => {}
             Reaction::Forward => self.command.signal(signal),
             Reaction::Scan => self.scan(),
-            Reaction::ScanAndDrop => {
+            Reaction::ScanAndDismiss => {
                 self.scan();
-                self.drop_unlisted();
+                self.dismiss_vanished();
             }
             Reaction::Stop { loggers } => self.stop(None, loggers),
             Reaction::Abort => self.phase = Phase::Done,
@@ -50,11 +50,11 @@ impl Supervisor {
             b'a' => self.scan(),
             // Ended children are reaped at every turn.
             b'z' => {}
-            b'n' => self.drop_unlisted(),
-            b'N' => self.drop_all(),
+            b'n' => self.dismiss_vanished(),
+            b'N' => self.let_all_go(),
             b'h' => {
                 self.scan();
-                self.drop_unlisted();
+                self.dismiss_vanished();
             }
             b't' | b'i' => self.stop(None, false),
             b'q' => self.stop(None, true),

@@ -129,7 +129,7 @@ impl Supervisor {
     }
 
     /// Dismisses the services that the scan directory does not have any more.
-    pub(super) fn drop_unlisted(&mut self) {
+    pub(super) fn dismiss_vanished(&mut self) {
         for service in &mut self.services {
             if service.standing == Standing::Vanished {
                 service.dismiss(false, &self.nursery);
@@ -139,8 +139,8 @@ impl Supervisor {
 
     /// Brings all services down and lets them go. Those that are still listed are
     /// supervised again afterwards, as `s6-svscanctl -N` has it.
-    pub(super) fn drop_all(&mut self) {
-        self.drop_unlisted();
+    pub(super) fn let_all_go(&mut self) {
+        self.dismiss_vanished();
         for service in &mut self.services {
             if !service.is_gone() && service.standing == Standing::Listed {
                 service.ask_for(Letter::Down, &self.nursery);
