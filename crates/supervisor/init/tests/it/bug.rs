@@ -7,14 +7,14 @@ use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::world::{Clock, SOON, Scan, Service, children, kill_hard, ours_alone, write_file};
+use crate::world::{Clock, SOON, Service, World, children, kill_hard, ours_alone, write_file};
 
 const REASON: &str = "its bugs are its own";
 
 /// For one death and one start the clock is asked at least this often.
 const QUESTIONS: u32 = 12;
 
-fn start(clock: &Clock, services: &[Service]) -> Scan {
+fn start(clock: &Clock, services: &[Service]) -> World {
     let dir = harness::scratch();
     let scandir = dir.path().join("scan");
     std::fs::create_dir(&scandir).unwrap();
@@ -28,13 +28,13 @@ fn start(clock: &Clock, services: &[Service]) -> Scan {
         .arg("--scan")
         .arg(&scandir)
         .envs(clock.environment());
-    Scan::start(dir, init)
+    World::start(dir, init)
 }
 
 /// The number that the supervisor has outside of its namespace.
-fn init(scan: &Scan) -> i32 {
+fn init(world: &World) -> i32 {
     wait_for("the first process", SOON, || {
-        children(scan.pid()).first().copied()
+        children(world.pid()).first().copied()
     })
 }
 
@@ -53,11 +53,11 @@ fn wait_both(init: i32) -> Vec<i32> {
     wait_for("both to be up", SOON, || both(init))
 }
 
-fn wait_told(scan: &Scan, count: u32) {
+fn wait_told(world: &World, count: u32) {
     wait_for(&format!("{count} bugs to be told"), SOON, || {
         // The bug shows only when something happens, whatever that is.
-        scan.control("-z");
-        (scan.output().matches("a bug: ").count() == count as usize).then_some(())
+        world.control("-z");
+        (world.output().matches("a bug: ").count() == count as usize).then_some(())
     });
 }
 
@@ -74,23 +74,23 @@ fn wherever_it_strikes_each_service_is_up_again_and_once() {
         return;
     }
     let clock = Clock::new();
-    let mut scan = start(&clock, &[restless("a"), restless("b")]);
-    let init = init(&scan);
+    let mut world = start(&clock, &[restless("a"), restless("b")]);
+    let init = init(&world);
     for question in 1..=QUESTIONS {
         let old = wait_both(init);
         clock.fail_at(question);
         kill_hard(old[0]);
-        wait_told(&scan, question);
+        wait_told(&world, question);
         wait_for("both to be up again", SOON, || {
             let all = both(init)?;
             (!all.contains(&old[0]) && all.contains(&old[1])).then_some(())
         });
         for service in ["a", "b"] {
-            scan.wait_stat(service, "up (pid N) N seconds");
+            world.wait_stat(service, "up (pid N) N seconds");
         }
     }
     kill(Pid::from_raw(init), Signal::SIGTERM).unwrap();
-    assert_eq!(scan.ended_code(), 0);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -100,33 +100,33 @@ fn a_stop_that_it_interrupts_goes_on() {
     }
     for question in 1..=6 {
         let clock = Clock::new();
-        let mut scan = start(&clock, &[restless("a"), restless("b")]);
-        let init = init(&scan);
+        let mut world = start(&clock, &[restless("a"), restless("b")]);
+        let init = init(&world);
         for service in ["a", "b"] {
-            scan.wait_supervised(service);
-            scan.wait_stat(service, "up (pid N) N seconds");
+            world.wait_supervised(service);
+            world.wait_stat(service, "up (pid N) N seconds");
         }
         clock.fail_at(question);
         kill(Pid::from_raw(init), Signal::SIGTERM).unwrap();
-        assert_eq!(scan.ended_code(), 0, "question {question}");
+        assert_eq!(world.ended_code(), 0, "question {question}");
         assert_eq!(
-            scan.output().matches("a bug: ").count(),
+            world.output().matches("a bug: ").count(),
             1,
             "question {question}"
         );
-        assert_eq!(scan.log(), "finished\nfinished\n", "question {question}");
+        assert_eq!(world.log(), "finished\nfinished\n", "question {question}");
     }
 }
 
 /// A supervisor with two services that are up, and its number.
-fn start_two(clock: &Clock) -> (Scan, i32) {
-    let scan = start(clock, &[restless("a"), restless("b")]);
-    let init = init(&scan);
+fn start_two(clock: &Clock) -> (World, i32) {
+    let world = start(clock, &[restless("a"), restless("b")]);
+    let init = init(&world);
     for service in ["a", "b"] {
-        scan.wait_supervised(service);
-        scan.wait_stat(service, "up (pid N) N seconds");
+        world.wait_supervised(service);
+        world.wait_stat(service, "up (pid N) N seconds");
     }
-    (scan, init)
+    (world, init)
 }
 
 fn wait_replaced(init: i32, old: &[i32]) {
@@ -140,14 +140,14 @@ fn wait_replaced(init: i32, old: &[i32]) {
 /// wherever the bug strikes.
 fn is_another_after(letters: &str) {
     let clock = Clock::new();
-    let (scan, init) = start_two(&clock);
+    let (world, init) = start_two(&clock);
     for question in 1..=QUESTIONS {
         let old = wait_both(init);
         clock.fail_at(question);
-        scan.svc(&[letters], "a");
-        wait_told(&scan, question);
+        world.svc(&[letters], "a");
+        wait_told(&world, question);
         wait_replaced(init, &old);
-        scan.wait_stat("a", "up (pid N) N seconds");
+        world.wait_stat("a", "up (pid N) N seconds");
     }
 }
 
@@ -174,15 +174,15 @@ fn a_letter_that_brings_it_about_again_is_given_up_and_the_next_one_is_heard() {
         return;
     }
     let clock = Clock::new();
-    let (scan, init) = start_two(&clock);
+    let (world, init) = start_two(&clock);
     let old = wait_both(init);
     // The clock is first asked for the moment at which the letter has come.
     clock.fail_twice_at(1);
-    scan.svc(&["-dO"], "a");
-    wait_told(&scan, 2);
-    scan.wait_stat("a", "up (pid N) N seconds, want down");
+    world.svc(&["-dO"], "a");
+    wait_told(&world, 2);
+    world.wait_stat("a", "up (pid N) N seconds, want down");
     assert_eq!(children(init), old, "the down signal was sent");
-    scan.svc(&["-du"], "a");
+    world.svc(&["-du"], "a");
     wait_replaced(init, &old);
 }
 
@@ -194,15 +194,15 @@ fn readiness_that_it_interrupts_is_known() {
     let clock = Clock::new();
     let run = "mkfifo ../../go 2>&1; read go <../../go; echo >&3; exec sleep 1000";
     let service = Service::new("s", run).file("notification-fd", "3\n");
-    let scan = start(&clock, &[service.file("restart-delay", "10\n")]);
-    let go = scan.dir.path().join("go");
+    let world = start(&clock, &[service.file("restart-delay", "10\n")]);
+    let go = world.dir.path().join("go");
     for question in 1..=QUESTIONS {
         wait_for("the service", SOON, || go.exists().then_some(()));
-        scan.wait_stat("s", "up (pid N) N seconds");
+        world.wait_stat("s", "up (pid N) N seconds");
         clock.fail_at(question);
         write_file(&go, "now\n", 0o600);
-        wait_told(&scan, question);
-        scan.wait_stat("s", "up (pid N) N seconds, ready N seconds");
-        scan.restart("-r", "s");
+        wait_told(&world, question);
+        world.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+        world.restart("-r", "s");
     }
 }

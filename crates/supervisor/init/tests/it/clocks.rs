@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Clock, Container, Kind, SOON, Scan, Service, is_alive, kill_hard, ours_alone};
+use crate::world::{Clock, Container, Kind, SOON, Service, World, is_alive, kill_hard, ours_alone};
 
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
@@ -32,7 +32,7 @@ fn stubborn(timeout: &str) -> [Service; 2] {
     ]
 }
 
-fn start(clock: &Clock, timeout: &str) -> Scan {
+fn start(clock: &Clock, timeout: &str) -> World {
     let dir = harness::scratch();
     let scandir = dir.path().join("scan");
     std::fs::create_dir(&scandir).unwrap();
@@ -42,32 +42,32 @@ fn start(clock: &Clock, timeout: &str) -> Scan {
     }
     let mut command = Kind::from_environment().command(&scandir);
     command.envs(clock.environment());
-    wait_up(Scan::start(dir, command))
+    wait_up(World::start(dir, command))
 }
 
-fn wait_up(scan: Scan) -> Scan {
+fn wait_up(world: World) -> World {
     for service in ["stubborn", "slow"] {
-        scan.wait_supervised(service);
-        scan.wait_stat(service, UP);
+        world.wait_supervised(service);
+        world.wait_stat(service, UP);
     }
-    pids(&scan, 1);
-    scan
+    pids(&world, 1);
+    world
 }
 
 /// The numbers that the stubborn processes have written. They do not end by themselves from then on.
-fn pids(scan: &Scan, count: usize) -> Vec<i32> {
+fn pids(world: &World, count: usize) -> Vec<i32> {
     harness::wait_for(&format!("{count} processes"), SOON, || {
-        let text = std::fs::read_to_string(scan.dir.path().join("pids")).ok()?;
+        let text = std::fs::read_to_string(world.dir.path().join("pids")).ok()?;
         let pids: Vec<i32> = text.lines().filter_map(|pid| pid.parse().ok()).collect();
         (pids.len() >= count && text.ends_with('\n')).then_some(pids)
     })
 }
 
 /// How long a service is up or down by an `s6-svstat` that has the same clock.
-fn seconds(clock: &Clock, scan: &Scan, service: &str) -> i64 {
+fn seconds(clock: &Clock, world: &World, service: &str) -> i64 {
     let output = Command::new(harness::require("s6-svstat"))
         .args(["-o", "updownfor"])
-        .arg(scan.path(service))
+        .arg(world.path(service))
         .envs(clock.environment())
         .output()
         .unwrap();
@@ -78,46 +78,46 @@ fn seconds(clock: &Clock, scan: &Scan, service: &str) -> i64 {
 #[test]
 fn a_clock_that_is_set_back_delays_nothing() {
     let clock = Clock::new();
-    let scan = start(&clock, "1000\n");
+    let world = start(&clock, "1000\n");
     clock.set(-HOUR);
-    assert_eq!(seconds(&clock, &scan, "slow"), 0);
-    let runs = scan.log().lines().count();
-    scan.wait_lines(runs + 2);
+    assert_eq!(seconds(&clock, &world, "slow"), 0);
+    let runs = world.log().lines().count();
+    world.wait_lines(runs + 2);
     for service in ["stubborn", "slow"] {
-        scan.svc(&["-d"], service);
+        world.svc(&["-d"], service);
     }
     clock.set(-2 * HOUR);
     for (service, signal) in [("stubborn", "SIGKILL"), ("slow", "SIGTERM")] {
         let down = format!("down (signal {signal}) N seconds, normally up, ready N seconds");
-        scan.wait_stat(service, &down);
+        world.wait_stat(service, &down);
     }
-    scan.svc(&["-u"], "slow");
-    scan.wait_stat("slow", UP);
-    assert!(seconds(&clock, &scan, "slow") < HOUR / 2);
+    world.svc(&["-u"], "slow");
+    world.wait_stat("slow", UP);
+    assert!(seconds(&clock, &world, "slow") < HOUR / 2);
 }
 
 #[test]
 fn a_clock_that_is_set_forward_hurries_nothing() {
     let clock = Clock::new();
     let started = Instant::now();
-    let scan = start(&clock, LONG);
+    let world = start(&clock, LONG);
     for service in ["stubborn", "slow"] {
-        scan.svc(&["-d"], service);
+        world.svc(&["-d"], service);
     }
-    let pids = pids(&scan, 2);
+    let pids = pids(&world, 2);
     for run in 1..=4 {
-        scan.wait_lines(run);
+        world.wait_lines(run);
         clock.set(i64::try_from(run).unwrap() * YEAR);
     }
-    scan.wait_lines(5);
+    world.wait_lines(5);
     assert!(
         started.elapsed() >= Duration::from_millis(3900),
         "five runs, a second between them"
     );
-    assert!(seconds(&clock, &scan, "stubborn") >= 4 * YEAR);
+    assert!(seconds(&clock, &world, "stubborn") >= 4 * YEAR);
     // A service may have written its line before its start is in the record.
     harness::wait_for("the last start to be known", SOON, || {
-        (seconds(&clock, &scan, "again") < YEAR).then_some(())
+        (seconds(&clock, &world, "again") < YEAR).then_some(())
     });
     assert!(pids.iter().all(|pid| is_alive(*pid)), "one was killed");
     pids.into_iter().for_each(kill_hard);
@@ -133,13 +133,13 @@ fn the_grace_time_of_the_stop_is_none_of_the_wall_clocks() {
     for (name, value) in clock.environment() {
         container = container.env(name, &value);
     }
-    let mut scan = wait_up(container.start(&[]));
+    let mut world = wait_up(container.start(&[]));
     let started = Instant::now();
-    scan.signal(Signal::SIGTERM);
-    scan.wait_stat("slow", "down (signal SIGTERM) N seconds, normally up");
+    world.signal(Signal::SIGTERM);
+    world.wait_stat("slow", "down (signal SIGTERM) N seconds, normally up");
     clock.set(YEAR);
-    scan.wait_output("does not end: killed");
+    world.wait_output("does not end: killed");
     assert!(started.elapsed() >= Duration::from_millis(900));
     clock.set(-HOUR);
-    assert_eq!(scan.ended_code(), 0);
+    assert_eq!(world.ended_code(), 0);
 }

@@ -2,7 +2,7 @@
 
 use crate::releases::{self, Difference};
 use crate::world::{
-    SOON, Scan, Service, children, does_what_it_does_since, nobody_listens, the_real_one_has,
+    SOON, Service, World, children, does_what_it_does_since, nobody_listens, the_real_one_has,
     wait_gone, write_file,
 };
 
@@ -21,18 +21,18 @@ fn recorder() -> Service {
     .script("finish", "echo finish $1 $2 >>../../log")
 }
 
-fn start_recorder() -> Scan {
+fn start_recorder() -> World {
     let service = recorder();
-    let scan = Scan::of(&[service.file("down", "")]);
-    nix::unistd::mkfifo(&scan.path("rec/never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    scan.svc(&["-u"], "rec");
-    scan.wait_log("up\n");
-    scan
+    let world = World::of(&[service.file("down", "")]);
+    nix::unistd::mkfifo(&world.path("rec/never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    world.svc(&["-u"], "rec");
+    world.wait_log("up\n");
+    world
 }
 
 #[test]
 fn a_signal_letter_sends_that_signal_to_the_service_alone() {
-    let scan = start_recorder();
+    let world = start_recorder();
     let mut want = String::from("up\n");
     for (letter, name) in [
         ("-a", "ALRM"),
@@ -43,55 +43,55 @@ fn a_signal_letter_sends_that_signal_to_the_service_alone() {
         ("-2", "USR2"),
         ("-y", "WINCH"),
     ] {
-        scan.svc(&[letter], "rec");
+        world.svc(&[letter], "rec");
         want.push_str(name);
         want.push('\n');
-        scan.wait_log(&want);
+        world.wait_log(&want);
     }
 }
 
 #[test]
 fn deadly_letters_end_the_service_and_finish_is_told_how() {
     for (letter, signal) in [("-b", 6), ("-k", 9), ("-t", 15)] {
-        let scan = start_recorder();
-        scan.svc(&["-o"], "rec");
-        scan.svc(&["-wD", letter], "rec");
-        scan.wait_log(&format!("up\nfinish 256 {signal}\n"));
+        let world = start_recorder();
+        world.svc(&["-o"], "rec");
+        world.svc(&["-wD", letter], "rec");
+        world.wait_log(&format!("up\nfinish 256 {signal}\n"));
     }
 }
 
 #[test]
 fn several_letters_are_obeyed_in_their_order() {
-    let scan = start_recorder();
-    scan.svc(&["-h1"], "rec");
-    scan.wait_lines(3);
-    scan.svc(&["-Ok"], "rec");
-    scan.wait_stat("rec", "down (signal SIGKILL) N seconds, ready N seconds");
+    let world = start_recorder();
+    world.svc(&["-h1"], "rec");
+    world.wait_lines(3);
+    world.svc(&["-Ok"], "rec");
+    world.wait_stat("rec", "down (signal SIGKILL) N seconds, ready N seconds");
 }
 
 #[test]
 fn down_and_up_again() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    scan.svc(&["-wD", "-d"], "s");
-    scan.wait_stat("s", DOWN);
-    scan.svc(&["-wu", "-u"], "s");
-    scan.wait_stat("s", UP);
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    world.svc(&["-wD", "-d"], "s");
+    world.wait_stat("s", DOWN);
+    world.svc(&["-wu", "-u"], "s");
+    world.wait_stat("s", UP);
 }
 
 #[test]
 fn pause_and_continue_are_shown_and_done() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    scan.svc(&["-p"], "s");
-    scan.wait_stat("s", "up (pid N) N seconds, paused");
-    let stat = format!("/proc/{}/stat", scan.service_pid("s"));
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    world.svc(&["-p"], "s");
+    world.wait_stat("s", "up (pid N) N seconds, paused");
+    let stat = format!("/proc/{}/stat", world.service_pid("s"));
     harness::wait_for("the process to stand still", SOON, || {
         let stat = std::fs::read_to_string(&stat).unwrap();
         stat.contains(") T ").then_some(())
     });
-    scan.svc(&["-c"], "s");
-    scan.wait_stat("s", UP);
+    world.svc(&["-c"], "s");
+    world.wait_stat("s", UP);
 }
 
 /// A service with a child in the same process group.
@@ -109,23 +109,23 @@ fn capital_letters_pause_continue_and_kill_the_whole_process_group() {
     if !does_what_it_does_since(Difference::GroupLetters) {
         return;
     }
-    let scan = Scan::of(&[family()]);
-    scan.wait_log("up\n");
-    scan.wait_stat("s", UP);
-    let run = scan.service_pid("s");
+    let world = World::of(&[family()]);
+    world.wait_log("up\n");
+    world.wait_stat("s", UP);
+    let run = world.service_pid("s");
     let child = children(run)[0];
-    scan.letters(b"P", "s");
-    scan.wait_stat("s", "up (pid N) N seconds, paused");
+    world.letters(b"P", "s");
+    world.wait_stat("s", "up (pid N) N seconds, paused");
     harness::wait_for("both to stand still", SOON, || {
         (is_stopped(run) && is_stopped(child)).then_some(())
     });
-    scan.letters(b"C", "s");
-    scan.wait_stat("s", UP);
+    world.letters(b"C", "s");
+    world.wait_stat("s", UP);
     harness::wait_for("both to go on", SOON, || {
         (!is_stopped(run) && !is_stopped(child)).then_some(())
     });
-    scan.letters(b"OK", "s");
-    scan.wait_stat(
+    world.letters(b"OK", "s");
+    world.wait_stat(
         "s",
         "down (signal SIGKILL) N seconds, normally up, ready N seconds",
     );
@@ -137,12 +137,12 @@ fn reload_sends_what_the_file_says_or_a_hangup() {
     if !does_what_it_does_since(Difference::ReloadLetter) {
         return;
     }
-    let scan = start_recorder();
-    scan.letters(b"l", "rec");
-    scan.wait_log("up\nHUP\n");
-    write_file(&scan.path("rec/reload-signal"), "USR2\n", 0o644);
-    scan.letters(b"l", "rec");
-    scan.wait_log("up\nHUP\nUSR2\n");
+    let world = start_recorder();
+    world.letters(b"l", "rec");
+    world.wait_log("up\nHUP\n");
+    write_file(&world.path("rec/reload-signal"), "USR2\n", 0o644);
+    world.letters(b"l", "rec");
+    world.wait_log("up\nHUP\nUSR2\n");
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn newer_tools_have_letters_for_that() {
         (Difference::GroupLetters, &["-P", "-C"][..]),
         (Difference::ReloadLetter, &["-l"]),
     ] {
-        let scan = start_recorder();
+        let world = start_recorder();
         for letter in letters {
-            let code = scan.tool("s6-svc", &[letter], "rec").code;
+            let code = world.tool("s6-svc", &[letter], "rec").code;
             assert_eq!(code, if releases::has(since) { 0 } else { 100 }, "{letter}");
         }
     }
@@ -161,40 +161,40 @@ fn newer_tools_have_letters_for_that() {
 
 #[test]
 fn a_paused_service_can_be_stopped() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    scan.svc(&["-p"], "s");
-    scan.svc(&["-wD", "-d"], "s");
-    scan.wait_stat("s", DOWN);
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    world.svc(&["-p"], "s");
+    world.svc(&["-wD", "-d"], "s");
+    world.wait_stat("s", DOWN);
 }
 
 #[test]
 fn restart_keeps_what_is_wanted() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    let before = scan.service_pid("s");
-    scan.restart("-r", "s");
-    scan.wait_stat("s", UP);
-    assert_ne!(scan.service_pid("s"), before);
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    let before = world.service_pid("s");
+    world.restart("-r", "s");
+    world.wait_stat("s", UP);
+    assert_ne!(world.service_pid("s"), before);
 }
 
 #[test]
 fn once_runs_once() {
-    let scan = Scan::of(&[Service::new("s", "echo run >>../../log; exit 3").file("down", "")]);
-    scan.run_once("s");
-    scan.wait_lines(1);
-    scan.wait_stat("s", "down (exitcode 3) N seconds, ready N seconds");
-    scan.wait_log("run\n");
+    let world = World::of(&[Service::new("s", "echo run >>../../log; exit 3").file("down", "")]);
+    world.run_once("s");
+    world.wait_lines(1);
+    world.wait_stat("s", "down (exitcode 3) N seconds, ready N seconds");
+    world.wait_log("run\n");
 }
 
 #[test]
 fn at_most_once_lets_it_run_and_not_again() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    scan.svc(&["-O"], "s");
-    scan.wait_stat("s", "up (pid N) N seconds, want down");
-    scan.svc(&["-wD", "-k"], "s");
-    scan.wait_stat(
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    world.svc(&["-O"], "s");
+    world.wait_stat("s", "up (pid N) N seconds, want down");
+    world.svc(&["-wD", "-k"], "s");
+    world.wait_stat(
         "s",
         "down (signal SIGKILL) N seconds, normally up, ready N seconds",
     );
@@ -202,64 +202,64 @@ fn at_most_once_lets_it_run_and_not_again() {
 
 #[test]
 fn capital_letters_change_the_down_file_too() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    scan.svc(&["-wD", "-D"], "s");
-    scan.wait_stat("s", "down (signal SIGTERM) N seconds, ready N seconds");
-    assert!(scan.path("s/down").exists());
-    scan.svc(&["-wu", "-U"], "s");
-    scan.wait_stat("s", UP);
-    assert!(!scan.path("s/down").exists());
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    world.svc(&["-wD", "-D"], "s");
+    world.wait_stat("s", "down (signal SIGTERM) N seconds, ready N seconds");
+    assert!(world.path("s/down").exists());
+    world.svc(&["-wu", "-U"], "s");
+    world.wait_stat("s", UP);
+    assert!(!world.path("s/down").exists());
     if the_real_one_has(Difference::DeafToQ) {
         return;
     }
-    scan.svc(&["-Q"], "s");
-    scan.wait_stat("s", "up (pid N) N seconds, normally down, want down");
+    world.svc(&["-Q"], "s");
+    world.wait_stat("s", "up (pid N) N seconds, normally down, want down");
 }
 
 #[test]
 fn letters_for_a_process_do_nothing_to_a_service_that_is_down() {
-    let scan = Scan::of(&[Service::sleeper("s").file("down", "")]);
-    scan.svc(&["-abqhkti12pcry"], "s");
-    scan.svc(&["-d"], "s");
-    scan.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
+    let world = World::of(&[Service::sleeper("s").file("down", "")]);
+    world.svc(&["-abqhkti12pcry"], "s");
+    world.svc(&["-d"], "s");
+    world.wait_stat("s", "down (exitcode 0) N seconds, ready N seconds");
 }
 
 #[test]
 fn an_unknown_letter_is_ignored_and_the_next_is_obeyed() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
     let mut control = std::fs::OpenOptions::new()
         .write(true)
-        .open(scan.path("s/supervise/control"))
+        .open(world.path("s/supervise/control"))
         .unwrap();
     std::io::Write::write_all(&mut control, b"?!\0zd").unwrap();
-    scan.wait_stat("s", DOWN);
+    world.wait_stat("s", DOWN);
 }
 
 #[test]
 fn a_service_that_is_let_go_ends_and_nobody_listens_any_more() {
-    let scan = Scan::of(&[Service::sleeper("s")]);
-    scan.wait_stat("s", UP);
-    std::fs::rename(scan.path("s"), scan.dir.path().join("s")).unwrap();
-    let pid = scan.service_pid("../s");
-    scan.control("-a");
-    scan.svc(&["-wD", "-xd"], "../s");
+    let world = World::of(&[Service::sleeper("s")]);
+    world.wait_stat("s", UP);
+    std::fs::rename(world.path("s"), world.dir.path().join("s")).unwrap();
+    let pid = world.service_pid("../s");
+    world.control("-a");
+    world.svc(&["-wD", "-xd"], "../s");
     wait_gone(pid);
     harness::wait_for("nobody to listen", SOON, || {
-        (scan.tool("s6-svok", &[], "../s").code == 1).then_some(())
+        (world.tool("s6-svok", &[], "../s").code == 1).then_some(())
     });
-    assert_eq!(scan.tool("s6-svc", &["-u"], "../s").code, nobody_listens());
-    assert_eq!(scan.tool("s6-svstat", &[], "../s").code, 1);
+    assert_eq!(world.tool("s6-svc", &["-u"], "../s").code, nobody_listens());
+    assert_eq!(world.tool("s6-svstat", &[], "../s").code, 1);
 }
 
 #[test]
 fn up_comes_before_the_second_of_patience() {
-    let scan = Scan::of(&[Service::new("s", "echo run >>../../log; exit 0").file("down", "")]);
+    let world = World::of(&[Service::new("s", "echo run >>../../log; exit 0").file("down", "")]);
     for _run in 0..3 {
-        scan.run_once("s");
+        world.run_once("s");
     }
-    scan.wait_lines(3);
+    world.wait_lines(3);
 }
 
 /// A service whose `finish` runs until there is a file `go`.
@@ -273,35 +273,35 @@ const FINISHING: &str = "down (signal SIGTERM) N seconds, normally up, want up";
 
 #[test]
 fn what_is_asked_for_while_finish_runs_counts_after_it() {
-    let scan = Scan::of(&[slow_to_finish()]);
-    scan.wait_lines(1);
-    scan.svc(&["-r"], "s");
-    scan.wait_stat("s", FINISHING);
-    scan.svc(&["-d"], "s");
-    scan.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
-    scan.svc(&["-u"], "s");
-    scan.wait_stat("s", FINISHING);
-    scan.svc(&["-abqhkti12ypc"], "s");
-    scan.svc(&["-O"], "s");
-    scan.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
-    write_file(&scan.dir.path().join("go"), "", 0o644);
-    scan.wait_stat("s", DOWN);
-    assert_eq!(scan.log(), "run\n");
+    let world = World::of(&[slow_to_finish()]);
+    world.wait_lines(1);
+    world.svc(&["-r"], "s");
+    world.wait_stat("s", FINISHING);
+    world.svc(&["-d"], "s");
+    world.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
+    world.svc(&["-u"], "s");
+    world.wait_stat("s", FINISHING);
+    world.svc(&["-abqhkti12ypc"], "s");
+    world.svc(&["-O"], "s");
+    world.wait_stat("s", "down (signal SIGTERM) N seconds, normally up");
+    write_file(&world.dir.path().join("go"), "", 0o644);
+    world.wait_stat("s", DOWN);
+    assert_eq!(world.log(), "run\n");
 }
 
 #[test]
 fn a_service_that_is_let_go_while_finish_runs_ends_after_it() {
-    let scan = Scan::of(&[slow_to_finish()]);
-    scan.wait_lines(1);
-    std::fs::create_dir(scan.path("../aside")).unwrap();
-    std::fs::rename(scan.path("s"), scan.path("../aside/s")).unwrap();
-    scan.control("-a");
-    scan.svc(&["-r"], "../aside/s");
-    scan.wait_stat("../aside/s", FINISHING);
-    scan.svc(&["-x"], "../aside/s");
-    assert_eq!(scan.tool("s6-svok", &[], "../aside/s").code, 0);
-    write_file(&scan.dir.path().join("go"), "", 0o644);
+    let world = World::of(&[slow_to_finish()]);
+    world.wait_lines(1);
+    std::fs::create_dir(world.path("../aside")).unwrap();
+    std::fs::rename(world.path("s"), world.path("../aside/s")).unwrap();
+    world.control("-a");
+    world.svc(&["-r"], "../aside/s");
+    world.wait_stat("../aside/s", FINISHING);
+    world.svc(&["-x"], "../aside/s");
+    assert_eq!(world.tool("s6-svok", &[], "../aside/s").code, 0);
+    write_file(&world.dir.path().join("go"), "", 0o644);
     harness::wait_for("nobody to listen", SOON, || {
-        (scan.tool("s6-svok", &[], "../aside/s").code == 1).then_some(())
+        (world.tool("s6-svok", &[], "../aside/s").code == 1).then_some(())
     });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::world::{Container, Scan, Service, ours_alone, write_file};
+use crate::world::{Container, Service, World, ours_alone, write_file};
 
 const REASON: &str = "the container's environment is s6-overlay's, not s6's";
 
@@ -16,9 +16,9 @@ fn shows_environment(shebang: &str) -> Service {
     Service::new("s", "").raw("run", &run, 0o755)
 }
 
-fn environment(scan: &Scan) -> BTreeMap<String, String> {
-    scan.wait_lines(1);
-    let text = std::fs::read_to_string(scan.dir.path().join("env")).unwrap();
+fn environment(world: &World) -> BTreeMap<String, String> {
+    world.wait_lines(1);
+    let text = std::fs::read_to_string(world.dir.path().join("env")).unwrap();
     let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
     pairs
         .map(|(name, value)| (name.to_string(), value.to_string()))
@@ -38,13 +38,13 @@ fn with_contenv_loses_nothing() {
         ("QUOTES", "'\"$(x)`\\ "),
     ];
     let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
-    let scan = given
+    let world = given
         .iter()
         .fold(container, |container, (name, value)| {
             container.env(name, value)
         })
         .start(&[]);
-    let seen = environment(&scan);
+    let seen = environment(&world);
     for (name, value) in given {
         assert!(
             seen.get(name).map(String::as_str) == Some(value),
@@ -59,10 +59,10 @@ fn two_words_in_a_first_line_are_two_words() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh -e"))])
+    let world = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh -e"))])
         .env("GIVEN", "1")
         .start(&[]);
-    assert_eq!(environment(&scan)["GIVEN"], "1");
+    assert_eq!(environment(&world)["GIVEN"], "1");
 }
 
 #[test]
@@ -70,10 +70,10 @@ fn without_it_services_start_with_a_clean_environment() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = Container::with(&[shows_environment("/bin/sh")])
+    let world = Container::with(&[shows_environment("/bin/sh")])
         .env("GIVEN", "1")
         .start(&[]);
-    let seen = environment(&scan);
+    let seen = environment(&world);
     assert!(
         !seen.contains_key("GIVEN") && seen.contains_key("PATH"),
         "{seen:?}"
@@ -87,11 +87,11 @@ fn services_keep_the_environment_where_that_is_asked_for() {
     }
     for shebang in ["/bin/sh", &format!("{WITH_CONTENV} sh")] {
         let container = Container::with(&[shows_environment(shebang)]);
-        let scan = container
+        let world = container
             .env("GIVEN", "1")
             .env("S6_KEEP_ENV", "1")
             .start(&[]);
-        assert_eq!(environment(&scan)["GIVEN"], "1", "{shebang}");
+        assert_eq!(environment(&world)["GIVEN"], "1", "{shebang}");
     }
 }
 
@@ -103,10 +103,10 @@ fn a_script_can_add_a_variable_for_those_that_come_later() {
     let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
     let file = container.path("container_environment/ADDED");
     let adds = format!("printf %s later >{}", file.display());
-    let scan = container
+    let world = container
         .script("etc/cont-init.d/adds", &adds, 0o755)
         .start(&[]);
-    assert_eq!(environment(&scan)["ADDED"], "later");
+    assert_eq!(environment(&world)["ADDED"], "later");
 }
 
 #[test]

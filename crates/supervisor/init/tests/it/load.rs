@@ -8,7 +8,7 @@ use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::world::{Container, Kind, SOON, Scan, Service, children, ours_alone};
+use crate::world::{Container, Kind, SOON, Service, World, children, ours_alone};
 
 const UP: &str = "up (pid N) N seconds";
 
@@ -22,13 +22,13 @@ fn an_idle_supervisor_makes_no_system_call() {
         Service::ready_sleeper("b").needs("a"),
         Service::sleeper("c").file("output-prefix", ""),
     ];
-    let scan = Scan::of(&services);
-    scan.wait_stat("b", "up (pid N) N seconds, ready N seconds");
-    let trace = scan.dir.path().join("trace");
+    let world = World::of(&services);
+    world.wait_stat("b", "up (pid N) N seconds, ready N seconds");
+    let trace = world.dir.path().join("trace");
     let status = Command::new("timeout")
         .args(["-s", "INT", "10"])
         .arg(harness::require("strace"))
-        .args(["-qq", "-p", &scan.pid().to_string(), "-o"])
+        .args(["-qq", "-p", &world.pid().to_string(), "-o"])
         .arg(&trace)
         .stderr(Stdio::null())
         .status()
@@ -52,16 +52,16 @@ fn the_stop_of_an_idle_set_takes_no_grace_time() {
         return;
     }
     let longer_than_a_test = "600000";
-    let mut scan = Container::with(&[Service::sleeper("a"), Service::sleeper("b")])
+    let mut world = Container::with(&[Service::sleeper("a"), Service::sleeper("b")])
         .env("S6_SERVICES_GRACETIME", longer_than_a_test)
         .env("S6_KILL_GRACETIME", longer_than_a_test)
         .start(&[]);
     for service in ["a", "b"] {
-        scan.wait_supervised(service);
-        scan.wait_stat(service, UP);
+        world.wait_supervised(service);
+        world.wait_stat(service, UP);
     }
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -70,13 +70,13 @@ fn a_thousand_orphans_at_once_leave_no_zombie() {
         return;
     }
     let run = "i=0; while [ $i -lt 1000 ]; do (sleep 0.5 &); i=$((i+1)); done; echo done >>../../log; exec sleep 1000";
-    let scan = Scan::of(&[Service::new("s", run), Service::sleeper("other")]);
-    scan.wait_lines(1);
-    scan.restart("-r", "other");
+    let world = World::of(&[Service::new("s", run), Service::sleeper("other")]);
+    world.wait_lines(1);
+    world.restart("-r", "other");
     wait_for("the orphans to be gone", SOON, || {
-        (children(scan.pid()).len() == 2).then_some(())
+        (children(world.pid()).len() == 2).then_some(())
     });
-    scan.wait_stat("s", UP);
+    world.wait_stat("s", UP);
 }
 
 #[test]
@@ -84,17 +84,17 @@ fn two_hundred_services_start_and_stop() {
     let services: Vec<Service> = (0..200)
         .map(|number| Service::sleeper(&format!("s{number}")))
         .collect();
-    let mut scan = Scan::of(&services);
+    let mut world = World::of(&services);
     for number in [0, 99, 199] {
-        scan.wait_stat(&format!("s{number}"), UP);
+        world.wait_stat(&format!("s{number}"), UP);
     }
     if Kind::from_environment() == Kind::Ours {
         wait_for("all of them", SOON, || {
-            (children(scan.pid()).len() == 200).then_some(())
+            (children(world.pid()).len() == 200).then_some(())
         });
     }
-    scan.control("-t");
-    assert_eq!(scan.ended_code(), 0);
+    world.control("-t");
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -102,24 +102,24 @@ fn deaths_and_signals_at_every_moment_lose_nothing() {
     if ours_alone("s6 has its throttle") {
         return;
     }
-    let scan = Scan::of(&[Service::new("s", "exit 0").file("restart-delay", "0\n")]);
+    let world = World::of(&[Service::new("s", "exit 0").file("restart-delay", "0\n")]);
     for letters in ["-t", "-k", "-u", "-kr", "-h1", "-du", "-ok", "-uu"]
         .iter()
         .cycle()
         .take(80)
     {
-        scan.svc(&[letters], "s");
+        world.svc(&[letters], "s");
     }
-    scan.svc(&["-u"], "s");
-    let before = scan.tool("s6-svdt", &[], "s").out;
+    world.svc(&["-u"], "s");
+    let before = world.tool("s6-svdt", &[], "s").out;
     wait_for("it to go on", SOON, || {
-        (scan.tool("s6-svdt", &[], "s").out != before).then_some(())
+        (world.tool("s6-svdt", &[], "s").out != before).then_some(())
     });
-    scan.svc(&["-wD", "-d"], "s");
+    world.svc(&["-wD", "-d"], "s");
     wait_for("it to be down", SOON, || {
-        (scan.field("up,wantedup,pid", "s") == "false false -1").then_some(())
+        (world.field("up,wantedup,pid", "s") == "false false -1").then_some(())
     });
-    assert_eq!(children(scan.pid()), []);
+    assert_eq!(children(world.pid()), []);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_flood_of_output_is_in_nobodys_way() {
         return;
     }
     let flood = Service::new("flood", "exec yes").file("output-prefix", "");
-    let (scan, mut reader) = with_pipe(&[flood, Service::sleeper("other")]);
+    let (world, mut reader) = with_pipe(&[flood, Service::sleeper("other")]);
     let mut block = vec![0; 1 << 20];
     for _part in 0..4 {
         reader.read_exact(&mut block).unwrap();
@@ -142,7 +142,7 @@ fn a_flood_of_output_is_in_nobodys_way() {
         "{}",
         &text[..100]
     );
-    scan.restart("-r", "other");
+    world.restart("-r", "other");
     drop(reader);
 }
 
@@ -152,16 +152,16 @@ fn a_full_output_pipe_does_not_stop_the_supervisor() {
         return;
     }
     let flood = Service::new("flood", "exec yes").file("output-prefix", "");
-    let (mut scan, reader) = with_pipe(&[flood, Service::sleeper("other")]);
-    scan.restart("-r", "other");
-    scan.svc(&["-wD", "-T", "30000", "-d"], "flood");
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    let (mut world, reader) = with_pipe(&[flood, Service::sleeper("other")]);
+    world.restart("-r", "other");
+    world.svc(&["-wD", "-T", "30000", "-d"], "flood");
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
     drop(reader);
 }
 
 /// A supervisor whose standard output is a pipe. The shell that starts it gets the pipe as its standard input.
-fn with_pipe(services: &[Service]) -> (Scan, std::io::PipeReader) {
+fn with_pipe(services: &[Service]) -> (World, std::io::PipeReader) {
     let (reader, writer) = std::io::pipe().unwrap();
     let container = Container::with(services);
     let init = container.command(&[]);
@@ -170,12 +170,12 @@ fn with_pipe(services: &[Service]) -> (Scan, std::io::PipeReader) {
         .args(["-c", "exec >&0 2>&0 </dev/null; exec \"$@\"", "sh"])
         .arg(init.get_program())
         .args(init.get_args());
-    let scan = Scan::start_with(container.dir, command, writer.into());
+    let world = World::start_with(container.dir, command, writer.into());
     for service in ["flood", "other"] {
-        scan.wait_supervised(service);
-        scan.wait_stat(service, UP);
+        world.wait_supervised(service);
+        world.wait_stat(service, UP);
     }
-    (scan, reader)
+    (world, reader)
 }
 
 #[test]
@@ -184,10 +184,10 @@ fn a_storm_of_children_that_ends_is_survived() {
         return;
     }
     let bomb = "f() { [ $1 -gt 0 ] && { f $(($1-1)) & f $(($1-1)) & }; sleep 0.2; }; f 6; echo done >>../../log; exec sleep 1000";
-    let scan = Scan::of(&[Service::new("s", bomb)]);
-    scan.wait_lines(1);
+    let world = World::of(&[Service::new("s", bomb)]);
+    world.wait_lines(1);
     wait_for("the storm to be over", SOON, || {
-        (children(scan.pid()).len() == 1).then_some(())
+        (children(world.pid()).len() == 1).then_some(())
     });
 }
 
@@ -196,12 +196,14 @@ fn a_second_signal_to_stop_changes_nothing() {
     if ours_alone("a second SIGTERM in its last moment is the death of s6-svscan") {
         return;
     }
-    let mut scan =
-        Scan::of(&[Service::sleeper("s").script("finish", "sleep 0.3; echo finished >>../../log")]);
-    scan.wait_stat("s", UP);
+    let mut world =
+        World::of(
+            &[Service::sleeper("s").script("finish", "sleep 0.3; echo finished >>../../log")],
+        );
+    world.wait_stat("s", UP);
     for _signal in 0..3 {
-        let _ = kill(Pid::from_raw(scan.pid()), Signal::SIGTERM);
+        let _ = kill(Pid::from_raw(world.pid()), Signal::SIGTERM);
     }
-    assert_eq!(scan.ended_code(), 0);
-    scan.wait_lines(1);
+    assert_eq!(world.ended_code(), 0);
+    world.wait_lines(1);
 }

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::world::{
-    Container, SOON, Scan, Service, children, is_alive, kill_hard, ours_alone, wait_gone,
+    Container, SOON, Service, World, children, is_alive, kill_hard, ours_alone, wait_gone,
 };
 
 const REASON: &str = "a container's /init is s6-overlay's, not s6's";
@@ -17,12 +17,12 @@ const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
 const ENTER: &str = "mount --bind \"$ETC\" /etc && mount -t tmpfs tmpfs /run && exec \"$@\"";
 
 struct Inside {
-    scan: Scan,
+    world: World,
     pid: i32,
 }
 
 impl Inside {
-    /// Starts `init` as PID 1, without options. It does not see the `log` and `scan` that the world has.
+    /// Starts `init` as PID 1, without options. It does not see the `log` and `scan` that its world has.
     fn start(container: Container, command: &[&str]) -> Inside {
         let mut unshare = Command::new(harness::require("unshare"));
         unshare.args([
@@ -42,14 +42,14 @@ impl Inside {
             .env("ETC", container.path("etc"))
             .env("GIVEN", "1")
             .env("OUTSIDE", container.path(""));
-        let scan = Scan::start(container.dir, unshare);
-        let outer = scan.pid();
+        let world = World::start(container.dir, unshare);
+        let outer = world.pid();
         let pid = harness::wait_for("PID 1", SOON, || {
             let pid = *children(outer).first()?;
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             (name.trim() == "init").then_some(pid)
         });
-        Inside { scan, pid }
+        Inside { world, pid }
     }
 
     fn signal(&self, signal: Signal) {
@@ -59,7 +59,7 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        if is_alive(self.pid) && children(self.scan.pid()).contains(&self.pid) {
+        if is_alive(self.pid) && children(self.world.pid()).contains(&self.pid) {
             kill_hard(self.pid);
         }
     }
@@ -76,9 +76,9 @@ fn as_pid_1_it_starts_the_services_of_etc_and_ends_when_told() {
         Container::with(&[Service::new("s", "").raw("run", &run, 0o755)]),
         &[],
     );
-    assert_eq!(inside.scan.wait_lines(1), ["1 /run/s6/services/s"]);
+    assert_eq!(inside.world.wait_lines(1), ["1 /run/s6/services/s"]);
     inside.signal(Signal::SIGTERM);
-    assert_eq!(inside.scan.ended_code(), 0, "{}", inside.scan.output());
+    assert_eq!(inside.world.ended_code(), 0, "{}", inside.world.output());
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn as_pid_1_it_ends_what_has_escaped() {
         Container::with(&[Service::new("s", "").raw("run", &run, 0o755)]),
         &[],
     );
-    inside.scan.wait_lines(1);
+    inside.world.wait_lines(1);
     inside.signal(Signal::SIGTERM);
-    assert_eq!(inside.scan.ended_code(), 0, "{}", inside.scan.output());
+    assert_eq!(inside.world.ended_code(), 0, "{}", inside.world.output());
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn as_pid_1_the_commands_code_is_the_containers() {
             "while ! [ -e \"$OUTSIDE/go\" ]; do sleep 0.05; done; exit 6",
         ],
     );
-    crate::world::write_file(&inside.scan.dir.path().join("go"), "", 0o644);
-    assert_eq!(inside.scan.ended_code(), 6, "{}", inside.scan.output());
+    crate::world::write_file(&inside.world.dir.path().join("go"), "", 0o644);
+    assert_eq!(inside.world.ended_code(), 6, "{}", inside.world.output());
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn not_as_pid_1_it_ends_nothing_that_is_not_its_own() {
         .spawn()
         .unwrap();
     let pid = i32::try_from(bystander.id()).unwrap();
-    let mut scan = container.start(&[]);
-    let child: i32 = scan.wait_lines(1)[0].parse().unwrap();
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    let mut world = container.start(&[]);
+    let child: i32 = world.wait_lines(1)[0].parse().unwrap();
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
     wait_gone(child);
     assert!(is_alive(pid));
     bystander.kill().unwrap();

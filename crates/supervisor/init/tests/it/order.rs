@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Scan, Service, ours_alone, wait_gone, write_file};
+use crate::world::{Container, Service, World, ours_alone, wait_gone, write_file};
 
 const REASON: &str = "dependencies.d and essential are s6-rc's and ours, not s6's";
 
@@ -21,8 +21,8 @@ fn a_service_starts_when_what_it_needs_is_ready() {
     }
     let slow = "echo start a >>../../log; sleep 0.5; echo ready a >>../../log; echo >&3; exec 3>&- sleep 1000";
     let first = Service::new("a", slow).file("notification-fd", "3\n");
-    let scan = Scan::of(&[noted("z", "").needs("a"), first]);
-    assert_eq!(scan.wait_lines(3), ["start a", "ready a", "start z"]);
+    let world = World::of(&[noted("z", "").needs("a"), first]);
+    assert_eq!(world.wait_lines(3), ["start a", "ready a", "start z"]);
 }
 
 #[test]
@@ -30,9 +30,9 @@ fn without_readiness_up_is_enough() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = Scan::of(&[Service::sleeper("base"), noted("a", "").needs("base")]);
-    scan.wait_stat("base", "up (pid N) N seconds");
-    assert_eq!(scan.wait_lines(1), ["start a"]);
+    let world = World::of(&[Service::sleeper("base"), noted("a", "").needs("base")]);
+    world.wait_stat("base", "up (pid N) N seconds");
+    assert_eq!(world.wait_lines(1), ["start a"]);
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn the_stop_goes_the_other_way() {
         noted("b", "sleep 0.2").needs("a"),
         noted("c", "sleep 0.2").needs("b"),
     ];
-    let mut scan = Scan::of(&chain);
-    scan.wait_lines(3);
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    let mut world = World::of(&chain);
+    world.wait_lines(3);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
     assert_eq!(
-        scan.log().lines().skip(3).collect::<Vec<_>>(),
+        world.log().lines().skip(3).collect::<Vec<_>>(),
         ["stop c", "stop b", "stop a"]
     );
 }
@@ -60,15 +60,15 @@ fn a_circle_and_a_missing_name_are_told_and_keep_nobody_down() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = Scan::of(&[
+    let world = World::of(&[
         noted("a", "").needs("b"),
         noted("b", "").needs("a"),
         noted("c", "").needs("nobody"),
     ]);
-    let mut lines = scan.wait_lines(3);
+    let mut lines = world.wait_lines(3);
     lines.sort();
     assert_eq!(lines, ["start a", "start b", "start c"]);
-    scan.wait_output("nobody");
+    world.wait_output("nobody");
 }
 
 #[test]
@@ -79,14 +79,14 @@ fn a_service_that_has_failed_for_good_keeps_back_those_that_need_it() {
     let broken = Service::new("a", "echo run a >>../../log; exit 1")
         .file("notification-fd", "3\n")
         .script("finish", "exit 125");
-    let scan = Scan::of(&[broken, noted("b", "").needs("a")]);
-    scan.wait_stat(
+    let world = World::of(&[broken, noted("b", "").needs("a")]);
+    world.wait_stat(
         "a",
         "down (exitcode 1) N seconds, normally up, ready N seconds",
     );
-    assert_eq!(scan.log(), "run a\n");
-    scan.svc(&["-wu", "-u"], "b");
-    assert_eq!(scan.wait_lines(2)[1], "start b");
+    assert_eq!(world.log(), "run a\n");
+    world.svc(&["-wu", "-u"], "b");
+    assert_eq!(world.wait_lines(2)[1], "start b");
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn the_end_of_an_essential_service_is_the_end_with_its_code() {
     for (run, code) in [("exit 7", 7), ("kill -9 $$", 137), ("exit 0", 0)] {
         let waits = format!("while ! [ -e ../../go ]; do sleep 0.05; done; {run}");
         let key = Service::new("key", &waits).file("essential", "");
-        let mut scan = Container::with(&[key, Service::sleeper("other")]).start(&[]);
-        scan.wait_supervised("other");
-        scan.wait_stat("other", "up (pid N) N seconds");
-        let other = scan.service_pid("other");
-        write_file(&scan.dir.path().join("go"), "", 0o644);
-        assert_eq!(scan.ended_code(), code, "{run}");
+        let mut world = Container::with(&[key, Service::sleeper("other")]).start(&[]);
+        world.wait_supervised("other");
+        world.wait_stat("other", "up (pid N) N seconds");
+        let other = world.service_pid("other");
+        write_file(&world.dir.path().join("go"), "", 0o644);
+        assert_eq!(world.ended_code(), code, "{run}");
         wait_gone(other);
     }
 }
@@ -113,7 +113,7 @@ fn the_end_of_any_other_service_is_nobodys_end() {
         return;
     }
     let fails = Service::new("fails", "echo run >>../../log; exit 7");
-    let scan = Container::with(&[fails, Service::sleeper("other")]).start(&[]);
-    scan.wait_lines(2);
-    scan.wait_stat("other", "up (pid N) N seconds");
+    let world = Container::with(&[fails, Service::sleeper("other")]).start(&[]);
+    world.wait_lines(2);
+    world.wait_stat("other", "up (pid N) N seconds");
 }

@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Scan, Service, ours_alone, write_file};
+use crate::world::{Container, Service, World, ours_alone, write_file};
 
 const REASON: &str = "s6-svscan runs no command";
 
-fn start(command: &[&str]) -> Scan {
+fn start(command: &[&str]) -> World {
     let words: Vec<&str> = ["--"].iter().chain(command).copied().collect();
     Container::with(&[]).start(&words)
 }
@@ -53,10 +53,10 @@ fn two_dashes_are_not_needed_and_options_of_the_command_are_its_own() {
     if ours_alone(REASON) {
         return;
     }
-    let mut scan =
+    let mut world =
         Container::with(&[]).start(&["sh", "-c", "echo \"$@\"; exit 4", "x", "--scan", "-h"]);
-    assert_eq!(scan.ended_code(), 4);
-    assert_eq!(scan.output(), "--scan -h\n");
+    assert_eq!(world.ended_code(), 4);
+    assert_eq!(world.output(), "--scan -h\n");
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn signals_reach_the_command() {
     ] {
         let script =
             format!("trap 'echo got {name}; exit 5' {name}; echo up; while :; do sleep 0.05; done");
-        let mut scan = start(&["sh", "-c", &script]);
-        scan.wait_output("up\n");
-        scan.signal(signal);
-        assert_eq!(scan.ended_code(), 5, "{name}");
+        let mut world = start(&["sh", "-c", &script]);
+        world.wait_output("up\n");
+        world.signal(signal);
+        assert_eq!(world.ended_code(), 5, "{name}");
         assert!(
-            scan.output().contains(&format!("got {name}")),
+            world.output().contains(&format!("got {name}")),
             "{}",
-            scan.output()
+            world.output()
         );
     }
 }
@@ -88,10 +88,10 @@ fn a_command_that_dies_of_a_forwarded_signal_gives_128_and_its_number() {
     if ours_alone(REASON) {
         return;
     }
-    let mut scan = start(&["sh", "-c", "echo up; exec sleep 1000"]);
-    scan.wait_output("up\n");
-    scan.signal(Signal::SIGINT);
-    assert_eq!(scan.ended_code(), 130);
+    let mut world = start(&["sh", "-c", "echo up; exec sleep 1000"]);
+    world.wait_output("up\n");
+    world.signal(Signal::SIGINT);
+    assert_eq!(world.ended_code(), 130);
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn orphans_are_reaped() {
     }
     let script =
         "for i in 1 2 3 4 5; do (sh -c 'exit 0' & exec true); done; echo orphaned; sleep 1000";
-    let scan = start(&["sh", "-c", script]);
-    scan.wait_output("orphaned\n");
+    let world = start(&["sh", "-c", script]);
+    world.wait_output("orphaned\n");
     harness::wait_for("one child alone", crate::world::SOON, || {
-        (crate::world::children(scan.pid()).len() == 1).then_some(())
+        (crate::world::children(world.pid()).len() == 1).then_some(())
     });
 }
 
@@ -152,16 +152,16 @@ fn the_command_keeps_the_ignored_signals_and_services_do_not() {
         .args(["-c", "trap '' USR1 INT; exec \"$@\"", "sh"])
         // `env --default-signal`, which stands in front of it, would undo the trap.
         .args(init.get_args().skip(1));
-    let mut scan = Scan::start(container.dir, {
+    let mut world = World::start(container.dir, {
         shell.env("LOG", log);
         shell
     });
-    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
+    assert_eq!(world.ended_code(), 0, "{}", world.output());
     let mask =
         |text: &str| u64::from_str_radix(text.split_whitespace().last().unwrap(), 16).unwrap();
     let both = (1 << (Signal::SIGUSR1 as u64 - 1)) | (1 << (Signal::SIGINT as u64 - 1));
-    assert_eq!(mask(&scan.output()) & both, both, "{}", scan.output());
-    assert_eq!(mask(&scan.log()) & both, 0, "{}", scan.log());
+    assert_eq!(mask(&world.output()) & both, both, "{}", world.output());
+    assert_eq!(mask(&world.log()) & both, 0, "{}", world.log());
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn a_command_beside_services_ends_them_with_its_own_code() {
     let wait = "while ! [ -e runs ]; do sleep 0.05; done; exit 9";
     let container = Container::with(&[service]);
     let script = format!("cd {}; {wait}", container.path("").display());
-    let mut scan = container.start(&["--", "sh", "-c", &script]);
-    assert_eq!(scan.ended_code(), 9);
-    assert_eq!(scan.log(), "finished\n");
+    let mut world = container.start(&["--", "sh", "-c", &script]);
+    assert_eq!(world.ended_code(), 9);
+    assert_eq!(world.log(), "finished\n");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, SOON, Scan, Service, is_alive, kill_hard, ours_alone, wait_gone};
+use crate::world::{Container, SOON, Service, World, is_alive, kill_hard, ours_alone, wait_gone};
 
 const REASON: &str = "s6 has no files for this";
 
@@ -11,11 +11,13 @@ fn a_service_may_ask_for_its_own_delay() {
     if ours_alone(REASON) {
         return;
     }
-    let scan =
-        Scan::of(&[Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "5\n")]);
+    let world =
+        World::of(
+            &[Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "5\n")],
+        );
     // With s6's own delay of a second so many runs would take longer than the deadline.
     let runs = usize::try_from(2 * SOON.as_secs()).unwrap();
-    scan.wait_lines(runs);
+    world.wait_lines(runs);
 }
 
 #[test]
@@ -26,8 +28,8 @@ fn the_delay_doubles_from_death_to_death() {
     let service = Service::new("s", "date +%s%N >>../../log; exit 1")
         .file("restart-delay", "100\n")
         .file("restart-delay-max", "20000\n");
-    let scan = Scan::of(&[service]);
-    let times: Vec<u64> = scan
+    let world = World::of(&[service]);
+    let times: Vec<u64> = world
         .wait_lines(5)
         .iter()
         .map(|line| line.parse().unwrap())
@@ -50,8 +52,8 @@ fn the_time_of_finish_is_no_steady_run() {
         .script("finish", "exec sleep 2.2")
         .file("restart-delay", "500\n")
         .file("restart-delay-max", "2000\n");
-    let scan = Scan::of(&[service]);
-    let times: Vec<u64> = scan
+    let world = World::of(&[service]);
+    let times: Vec<u64> = world
         .wait_lines(3)
         .iter()
         .map(|line| line.parse().unwrap())
@@ -68,15 +70,15 @@ fn too_many_restarts_are_given_up_and_told() {
     let service = Service::new("s", "echo run >>../../log; exit 1")
         .file("restart-delay", "1\n")
         .file("restart-limit", "3\n");
-    let scan = Scan::of(&[service]);
-    scan.wait_stat(
+    let world = World::of(&[service]);
+    world.wait_stat(
         "s",
         "down (exitcode 1) N seconds, normally up, ready N seconds",
     );
-    assert_eq!(scan.log().lines().count(), 4);
-    scan.wait_output("s");
-    scan.svc(&["-wu", "-u"], "s");
-    scan.wait_lines(5);
+    assert_eq!(world.log().lines().count(), 4);
+    world.wait_output("s");
+    world.svc(&["-wu", "-u"], "s");
+    world.wait_lines(5);
 }
 
 #[test]
@@ -88,16 +90,16 @@ fn each_line_has_the_name_of_its_service_where_a_file_asks_for_it() {
         "web",
         "echo out; echo err >&2; printf 'no line feed'; exec sleep 1000 >/dev/null 2>&1",
     );
-    let scan = Scan::of(&[
+    let world = World::of(&[
         named.file("output-prefix", ""),
         Service::new("api", "echo plain; exec sleep 1000"),
     ]);
     for line in ["[web] out\n", "[web] err\n", "plain\n"] {
-        scan.wait_output(line);
+        world.wait_output(line);
     }
-    scan.svc(&["-d"], "web");
-    scan.wait_output("[web] no line feed\n");
-    assert!(!scan.output().contains("[api]"));
+    world.svc(&["-d"], "web");
+    world.wait_output("[web] no line feed\n");
+    assert!(!world.output().contains("[api]"));
 }
 
 #[test]
@@ -109,11 +111,11 @@ fn a_label_of_its_own_is_possible_and_one_variable_labels_all() {
         Service::new("a", "echo one; exec sleep 1000").file("output-prefix", "web-7\n"),
         Service::new("b", "echo two; exec sleep 1000"),
     ];
-    let scan = Container::with(&services)
+    let world = Container::with(&services)
         .env("INIT_PREFIX", "1")
         .start(&[]);
-    scan.wait_output("[web-7] one\n");
-    scan.wait_output("[b] two\n");
+    world.wait_output("[web-7] one\n");
+    world.wait_output("[b] two\n");
 }
 
 #[test]
@@ -124,12 +126,12 @@ fn the_last_line_of_a_service_is_not_lost() {
     let last = Service::new("s", "printf 'last words'")
         .file("output-prefix", "")
         .file("essential", "");
-    let mut scan = Container::with(&[last]).start(&[]);
-    assert_eq!(scan.ended_code(), 0);
+    let mut world = Container::with(&[last]).start(&[]);
+    assert_eq!(world.ended_code(), 0);
     assert!(
-        scan.output().contains("[s] last words\n"),
+        world.output().contains("[s] last words\n"),
         "{}",
-        scan.output()
+        world.output()
     );
 }
 
@@ -151,10 +153,11 @@ fn what_is_wrong_with_a_run_file_is_said_in_words() {
     ];
     let services =
         cases.map(|(name, content, mode, _)| Service::new(name, "").raw("run", content, mode));
-    let scan = Scan::of(&services);
+    let world = World::of(&services);
     for (name, _, _, words) in cases {
         harness::wait_for(&format!("{name} to be told with {words:?}"), SOON, || {
-            scan.output()
+            world
+                .output()
                 .lines()
                 .any(|line| line.contains(name) && line.contains(words))
                 .then_some(())
@@ -165,9 +168,9 @@ fn what_is_wrong_with_a_run_file_is_said_in_words() {
 #[test]
 fn by_default_a_descendant_outlives_its_service() {
     let run = "sleep 1000 & echo $! >>../../log; wait";
-    let scan = Scan::of(&[Service::new("s", run)]);
-    let child: i32 = scan.wait_lines(1)[0].parse().unwrap();
-    scan.svc(&["-wD", "-d"], "s");
+    let world = World::of(&[Service::new("s", run)]);
+    let child: i32 = world.wait_lines(1)[0].parse().unwrap();
+    world.svc(&["-wD", "-d"], "s");
     assert!(is_alive(child));
     kill_hard(child);
 }
@@ -178,15 +181,15 @@ fn where_a_file_says_group_nothing_of_the_service_is_left() {
         return;
     }
     let run = "sleep 1000 & echo $! >>../../log; trap '' TERM; sleep 1000 & echo $! >>../../log; wait; exec sleep 1000";
-    let scan = Scan::of(&[Service::new("s", run)
+    let world = World::of(&[Service::new("s", run)
         .file("kill-mode", "group\n")
         .file("timeout-kill", "300\n")]);
-    let children: Vec<i32> = scan
+    let children: Vec<i32> = world
         .wait_lines(2)
         .iter()
         .map(|line| line.parse().unwrap())
         .collect();
-    scan.svc(&["-wD", "-d"], "s");
+    world.svc(&["-wD", "-d"], "s");
     for pid in children {
         wait_gone(pid);
     }
@@ -199,12 +202,12 @@ fn a_stop_while_a_service_waits_for_its_restart_is_not_delayed_by_it() {
     }
     let service =
         Service::new("s", "echo run >>../../log; exit 1").file("restart-delay", "600000\n");
-    let mut scan = Scan::of(&[service]);
-    scan.wait_lines(1);
-    scan.wait_stat(
+    let mut world = World::of(&[service]);
+    world.wait_lines(1);
+    world.wait_stat(
         "s",
         "down (exitcode 1) N seconds, normally up, want up, ready N seconds",
     );
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
-use crate::world::{SOON, Scan, Service, is_alive, ours_alone};
+use crate::world::{SOON, Service, World, is_alive, ours_alone};
 
 const REASON: &str = "what s6 does then is its own affair";
 
@@ -15,7 +15,7 @@ const REASON: &str = "what s6 does then is its own affair";
 const NOBODY: u32 = 61_234;
 
 /// Our `init`, started by this shell script; `$INIT` is its path, `$DIR` the scratch directory.
-fn started_by(script: &str, services: &[Service]) -> Scan {
+fn started_by(script: &str, services: &[Service]) -> World {
     let dir = harness::scratch();
     let scandir = dir.path().join("scan");
     std::fs::create_dir(&scandir).unwrap();
@@ -28,7 +28,7 @@ fn started_by(script: &str, services: &[Service]) -> Scan {
         .env("INIT", program_in(dir.path()))
         .env("DIR", dir.path());
     own(dir.path());
-    Scan::start(dir, command)
+    World::start(dir, command)
 }
 
 /// A copy of `init` that every user can execute.
@@ -60,19 +60,19 @@ fn without_descriptors_for_all_services_some_run_and_the_rest_is_told() {
     let services: Vec<Service> = (0..20)
         .map(|number| Service::sleeper(&format!("s{number}")))
         .collect();
-    let mut scan = started_by(
+    let mut world = started_by(
         "ulimit -n 40; exec \"$INIT\" --scan \"$DIR/scan\"",
         &services,
     );
-    scan.wait_output("Too many open files");
+    world.wait_output("Too many open files");
     let up = || {
         (0..20)
-            .filter(|number| scan.stat(&format!("s{number}")).starts_with("up"))
+            .filter(|number| world.stat(&format!("s{number}")).starts_with("up"))
             .count()
     };
     wait_for("some services to be up", SOON, || (up() > 0).then_some(()));
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -81,16 +81,16 @@ fn without_processes_the_start_is_told_and_the_supervisor_lives() {
         return;
     }
     let script = "exec setpriv --reuid=61234 --regid=61234 --clear-groups prlimit --nproc=1 \"$INIT\" --scan \"$DIR/scan\"";
-    let mut scan = started_by(script, &[Service::sleeper("s")]);
-    scan.wait_supervised("s");
-    scan.wait_output("Resource temporarily unavailable");
-    scan.svc(&["-d"], "s");
-    scan.wait_stat(
+    let mut world = started_by(script, &[Service::sleeper("s")]);
+    world.wait_supervised("s");
+    world.wait_output("Resource temporarily unavailable");
+    world.svc(&["-d"], "s");
+    world.wait_stat(
         "s",
         "down (exitcode 0) N seconds, normally up, ready N seconds",
     );
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -100,15 +100,15 @@ fn any_user_can_run_it() {
     }
     let script =
         "exec setpriv --reuid=61234 --regid=61234 --clear-groups \"$INIT\" --scan \"$DIR/scan\"";
-    let mut scan = started_by(
+    let mut world = started_by(
         script,
         &[Service::new("s", "id -u >>../../log; exec sleep 1000")],
     );
-    assert_eq!(scan.wait_lines(1), [NOBODY.to_string()]);
-    scan.svc(&["-r"], "s");
-    scan.wait_lines(2);
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    assert_eq!(world.wait_lines(1), [NOBODY.to_string()]);
+    world.svc(&["-r"], "s");
+    world.wait_lines(2);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
     let script = "mkdir \"$DIR/disk\" && mount -t tmpfs -o size=256k tmpfs \"$DIR/disk\" && \
                   cp -a \"$DIR/scan/.\" \"$DIR/disk/\" && exec \"$INIT\" --scan \"$DIR/disk\"";
     let script = format!("exec unshare --mount sh -c '{script}'");
-    let scan = started_by(&script, &[Service::sleeper("s")]);
+    let world = started_by(&script, &[Service::sleeper("s")]);
     let disk = PathBuf::from(format!(
         "/proc/{}/root{}/disk",
-        scan.pid(),
-        scan.dir.path().display()
+        world.pid(),
+        world.dir.path().display()
     ));
     let service = disk.join("s");
     let service = service.to_str().unwrap();
@@ -141,7 +141,7 @@ fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
         .unwrap();
     assert!(!filled.status.success());
     crate::world::kill_hard(old);
-    scan.wait_output("No space left on device");
+    world.wait_output("No space left on device");
     std::fs::remove_file(disk.join("fill")).unwrap();
     let new = wait_for("the status to be right", SOON, || {
         status().ok().filter(|pid| *pid > 1 && *pid != old)
@@ -150,7 +150,7 @@ fn a_full_disk_is_told_and_the_status_is_right_once_there_is_room() {
 }
 
 /// Our `init` over a file system that is mounted with these options. The shell command `make` runs in the service `s`.
-fn mounted(options: &str, make: &str) -> Scan {
+fn mounted(options: &str, make: &str) -> World {
     let script = format!(
         "mkdir \"$DIR/disk\" && mount -t tmpfs -o {options} tmpfs \"$DIR/disk\" && \
          cp -a \"$DIR/scan/.\" \"$DIR/disk/\" && cd \"$DIR/disk/s\" && {make} && \
@@ -165,12 +165,12 @@ fn a_file_system_that_forbids_execution_is_told_with_what_to_do() {
     if ours_alone(REASON) {
         return;
     }
-    let mut scan = mounted("noexec", "true");
-    scan.wait_output(
+    let mut world = mounted("noexec", "true");
+    world.wait_output(
         "init: s: start ./run: it is on a file system mounted noexec: mount it with exec (docker: --tmpfs /run:exec)",
     );
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn a_program_for_another_machine_is_told() {
     }
     // The beginning of an ELF header, where 243, or 363 in octal, is RISC-V.
     let header = r#"printf "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0" >run"#;
-    let mut scan = mounted("mode=755", header);
-    scan.wait_output("init: s: start ./run: it is a program for RISC-V; trying again in 10s");
-    scan.signal(Signal::SIGTERM);
-    assert_eq!(scan.ended_code(), 0);
+    let mut world = mounted("mode=755", header);
+    world.wait_output("init: s: start ./run: it is a program for RISC-V; trying again in 10s");
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn a_command_has_the_terminal() {
     );
     let mut command = Command::new("timeout");
     command.args(["60", "script", "-qec", &line, "/dev/null"]);
-    let mut scan = Scan::start(dir, command);
-    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
-    let output = scan.output();
+    let mut world = World::start(dir, command);
+    assert_eq!(world.ended_code(), 0, "{}", world.output());
+    let output = world.output();
     let lines: Vec<&str> = output.lines().map(str::trim).collect();
     assert_eq!(lines[0], "terminal", "{output}");
     let groups: Vec<&str> = lines[1].split(' ').collect();

@@ -6,74 +6,74 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 
 use crate::world::{
-    Kind, Scan, Service, kill_hard, nobody_listens, ours_alone, run, wait_gone, write_file,
+    Kind, Service, World, kill_hard, nobody_listens, ours_alone, run, wait_gone, write_file,
 };
 
 const UP: &str = "up (pid N) N seconds";
 
 #[test]
 fn a_new_service_is_found_when_asked_to_look() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
-    Service::sleeper("b").install(&scan.path(""));
-    scan.control("-a");
-    scan.wait_supervised("b");
-    scan.wait_stat("b", UP);
+    let world = World::of(&[Service::sleeper("a")]);
+    Service::sleeper("b").install(&world.path(""));
+    world.control("-a");
+    world.wait_supervised("b");
+    world.wait_stat("b", UP);
 }
 
 #[test]
 fn a_hangup_of_the_supervisor_looks_again_too() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
-    Service::sleeper("b").install(&scan.path(""));
-    scan.signal(Signal::SIGHUP);
-    scan.wait_supervised("b");
+    let world = World::of(&[Service::sleeper("a")]);
+    Service::sleeper("b").install(&world.path(""));
+    world.signal(Signal::SIGHUP);
+    world.wait_supervised("b");
 }
 
 #[test]
 fn a_service_that_has_gone_is_stopped_when_asked_to() {
-    let scan = Scan::of(&[Service::sleeper("a"), Service::sleeper("b")]);
-    scan.wait_stat("a", UP);
-    let pid = scan.service_pid("a");
-    fs::rename(scan.path("a"), scan.dir.path().join("gone")).unwrap();
-    scan.control("-an");
+    let world = World::of(&[Service::sleeper("a"), Service::sleeper("b")]);
+    world.wait_stat("a", UP);
+    let pid = world.service_pid("a");
+    fs::rename(world.path("a"), world.dir.path().join("gone")).unwrap();
+    world.control("-an");
     wait_gone(pid);
-    scan.wait_stat("b", UP);
+    world.wait_stat("b", UP);
 }
 
 #[test]
 fn a_renamed_service_goes_on_under_its_new_name() {
-    let scan = Scan::of(&[Service::sleeper("old")]);
-    scan.wait_stat("old", UP);
-    let pid = scan.service_pid("old");
-    fs::rename(scan.path("old"), scan.path("new")).unwrap();
-    scan.control("-an");
-    scan.wait_stat("new", UP);
-    assert_eq!(scan.service_pid("new"), pid);
-    scan.svc(&["-wD", "-d"], "new");
+    let world = World::of(&[Service::sleeper("old")]);
+    world.wait_stat("old", UP);
+    let pid = world.service_pid("old");
+    fs::rename(world.path("old"), world.path("new")).unwrap();
+    world.control("-an");
+    world.wait_stat("new", UP);
+    assert_eq!(world.service_pid("new"), pid);
+    world.svc(&["-wD", "-d"], "new");
 }
 
 #[test]
 fn two_names_for_one_directory_are_one_service() {
-    let scan = Scan::of(&[Service::new("a", "echo run >>../../log; exec sleep 1000")]);
-    scan.wait_lines(1);
-    std::os::unix::fs::symlink("a", scan.path("b")).unwrap();
-    scan.control("-a");
-    Service::sleeper("c").install(&scan.path(""));
-    scan.control("-a");
-    scan.wait_supervised("c");
-    scan.wait_stat("c", UP);
-    assert_eq!(scan.log(), "run\n");
+    let world = World::of(&[Service::new("a", "echo run >>../../log; exec sleep 1000")]);
+    world.wait_lines(1);
+    std::os::unix::fs::symlink("a", world.path("b")).unwrap();
+    world.control("-a");
+    Service::sleeper("c").install(&world.path(""));
+    world.control("-a");
+    world.wait_supervised("c");
+    world.wait_stat("c", UP);
+    assert_eq!(world.log(), "run\n");
 }
 
 #[test]
 fn hidden_directories_and_files_are_no_services() {
-    let scan = Scan::of(&[Service::sleeper("a"), Service::sleeper(".hidden")][..1]);
-    fs::create_dir(scan.path(".hidden")).unwrap();
-    fs::File::create(scan.path("file")).unwrap();
-    scan.control("-a");
-    Service::sleeper("c").install(&scan.path(""));
-    scan.control("-a");
-    scan.wait_supervised("c");
-    assert!(!scan.path(".hidden/supervise").exists());
+    let world = World::of(&[Service::sleeper("a"), Service::sleeper(".hidden")][..1]);
+    fs::create_dir(world.path(".hidden")).unwrap();
+    fs::File::create(world.path("file")).unwrap();
+    world.control("-a");
+    Service::sleeper("c").install(&world.path(""));
+    world.control("-a");
+    world.wait_supervised("c");
+    assert!(!world.path(".hidden/supervise").exists());
 }
 
 #[test]
@@ -82,15 +82,16 @@ fn a_logger_gets_what_the_service_writes_over_the_restarts_of_both() {
         "log/run",
         "while read -r line; do echo \"$line\" >>../../../log; done",
     );
-    let scan = Scan::of(&[service]);
-    scan.wait_supervised("s/log");
-    scan.wait_lines(1);
-    scan.restart("-r", "s");
-    scan.wait_lines(2);
-    scan.restart("-k", "s/log");
-    scan.restart("-r", "s");
+    let world = World::of(&[service]);
+    world.wait_supervised("s/log");
+    world.wait_lines(1);
+    world.restart("-r", "s");
+    world.wait_lines(2);
+    world.restart("-k", "s/log");
+    world.restart("-r", "s");
     assert!(
-        scan.wait_lines(3)
+        world
+            .wait_lines(3)
             .iter()
             .all(|line| line.starts_with("line "))
     );
@@ -101,84 +102,84 @@ fn finish_is_told_the_name_of_a_logger() {
     let service = Service::sleeper("s")
         .script("log/run", "cat")
         .script("log/finish", "echo $3 >>../../../log");
-    let scan = Scan::of(&[service]);
-    scan.wait_supervised("s/log");
-    scan.wait_stat("s/log", UP);
-    scan.svc(&["-k"], "s/log");
-    assert_eq!(scan.wait_lines(1), ["s/log"]);
+    let world = World::of(&[service]);
+    world.wait_supervised("s/log");
+    world.wait_stat("s/log", UP);
+    world.svc(&["-k"], "s/log");
+    assert_eq!(world.wait_lines(1), ["s/log"]);
 }
 
 #[test]
 fn only_one_supervisor_takes_a_scan_directory() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
-    let path = scan.path("");
+    let world = World::of(&[Service::sleeper("a")]);
+    let path = world.path("");
     let path = path.to_str().unwrap();
     let answer = match Kind::from_environment() {
         Kind::Ours => run(env!("CARGO_BIN_EXE_init").as_ref(), &["--scan", path]),
         Kind::S6 => run(&harness::require("s6-svscan"), &[path]),
     };
     assert_eq!(answer.code, 100, "{answer:?}");
-    scan.wait_stat("a", UP);
+    world.wait_stat("a", UP);
 }
 
 #[test]
 fn the_services_are_stopped_by_every_way_to_say_so() {
     for option in ["-t", "-q"] {
-        let mut scan = Scan::of(&[Service::sleeper("a"), Service::sleeper("b")]);
-        scan.wait_stat("a", UP);
-        let pid = scan.service_pid("a");
-        scan.control(option);
-        assert_eq!(scan.ended_code(), 0);
+        let mut world = World::of(&[Service::sleeper("a"), Service::sleeper("b")]);
+        world.wait_stat("a", UP);
+        let pid = world.service_pid("a");
+        world.control(option);
+        assert_eq!(world.ended_code(), 0);
         wait_gone(pid);
     }
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
-        let mut scan = Scan::of(&[Service::sleeper("a")]);
-        scan.wait_stat("a", UP);
-        scan.signal(signal);
-        assert_eq!(scan.ended_code(), 0, "{signal}");
+        let mut world = World::of(&[Service::sleeper("a")]);
+        world.wait_stat("a", UP);
+        world.signal(signal);
+        assert_eq!(world.ended_code(), 0, "{signal}");
     }
 }
 
 #[test]
 fn the_finish_of_the_scan_directory_has_the_last_word() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
+    let world = World::of(&[Service::sleeper("a")]);
     write_file(
-        &scan.path(".s6-svscan/finish"),
+        &world.path(".s6-svscan/finish"),
         "#!/bin/sh\nexit 42\n",
         0o755,
     );
-    let mut scan = scan;
-    scan.control("-t");
-    assert_eq!(scan.ended_code(), 42);
+    let mut world = world;
+    world.control("-t");
+    assert_eq!(world.ended_code(), 42);
 }
 
 #[test]
 fn an_unknown_order_is_told_and_ignored() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
+    let world = World::of(&[Service::sleeper("a")]);
     let mut control = fs::OpenOptions::new()
         .write(true)
-        .open(scan.path(".s6-svscan/control"))
+        .open(world.path(".s6-svscan/control"))
         .unwrap();
     std::io::Write::write_all(&mut control, b"X").unwrap();
-    scan.wait_output("unknown control command");
-    scan.wait_stat("a", UP);
+    world.wait_output("unknown control command");
+    world.wait_stat("a", UP);
 }
 
 #[test]
 fn nobody_listens_after_the_end() {
-    let mut scan = Scan::of(&[Service::sleeper("a")]);
-    scan.control("-t");
-    scan.ended();
-    assert_eq!(scan.tool("s6-svscanctl", &["-a"], "").code, 100);
-    assert_eq!(scan.tool("s6-svok", &[], "a").code, 1);
-    assert_eq!(scan.tool("s6-svc", &["-u"], "a").code, nobody_listens());
+    let mut world = World::of(&[Service::sleeper("a")]);
+    world.control("-t");
+    world.ended();
+    assert_eq!(world.tool("s6-svscanctl", &["-a"], "").code, 100);
+    assert_eq!(world.tool("s6-svok", &[], "a").code, 1);
+    assert_eq!(world.tool("s6-svc", &["-u"], "a").code, nobody_listens());
 }
 
 #[test]
 fn what_is_for_the_supervisor_alone_is_closed_to_others() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
+    let world = World::of(&[Service::sleeper("a")]);
     let mode = |name: &str| {
-        let found = fs::metadata(scan.path(".s6-svscan").join(name)).unwrap();
+        let found = fs::metadata(world.path(".s6-svscan").join(name)).unwrap();
         found.permissions().mode() & 0o7777
     };
     assert_eq!(["", "lock", "control"].map(mode), [0o700, 0o600, 0o600]);
@@ -189,18 +190,18 @@ fn what_an_earlier_life_left_is_taken_over() {
     if ours_alone("the supervisors of a killed s6-svscan live on and keep their locks") {
         return;
     }
-    let mut scan = Scan::of(&[
+    let mut world = World::of(&[
         Service::sleeper("a"),
         Service::sleeper("b").script("log/run", "exec cat"),
     ]);
     let services = ["a", "b", "b/log"];
     for service in services {
-        scan.wait_stat(service, UP);
+        world.wait_stat(service, UP);
     }
-    let old = services.map(|service| scan.service_pid(service));
-    scan.signal(Signal::SIGKILL);
-    scan.ended();
-    let again = scan.again();
+    let old = services.map(|service| world.service_pid(service));
+    world.signal(Signal::SIGKILL);
+    world.ended();
+    let again = world.again();
     for service in services {
         again.wait_stat(service, UP);
     }
@@ -219,25 +220,25 @@ fn an_immortal_service_does_not_keep_the_supervisor_for_ever() {
     }
     let immortal = "trap '' TERM; echo up >>../../log; while :; do sleep 1000; done";
     let grace = ("S6_SERVICES_GRACETIME", "1000");
-    let mut scan = Scan::with_variables(Kind::Ours, &[grace], &[Service::new("s", immortal)]);
-    scan.wait_log("up\n");
-    scan.signal(Signal::SIGTERM);
-    scan.ended();
+    let mut world = World::with_variables(Kind::Ours, &[grace], &[Service::new("s", immortal)]);
+    world.wait_log("up\n");
+    world.signal(Signal::SIGTERM);
+    world.ended();
 }
 
 #[test]
 fn a_script_stands_in_for_the_meaning_of_a_signal() {
-    let scan = Scan::of(&[Service::sleeper("a")]);
+    let world = World::of(&[Service::sleeper("a")]);
     for signal in ["SIGUSR1", "SIGHUP"] {
         let script = format!("#!/bin/sh\necho {signal} >>../log\n");
-        write_file(&scan.path(".s6-svscan").join(signal), &script, 0o755);
+        write_file(&world.path(".s6-svscan").join(signal), &script, 0o755);
     }
-    Service::sleeper("b").install(&scan.path(""));
-    scan.signal(Signal::SIGUSR1);
-    scan.wait_log("SIGUSR1\n");
-    scan.signal(Signal::SIGHUP);
-    scan.wait_log("SIGUSR1\nSIGHUP\n");
-    assert!(!scan.path("b/supervise").exists());
+    Service::sleeper("b").install(&world.path(""));
+    world.signal(Signal::SIGUSR1);
+    world.wait_log("SIGUSR1\n");
+    world.signal(Signal::SIGHUP);
+    world.wait_log("SIGUSR1\nSIGHUP\n");
+    assert!(!world.path("b/supervise").exists());
 }
 
 #[test]
@@ -245,10 +246,10 @@ fn an_abort_waits_for_nobody() {
     if ours_alone("the supervisors of an aborted s6-svscan live on") {
         return;
     }
-    let mut scan = Scan::of(&[Service::new("a", "trap '' TERM; exec sleep 1000")]);
-    scan.wait_stat("a", UP);
-    let pid = scan.service_pid("a");
-    scan.control("-b");
-    scan.ended();
+    let mut world = World::of(&[Service::new("a", "trap '' TERM; exec sleep 1000")]);
+    world.wait_stat("a", UP);
+    let pid = world.service_pid("a");
+    world.control("-b");
+    world.ended();
     kill_hard(pid);
 }

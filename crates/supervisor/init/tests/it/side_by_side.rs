@@ -1,7 +1,7 @@
 //! The same tools do the same to the same services, once under ours and once under the real s6-svscan. What they print
 //! has to be the same.
 
-use crate::world::{Kind, Scan, Service, without_numbers};
+use crate::world::{Kind, Service, World, without_numbers};
 
 /// Each step is a tool, its options, the service, and the line that s6-svstat has to show before the next step.
 const STEPS: [(&str, &[&str], &str, &str); 23] = [
@@ -53,7 +53,7 @@ const FIELDS: &str = "up,wantedup,normallyup,ready,paused,exitcode,signal,signum
 fn transcript(kind: Kind) -> Vec<String> {
     let fails = Service::new("fails", "exit 9").script("finish", "exit 125");
     let once = Service::new("once", "exit 0").file("down", "");
-    let scan = Scan::with(
+    let world = World::with(
         kind,
         &[
             Service::sleeper("a"),
@@ -62,24 +62,24 @@ fn transcript(kind: Kind) -> Vec<String> {
             once,
         ],
     );
-    scan.wait_stat("a", UP);
-    scan.wait_stat("ready", READY);
-    scan.wait_stat(
+    world.wait_stat("a", UP);
+    world.wait_stat("ready", READY);
+    world.wait_stat(
         "fails",
         "down (exitcode 9) N seconds, normally up, ready N seconds",
     );
     let mut said = Vec::new();
     for (tool, options, service, then) in STEPS {
-        let answer = scan.tool(tool, options, service);
+        let answer = world.tool(tool, options, service);
         let text = format!("{}{}", answer.out, answer.err)
-            .replace(scan.dir.path().to_str().unwrap(), "DIR");
+            .replace(world.dir.path().to_str().unwrap(), "DIR");
         said.push(format!(
             "{tool} {options:?} {service}: {} {}",
             answer.code,
             without_numbers(text.trim())
         ));
         if !then.is_empty() {
-            scan.wait_stat(service, then);
+            world.wait_stat(service, then);
         }
     }
     said

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Scan, Service, ours_alone};
+use crate::world::{Container, Service, World, ours_alone};
 
 const REASON: &str = "stages are s6-overlay's, not s6's";
 
@@ -26,9 +26,9 @@ fn staged() -> Container {
         .script("etc/cont-finish.d/after", &after, 0o644)
 }
 
-fn stop(mut scan: Scan) -> (i32, String) {
-    scan.signal(Signal::SIGTERM);
-    (scan.ended_code(), scan.log())
+fn stop(mut world: World) -> (i32, String) {
+    world.signal(Signal::SIGTERM);
+    (world.ended_code(), world.log())
 }
 
 #[test]
@@ -36,10 +36,10 @@ fn scripts_run_in_order_before_and_after_the_services() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = staged().start(&[]);
-    scan.wait_lines(3);
+    let world = staged().start(&[]);
+    world.wait_lines(3);
     assert_eq!(
-        stop(scan),
+        stop(world),
         (0, "init-1\ninit-2\nrun\nfinish\nafter\n".into())
     );
 }
@@ -49,12 +49,12 @@ fn a_script_that_fails_is_told_and_has_no_consequence_by_default() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = staged()
+    let world = staged()
         .script("etc/cont-init.d/15-fails", "exit 3", 0o755)
         .start(&[]);
-    assert_eq!(scan.wait_lines(3), ["init-1", "init-2", "run"]);
-    assert!(scan.output().contains("15-fails"), "{}", scan.output());
-    assert_eq!(stop(scan).0, 0);
+    assert_eq!(world.wait_lines(3), ["init-1", "init-2", "run"]);
+    assert!(world.output().contains("15-fails"), "{}", world.output());
+    assert_eq!(stop(world).0, 0);
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn a_script_that_fails_stops_the_container_where_that_is_asked_for() {
         return;
     }
     let container = staged().script("etc/cont-init.d/15-fails", "exit 3", 0o755);
-    let mut scan = container
+    let mut world = container
         .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2")
         .start(&[]);
-    assert_eq!(scan.ended_code(), 3, "{}", scan.output());
-    assert_eq!(scan.log().lines().next(), Some("init-1"));
-    assert!(!scan.log().contains("run"), "{}", scan.log());
+    assert_eq!(world.ended_code(), 3, "{}", world.output());
+    assert_eq!(world.log().lines().next(), Some("init-1"));
+    assert!(!world.log().contains("run"), "{}", world.log());
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn a_script_that_does_not_end_is_no_reason_to_wait_when_told_to_stop() {
     }
     let container = Container::with(&[noted()]);
     let hangs = format!("{}; exec sleep 1000", note(&container, "hangs"));
-    let scan = container
+    let world = container
         .script("etc/cont-init.d/hangs", &hangs, 0o755)
         .start(&[]);
-    scan.wait_lines(1);
-    assert!(!stop(scan).1.contains("run"));
+    world.wait_lines(1);
+    assert!(!stop(world).1.contains("run"));
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn a_last_script_that_does_not_end_is_killed_when_its_time_is_over() {
     let container = Container::with(&[noted()]);
     let hangs = format!("{}; exec sleep 1000", note(&container, "hangs"));
     let container = container.script("etc/cont-finish.d/hangs", &hangs, 0o755);
-    let scan = container.env("S6_KILL_FINISH_MAXTIME", "5000").start(&[]);
-    scan.wait_lines(1);
-    assert_eq!(stop(scan), (0, "run\nfinish\nhangs\n".into()));
+    let world = container.env("S6_KILL_FINISH_MAXTIME", "5000").start(&[]);
+    world.wait_lines(1);
+    assert_eq!(stop(world), (0, "run\nfinish\nhangs\n".into()));
 }
 
 #[test]
@@ -108,12 +108,12 @@ fn a_service_that_ignores_its_signal_is_killed_when_the_grace_is_over() {
         "trap '' TERM HUP; echo run >>../../log; while :; do sleep 1000; done",
     );
     let container = Container::with(&[stubborn]);
-    let scan = container
+    let world = container
         .env("S6_SERVICES_GRACETIME", "200")
         .env("S6_KILL_GRACETIME", "200")
         .start(&[]);
-    scan.wait_lines(1);
-    stop(scan);
+    world.wait_lines(1);
+    stop(world);
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn a_service_directory_is_copied_and_the_source_stays_as_it_is() {
         "#!/bin/sh\necho run >>../../log; exec sleep 1000\n",
         0o644,
     );
-    let scan = Container::with(&[service]).start(&[]);
-    scan.wait_lines(1);
-    let source = scan.dir.path().join("etc/services.d/s");
+    let world = Container::with(&[service]).start(&[]);
+    world.wait_lines(1);
+    let source = world.dir.path().join("etc/services.d/s");
     assert!(!source.join("supervise").exists());
-    assert_eq!(stop(scan).0, 0);
+    assert_eq!(stop(world).0, 0);
 }
 
 #[test]
@@ -138,12 +138,12 @@ fn a_stopped_container_starts_again() {
     if ours_alone(REASON) {
         return;
     }
-    let mut scan = Container::with(&[noted()]).start(&[]);
-    scan.wait_lines(1);
-    scan.svc(&["-D"], "s");
-    scan.signal(Signal::SIGKILL);
-    scan.ended();
-    let dir = std::mem::replace(&mut scan.dir, harness::scratch());
+    let mut world = Container::with(&[noted()]).start(&[]);
+    world.wait_lines(1);
+    world.svc(&["-D"], "s");
+    world.signal(Signal::SIGKILL);
+    world.ended();
+    let dir = std::mem::replace(&mut world.dir, harness::scratch());
     let container = Container::at(dir);
     let again = container.start(&[]);
     harness::wait_for("the service to run again", crate::world::SOON, || {
@@ -158,11 +158,11 @@ fn a_script_that_fails_leaves_out_the_rest_where_that_is_asked_for() {
         return;
     }
     let container = staged().script("etc/cont-init.d/15-fails", "exit 3", 0o755);
-    let scan = container
+    let world = container
         .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "1")
         .start(&[]);
-    scan.wait_output("15-fails: exited 3");
-    let (_, log) = stop(scan);
+    world.wait_output("15-fails: exited 3");
+    let (_, log) = stop(world);
     assert!(
         log.starts_with("init-1\n") && !log.contains("init-2") && !log.contains("run"),
         "{log}"
@@ -180,11 +180,11 @@ fn a_script_may_say_the_containers_code_as_in_s6_overlay() {
         "mkdir -p {0} && printf 17 >{0}/S6_STAGE2_EXITED",
         result.parent().unwrap().display()
     );
-    let scan = container
+    let world = container
         .script("etc/cont-finish.d/say", &say, 0o755)
         .start(&[]);
-    scan.wait_lines(1);
-    assert_eq!(stop(scan).0, 17);
+    world.wait_lines(1);
+    assert_eq!(stop(world).0, 17);
 }
 
 #[test]
@@ -198,9 +198,9 @@ fn the_command_waits_for_the_services_where_that_is_asked_for() {
     let container = container
         .env("S6_CMD_WAIT_FOR_SERVICES", "1")
         .env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "0");
-    let mut scan = container.start(&["--", "sh", "-c", &command]);
-    assert_eq!(scan.ended_code(), 0, "{}", scan.output());
-    assert_eq!(scan.log(), "ready\ncommand\n");
+    let mut world = container.start(&["--", "sh", "-c", &command]);
+    assert_eq!(world.ended_code(), 0, "{}", world.output());
+    assert_eq!(world.log(), "ready\ncommand\n");
 }
 
 #[test]
@@ -208,11 +208,11 @@ fn variables_without_meaning_are_told() {
     if ours_alone(REASON) {
         return;
     }
-    let scan = Container::with(&[noted()])
+    let world = Container::with(&[noted()])
         .env("S6_LOGGING", "1")
         .env("S6_KILL_GRACETIME", "soon")
         .start(&[]);
-    scan.wait_output("S6_LOGGING means nothing here");
-    scan.wait_output("S6_KILL_GRACETIME is \"soon\"");
-    assert_eq!(stop(scan).0, 0);
+    world.wait_output("S6_LOGGING means nothing here");
+    world.wait_output("S6_KILL_GRACETIME is \"soon\"");
+    assert_eq!(stop(world).0, 0);
 }

@@ -3,8 +3,8 @@
 mod clock;
 mod container;
 mod process;
-mod scan;
 mod service;
+mod supervisor;
 
 use std::env;
 use std::ffi::OsStr;
@@ -17,8 +17,8 @@ pub(crate) use clock::Clock;
 pub(crate) use container::Container;
 use process::pause;
 pub(crate) use process::{children, is_alive, kill_hard, wait_gone};
-pub(crate) use scan::Scan;
 pub(crate) use service::{Service, write_file};
+pub(crate) use supervisor::World;
 
 /// The deadline for facts that take milliseconds when the machine is idle.
 pub(crate) const SOON: Duration = Duration::from_secs(60);

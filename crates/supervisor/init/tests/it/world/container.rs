@@ -7,7 +7,7 @@ use std::process::Command;
 
 use harness::Scratch;
 
-use super::{GRACE, Scan, Service, init, write_file};
+use super::{GRACE, Service, World, init, write_file};
 
 /// A small `/etc` of a container, and our `init` for it.
 pub(crate) struct Container {
@@ -66,8 +66,8 @@ impl Container {
         init
     }
 
-    pub(crate) fn start(self, command: &[&str]) -> Scan {
+    pub(crate) fn start(self, command: &[&str]) -> World {
         let command = self.command(command);
-        Scan::start(self.dir, command)
+        World::start(self.dir, command)
     }
 }

@@ -14,20 +14,20 @@ use super::{Answer, Kind, SOON, Service, pause, run, without_numbers};
 use crate::releases;
 
 /// A supervisor over a scan directory of its own.
-pub(crate) struct Scan {
+pub(crate) struct World {
     pub(crate) dir: Scratch,
     child: Child,
 }
 
-impl Scan {
+impl World {
     /// The supervisor under test.
-    pub(crate) fn of(services: &[Service]) -> Scan {
-        Scan::with(Kind::from_environment(), services)
+    pub(crate) fn of(services: &[Service]) -> World {
+        World::with(Kind::from_environment(), services)
     }
 
     /// A supervisor of this kind.
-    pub(crate) fn with(kind: Kind, services: &[Service]) -> Scan {
-        Scan::with_variables(kind, &[], services)
+    pub(crate) fn with(kind: Kind, services: &[Service]) -> World {
+        World::with_variables(kind, &[], services)
     }
 
     /// A supervisor of this kind, with variables in its environment.
@@ -35,7 +35,7 @@ impl Scan {
         kind: Kind,
         environment: &[(&str, &str)],
         services: &[Service],
-    ) -> Scan {
+    ) -> World {
         let dir = harness::scratch();
         let scandir = dir.path().join("scan");
         fs::create_dir(&scandir).unwrap();
@@ -44,19 +44,19 @@ impl Scan {
         }
         let mut command = kind.command(&scandir);
         command.envs(environment.iter().copied());
-        let scan = Scan::start(dir, command);
+        let world = World::start(dir, command);
         for service in services {
-            scan.wait_supervised(&service.name);
+            world.wait_supervised(&service.name);
         }
-        scan
+        world
     }
 
     /// Starts any command whose scan directory is `dir/scan`. Its output goes to `dir/output`.
-    pub(crate) fn start(dir: Scratch, command: Command) -> Scan {
-        Scan::start_with(dir, command, Stdio::null())
+    pub(crate) fn start(dir: Scratch, command: Command) -> World {
+        World::start_with(dir, command, Stdio::null())
     }
 
-    pub(crate) fn start_with(dir: Scratch, mut command: Command, input: Stdio) -> Scan {
+    pub(crate) fn start_with(dir: Scratch, mut command: Command, input: Stdio) -> World {
         let output = fs::File::options()
             .create(true)
             .append(true)
@@ -69,14 +69,14 @@ impl Scan {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("start {command:?}: {error}"));
-        Scan { dir, child }
+        World { dir, child }
     }
 
     /// Starts another supervisor over the same directory.
-    pub(crate) fn again(mut self) -> Scan {
+    pub(crate) fn again(mut self) -> World {
         let dir = std::mem::replace(&mut self.dir, harness::scratch());
         let command = Kind::from_environment().command(&dir.path().join("scan"));
-        Scan::start(dir, command)
+        World::start(dir, command)
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -248,7 +248,7 @@ impl Scan {
     }
 }
 
-impl Drop for Scan {
+impl Drop for World {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
             return;
