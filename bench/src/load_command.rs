@@ -1,10 +1,11 @@
 //! `bench load`: one load, one line of JSON.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::client::{self, Connections};
+use bench::client::{self, Connections, Report};
 use exit::{Exit, print};
 
 /// Asks `GET /` of a server at a steady rate.
@@ -42,9 +43,31 @@ impl Load {
             },
         };
         let report = load.run_for(Duration::from_secs(self.seconds));
-        print(&format!("{}\n", report.json()))?;
+        print(&format!("{}\n", json(&report)))?;
         Ok(verdict(report.failed()))
     }
+}
+
+/// The report as one line of JSON.
+fn json(report: &Report) -> serde_json::Value {
+    let failures: BTreeMap<String, u64> = report
+        .failures
+        .iter()
+        .map(|(kind, count)| (kind.to_string(), *count))
+        .collect();
+    serde_json::json!({
+        "requests": report.requests,
+        "failed": report.failed(),
+        "failures": failures,
+        "late": report.late,
+        "p50_ms": milliseconds(report.p50()),
+        "p99_ms": milliseconds(report.p99()),
+        "max_ms": milliseconds(report.max()),
+    })
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Whether all was well.
@@ -67,7 +90,24 @@ fn address(url: &str) -> anyhow::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use bench::client::Failure;
+
     use super::*;
+
+    #[test]
+    fn reports_of_several_threads_add_up_and_show_as_json() {
+        let answer = |took| (Duration::ZERO, Duration::from_millis(took));
+        let report = Report {
+            requests: 5,
+            failures: BTreeMap::from([(Failure::Refused, 1), (Failure::Status(503), 2)]),
+            late: 0,
+            answers: vec![answer(1), answer(3)],
+        };
+        assert_eq!(
+            json(&report).to_string(),
+            r#"{"failed":3,"failures":{"refused":1,"status 503":2},"late":0,"max_ms":3.0,"p50_ms":1.0,"p99_ms":3.0,"requests":5}"#
+        );
+    }
 
     #[test]
     fn a_url_names_an_address() {

@@ -47,7 +47,7 @@ pub(crate) fn tell(
 }
 
 fn picture(report: &Report) -> Picture {
-    let steps = steps(report.answers());
+    let steps = steps(&report.answers);
     let line = |name: &str, class: &'static str, of: fn(&[f64]) -> f64| {
         let points = steps.iter().map(|(at, took)| (*at, of(took))).collect();
         Line::new(name, class, points)
