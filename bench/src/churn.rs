@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use bench::client::{Connections, Load, Report, Running};
+use harness::load::{Connections, Load, Report, Running};
 
 use crate::cluster::Cluster;
 use crate::kill::Watch;

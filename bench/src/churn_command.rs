@@ -1,8 +1,8 @@
 //! `bench churn`: loads on a cluster that changes, one after the other.
 
 use anyhow::Context;
-use bench::client::Report;
 use exit::Exit;
+use harness::load::Report;
 
 use crate::churn::{self, Outcome, Trouble};
 use crate::cluster::Cluster;

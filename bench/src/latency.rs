@@ -64,7 +64,7 @@ impl Latency {
             if written.is_none() && file.exists() {
                 written = Some(SystemTime::now());
             }
-            let response = bench::client::get(front, "/").ok()?;
+            let response = harness::http::get(front, "/").ok()?;
             response.text().contains(&mine).then(SystemTime::now)
         })?;
         let written = written.context("see the node's file before its first request")?;

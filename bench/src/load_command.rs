@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use bench::client::{self, Connections, Report};
 use exit::{Exit, print};
+use harness::load::{self, Connections, Report};
 
 /// Asks `GET /` of a server at a steady rate.
 #[derive(clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let load = client::Load {
+        let load = load::Load {
             address: self.url,
             rate: self.rate,
             connections: match (self.keep_alive, self.close) {
@@ -90,7 +90,7 @@ fn address(url: &str) -> anyhow::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use bench::client::Failure;
+    use harness::http::Failure;
 
     use super::*;
 

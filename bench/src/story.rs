@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use bench::client::Report;
+use harness::load::Report;
 
 use crate::churn;
 use crate::cluster::Cluster;

@@ -1,6 +1,6 @@
 //! Several balancers follow the same cluster, and losing one loses nothing.
 
-use bench::client::{Connections, Load};
+use harness::load::{Connections, Load};
 use harness::wait_for;
 
 use crate::cluster::{Cluster, SOON};
@@ -30,7 +30,7 @@ fn two_balancers_agree_and_the_other_serves_on_when_one_dies() {
 }
 
 /// Nodes come and go although the first balancer, a seed of all, is gone.
-fn cluster_goes_on(cluster: &Cluster, load: bench::client::Running) -> bench::client::Report {
+fn cluster_goes_on(cluster: &Cluster, load: harness::load::Running) -> harness::load::Report {
     cluster.succeed(&["node", "start", "s4"]);
     cluster.succeed(&["node", "stop", "s1"]);
     let names = Some(["s2", "s3", "s4"].map(str::to_string).to_vec());

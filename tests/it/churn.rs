@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
-use bench::client::{Connections, Load};
+use harness::load::{Connections, Load};
 use harness::wait_for;
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use bench::client::{Connections, Load};
+use harness::load::{Connections, Load};
 use harness::wait_for;
 use nix::sys::signal::Signal::SIGKILL;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use bench::client::{Connections, Load, Running};
+use harness::load::{Connections, Load, Running};
 use harness::wait_for;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bench::client::{Connections, Load};
+use harness::load::{Connections, Load};
 use harness::wait_for;
 use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 

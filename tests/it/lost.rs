@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench::client::{Connections, Load, Running};
+use harness::load::{Connections, Load, Running};
 use harness::wait_for;
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
 

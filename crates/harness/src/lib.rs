@@ -1,5 +1,7 @@
 //! What the tests of several crates share.
 
+pub mod http;
+pub mod load;
 mod net;
 mod processes;
 mod program;

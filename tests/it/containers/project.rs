@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bench::client::{Connections, Load, Running};
+use harness::load::{Connections, Load, Running};
 use harness::wait_for;
 
 use super::engine::{docker, limited, told, try_docker};

@@ -5,8 +5,6 @@
 
 mod connection;
 mod failure;
-mod load;
-mod report;
 mod response;
 
 use std::net::SocketAddr;
@@ -15,11 +13,9 @@ use std::time::Instant;
 use anyhow::Context;
 
 pub use failure::Failure;
-pub use load::{Connections, Load, Running};
-pub use report::Report;
 pub use response::Response;
 
-use connection::Connection;
+pub(crate) use connection::Connection;
 
 /// Fetches `path` over a connection of its own.
 ///
@@ -31,6 +27,3 @@ pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<Response> {
         .map_err(anyhow::Error::from)
         .with_context(|| format!("get http://{address}{path}"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use super::{Failure, Response};
 
 /// After this time a client gives up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that is open as far as is known.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     served: bool,
 }
 
 impl Connection {
     /// Opens one for a request that was due at `start`.
-    pub(super) fn open(address: SocketAddr, start: Instant) -> Result<Self, Failure> {
+    pub(crate) fn open(address: SocketAddr, start: Instant) -> Result<Self, Failure> {
         let stream = TcpStream::connect_timeout(&address, left(start)?)?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -28,7 +28,7 @@ impl Connection {
 
     /// Whether the server has not closed it meanwhile. A client that did not
     /// look would blame the server for its own sleep.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         let stream = self.stream.get_ref();
         if stream.set_nonblocking(true).is_err() {
             return false;
@@ -39,7 +39,7 @@ impl Connection {
     }
 
     /// Asks for `path`; the answer can have any status.
-    pub(super) fn get(
+    pub(crate) fn get(
         &mut self,
         path: &str,
         keep: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Failure;
+use crate::http::Failure;
 
 /// An answer that comes this long after its request was due is late.
 const LATE: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
-use super::{Connections, Failure, Load, get};
+use super::{Connections, Load};
+use crate::http::{Connection, Failure, get};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
@@ -145,7 +145,7 @@ fn a_kept_connection_that_ended_meanwhile_is_seen_before_it_is_used() {
     let now = Instant::now();
     let mut connection = Connection::open(address, now).unwrap();
     assert_eq!(connection.get("/", true, now).unwrap().status, 200);
-    harness::wait_for("its end", Duration::from_secs(30), || {
+    crate::wait_for("its end", Duration::from_secs(30), || {
         (!connection.is_open()).then_some(())
     });
 }

@@ -6,8 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
-use super::{Failure, Report};
+use crate::http::{Connection, Failure};
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::Report;
 
 /// So many requests can wait for an answer before those that follow are late.
 const WORKERS: u32 = 32;
