@@ -10,7 +10,7 @@ use harness::load::{Connections, Load, Report, Running};
 use crate::cluster::Cluster;
 use crate::kill::Watch;
 use crate::setting::{Setting, progress};
-use crate::wait;
+use harness::wait;
 
 /// Requests a second, where nobody wants another number.
 pub(crate) const RATE: u32 = 500;

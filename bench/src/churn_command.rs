@@ -6,7 +6,6 @@ use harness::load::Report;
 
 use crate::churn::{self, Outcome, Trouble};
 use crate::cluster::Cluster;
-use crate::haproxy::ask;
 use crate::kill;
 use crate::load_command::verdict;
 use crate::questions::{draw, tell};
@@ -14,6 +13,7 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::story;
 use crate::table::{Answer, Table, at_most};
+use harness::haproxy::ask;
 
 /// Load on a cluster that changes.
 #[derive(clap::Args)]

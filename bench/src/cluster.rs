@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use anyhow::{Context, ensure};
 use servicedir::Status;
 
-use crate::haproxy::{Server, ask, server};
+use harness::haproxy::{Server, ask, server};
 
 /// The cluster that the environment names (`MUSTER_NET`, `MUSTER_RUN`).
 #[derive(Clone, Debug)]

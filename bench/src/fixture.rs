@@ -7,9 +7,10 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use files::{Durability, replace};
 
-use crate::haproxy::Haproxy;
-use crate::process::{Owned, stdin_from, timed};
+use crate::process::{stdin_from, timed};
 use crate::setting::Setting;
+use harness::Owned;
+use harness::haproxy::Haproxy;
 
 /// Where the HAProxy of the fixture listens.
 const ADDRESS: &str = "127.0.43.2";

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow};
 use servicedir::Status;
 
 use crate::cluster::Cluster;
-use crate::haproxy::ask;
-use crate::wait;
+use harness::haproxy::ask;
+use harness::wait;
 
 /// No request may be sent to a dead node later than that, in milliseconds.
 pub(crate) const GOAL: f64 = 1_000.0;

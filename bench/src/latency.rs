@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::sample::Sample;
 use crate::setting::progress;
 use crate::table::{Answer, Table, at_most};
-use crate::wait;
+use harness::wait;
 use tag::AgentLog;
 
 /// Far above what anything here takes.

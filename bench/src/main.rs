@@ -6,7 +6,6 @@ mod churn;
 mod churn_command;
 mod cluster;
 mod fixture;
-mod haproxy;
 mod init_question;
 mod kill;
 mod lab;
@@ -26,7 +25,6 @@ mod size;
 mod story;
 mod supervisors;
 mod table;
-mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

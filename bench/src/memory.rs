@@ -8,7 +8,7 @@ use crate::process::{self, Memory};
 use crate::sample::number;
 use crate::setting::progress;
 use crate::table::{Answer, Table};
-use crate::wait;
+use harness::wait;
 
 /// Programs of ours that run for as long as a node does.
 const OURS: [&str; 3] = ["init", "serf-watch", "webapp"];
@@ -56,7 +56,7 @@ struct Process {
 fn watch(cluster: &Cluster, time: Duration) -> anyhow::Result<BTreeMap<String, Vec<Process>>> {
     let mut before = Vec::new();
     for node in cluster.nodes()? {
-        let family = process::family(cluster.pid(&node)?);
+        let family = harness::family(cluster.pid(&node)?);
         before.extend(family.into_iter().map(|pid| (pid, process::wakeups(pid))));
     }
     wait::pass(time);
@@ -82,7 +82,7 @@ fn kilobytes(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Owned;
+    use harness::Owned;
     use std::process::Command;
 
     #[test]

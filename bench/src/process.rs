@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 /// Runs a program to its end: how many milliseconds it took. Whatever ends with
 /// 0 or 1 did its work.
@@ -34,83 +32,6 @@ pub(crate) fn milliseconds(since: Instant) -> f64 {
 pub(crate) fn stdin_from(path: &Path) -> anyhow::Result<Stdio> {
     let file = fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
     Ok(file.into())
-}
-
-/// A process that ends with the value, and all that descend from it.
-pub(crate) struct Owned(Child);
-
-impl Owned {
-    pub(crate) fn spawn(command: &mut Command) -> anyhow::Result<Self> {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("start {name}"))?;
-        Ok(Self(child))
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Whether it still runs.
-    pub(crate) fn runs(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(None))
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        send(self.0.id(), signal);
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if self.runs() {
-            let all = family(self.0.id());
-            // The parents first: a supervisor would start its services anew.
-            for pid in all {
-                send(pid, Signal::SIGKILL);
-            }
-        }
-        let _ = self.0.wait();
-    }
-}
-
-/// Sends a signal to a process of ours; one that is gone needs none.
-pub(crate) fn send(pid: u32, signal: Signal) {
-    if let Ok(pid) = i32::try_from(pid) {
-        let _ = kill(Pid::from_raw(pid), signal);
-    }
-}
-
-/// The process and all that descend from it, parents first.
-pub(crate) fn family(pid: u32) -> Vec<u32> {
-    let mut all = vec![pid];
-    let mut next = 0;
-    while let Some(&parent) = all.get(next) {
-        all.extend(children(parent));
-        next += 1;
-    }
-    all
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
-    };
-    tasks
-        .flatten()
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|text| words(&text))
-        .collect()
-}
-
-fn words(text: &str) -> Vec<u32> {
-    text.split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect()
 }
 
 /// The name of its program; empty when it is gone.
@@ -169,6 +90,7 @@ fn field(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness::{Owned, family};
     use std::time::Duration;
 
     #[test]
@@ -202,7 +124,7 @@ mod tests {
     fn this_process_can_be_looked_at() {
         let pid = std::process::id();
         assert!(memory(pid).rss > 0);
-        crate::wait::pass(Duration::from_millis(1));
+        harness::wait::pass(Duration::from_millis(1));
         assert!(wakeups(pid) > 0);
     }
 }

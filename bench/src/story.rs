@@ -9,7 +9,7 @@ use crate::churn;
 use crate::cluster::Cluster;
 use crate::picture::{Axis, Line, Picture};
 use crate::setting::progress;
-use crate::wait;
+use harness::wait;
 
 /// What happens when, in seconds.
 const EVENTS: [(u64, &str, &str); 3] = [

@@ -17,9 +17,10 @@ use files::{Durability, replace};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::process::{self, Memory, Owned, milliseconds};
+use crate::process::{self, Memory, milliseconds};
 use crate::setting::{Setting, scratch_prefix};
-use crate::wait;
+use harness::Owned;
+use harness::wait;
 pub(crate) use kind::Kind;
 
 /// Ten times what the slowest needs.
@@ -109,7 +110,7 @@ impl Running<'_> {
         let mut took = Vec::new();
         for victim in std::mem::take(&mut self.services) {
             let start = Instant::now();
-            process::send(victim, Signal::SIGKILL);
+            harness::send(victim, Signal::SIGKILL);
             self.services.push(self.set.next_start()?);
             took.push(milliseconds(start));
             wait::pass(BETWEEN);
@@ -120,7 +121,7 @@ impl Running<'_> {
     /// Ends it: how long until all of its processes have ended, services and all,
     /// in milliseconds.
     pub(crate) fn stop(mut self) -> anyhow::Result<f64> {
-        let all = process::family(self.supervisor.pid());
+        let all = harness::family(self.supervisor.pid());
         let start = Instant::now();
         self.supervisor.signal(self.set.kind.stop_signal());
         let supervisor = &mut self.supervisor;
@@ -132,7 +133,7 @@ impl Running<'_> {
 
     /// The processes that are there for supervision.
     fn processes(&self) -> Vec<u32> {
-        let mut all = process::family(self.supervisor.pid());
+        let mut all = harness::family(self.supervisor.pid());
         all.retain(|pid| !self.services.contains(pid));
         all
     }

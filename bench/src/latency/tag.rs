@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, bail, ensure};
 
 use super::PATIENCE;
-use crate::wait;
+use harness::wait;
 
 /// Far below what is measured, and HAProxy has other things to do.
 const LOOK_EVERY: Duration = Duration::from_millis(1);

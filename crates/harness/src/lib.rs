@@ -1,17 +1,21 @@
 //! What the tests of several crates share.
 
+pub mod haproxy;
 pub mod http;
 pub mod load;
 mod net;
+mod owned;
 mod processes;
 mod program;
 mod scratch;
+pub mod wait;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use net::{address, net};
-pub use processes::processes_of;
+pub use owned::{Owned, family, send};
+pub use processes::{has_ended, processes_of};
 pub use program::write_program;
 pub use scratch::{Scratch, scratch};
 

@@ -19,6 +19,12 @@ pub fn processes_of(folder: &Path) -> Vec<i32> {
     tied(folder).into_keys().collect()
 }
 
+/// Whether a process has ended, even if nobody has waited for it yet.
+#[must_use]
+pub fn has_ended(pid: u32) -> bool {
+    Life::of(pid.cast_signed()).is_none()
+}
+
 /// Ends all of them, and those that they start meanwhile.
 pub(crate) fn end(folder: &Path) {
     let start = Instant::now();

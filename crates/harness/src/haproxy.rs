@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::process::Owned;
+use crate::Owned;
 use crate::wait;
 
 /// Ten times what a start with 10,000 servers takes.
@@ -19,25 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The files of one HAProxy, and where it listens.
 #[derive(Clone, Debug)]
-pub(crate) struct Haproxy {
-    pub(crate) config: PathBuf,
-    pub(crate) socket: PathBuf,
-    pub(crate) master: PathBuf,
-    address: &'static str,
+pub struct Haproxy {
+    pub config: PathBuf,
+    pub socket: PathBuf,
+    pub master: PathBuf,
+    address: String,
 }
 
 impl Haproxy {
-    pub(crate) fn new(directory: &Path, address: &'static str) -> Self {
+    pub fn new(directory: &Path, address: impl Into<String>) -> Self {
         Self {
             config: directory.join("haproxy.cfg"),
             socket: directory.join("s"),
             master: directory.join("m"),
-            address,
+            address: address.into(),
         }
     }
 
     /// What our programs and the template's own variables are told of it.
-    pub(crate) fn environment(&self, command: &mut Command) {
+    pub fn environment(&self, command: &mut Command) {
         command
             .env("HAPROXY_CFG", &self.config)
             .env("HAPROXY_SOCKET", &self.socket)
@@ -49,7 +49,7 @@ impl Haproxy {
     }
 
     /// Starts it and waits until it answers.
-    pub(crate) fn start(&self) -> anyhow::Result<Owned> {
+    pub fn start(&self) -> anyhow::Result<Owned> {
         let mut command = Command::new("haproxy");
         self.environment(&mut command);
         command
@@ -63,7 +63,7 @@ impl Haproxy {
     }
 
     /// `haproxy -c`, as `haproxy-gen` runs it.
-    pub(crate) fn check(&self) -> Command {
+    pub fn check(&self) -> Command {
         let mut command = Command::new("haproxy");
         self.environment(&mut command);
         command.args(["-c", "-q", "-f"]).arg(&self.config);
@@ -71,7 +71,7 @@ impl Haproxy {
     }
 
     /// The process that serves: another one after a reload.
-    pub(crate) fn worker(&self) -> anyhow::Result<u32> {
+    pub fn worker(&self) -> anyhow::Result<u32> {
         let answer = ask(&self.socket, "show info")?;
         answer
             .lines()
@@ -81,7 +81,7 @@ impl Haproxy {
 }
 
 /// One command, and the whole answer to it.
-pub(crate) fn ask(socket: &Path, command: &str) -> anyhow::Result<String> {
+pub fn ask(socket: &Path, command: &str) -> anyhow::Result<String> {
     let talk = || -> std::io::Result<String> {
         let mut stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -96,14 +96,14 @@ pub(crate) fn ask(socket: &Path, command: &str) -> anyhow::Result<String> {
 
 /// What HAProxy says of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    pub(crate) weight: u32,
+pub struct Server {
+    pub weight: u32,
     /// Whether new requests are sent to it, as far as commands say so.
-    pub(crate) wanted: bool,
+    pub wanted: bool,
 }
 
 /// The server `name` in an answer to `show servers state`.
-pub(crate) fn server(state: &str, name: &str) -> Option<Server> {
+pub fn server(state: &str, name: &str) -> Option<Server> {
     state.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(' ').collect();
         if fields.get(3) != Some(&name) {
@@ -149,26 +149,20 @@ mod tests {
 
     #[test]
     fn a_haproxy_is_started_asked_and_ended() {
-        let _ = harness::require("haproxy");
-        let scratch = harness::scratch();
+        let _ = crate::require("haproxy");
+        let scratch = crate::scratch();
         let haproxy = Haproxy::new(scratch.path(), "127.0.43.8");
         let text = format!(
             "global\n stats socket {} mode 600 level admin\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind \"${{HAPROXY_HTTP}}\"\n",
             haproxy.socket.display()
         );
-        files::replace(
-            &haproxy.config,
-            text.as_bytes(),
-            files::Durability::Unsynced,
-        )
-        .unwrap();
-        crate::process::timed(&mut haproxy.check()).unwrap();
+        let mut config = std::fs::File::create(&haproxy.config).unwrap();
+        config.write_all(text.as_bytes()).unwrap();
+        assert!(haproxy.check().status().unwrap().success());
         let running = haproxy.start().unwrap();
         let worker = haproxy.worker().unwrap();
         assert_ne!(worker, running.pid(), "the master is another process");
         drop(running);
-        harness::wait_for("its end", START, || {
-            (crate::process::memory(worker).rss == 0).then_some(())
-        });
+        crate::wait_for("its end", START, || crate::has_ended(worker).then_some(()));
     }
 }

@@ -10,7 +10,7 @@ const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 /// Waits until `fact` is there; an error that says `what` was waited for, when it
 /// does not come.
-pub(crate) fn until<T>(
+pub fn until<T>(
     what: &str,
     deadline: Duration,
     mut fact: impl FnMut() -> Option<T>,
@@ -28,7 +28,7 @@ pub(crate) fn until<T>(
 }
 
 /// Lets time pass that is to be measured.
-pub(crate) fn pass(time: Duration) {
+pub fn pass(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         if left.is_zero() {
