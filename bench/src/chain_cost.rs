@@ -109,7 +109,7 @@ impl Row {
         self.chain.push(cost.sum());
         let name = format!("y{round}");
         self.checked.push(fixture.join(&name, Check::Forced)?.sum());
-        self.check.push(timed(&mut fixture.haproxy().check())?);
+        self.check.push(timed(&mut fixture.haproxy().check()?)?);
         fixture.leave(&name)?;
         Ok(())
     }

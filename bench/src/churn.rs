@@ -70,8 +70,7 @@ pub(crate) fn run(
                 running.begun()
             ));
         }
-        let next = begin + Duration::from_secs(second);
-        wait::pass(next.saturating_duration_since(Instant::now()));
+        wait::pass_until(begin + Duration::from_secs(second));
     }
     churn.settle()?;
     Ok(Outcome {

@@ -1,6 +1,5 @@
 //! `bench churn`: loads on a cluster that changes, one after the other.
 
-use anyhow::Context;
 use exit::Exit;
 use harness::load::Report;
 
@@ -13,7 +12,7 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::story;
 use crate::table::{Answer, Table, at_most};
-use harness::haproxy::ask;
+use harness::haproxy::fact;
 
 /// Load on a cluster that changes.
 #[derive(clap::Args)]
@@ -64,7 +63,7 @@ impl Churn {
             table.row(row("the picture: a join, a leave, a kill", &report));
         }
         let mut answer = Answer::new("churn: requests while nodes come and go")
-            .text(&format!("{} requests a second through the balancer (HAProxy {}), half over kept connections and half over one each; a request that takes more than a second is late, after 10 s it failed.", self.rate, version(&cluster)?))
+            .text(&format!("{} requests a second through the balancer (HAProxy {}), half over kept connections and half over one each; a request that takes more than a second is late, after 10 s it failed.", self.rate, fact(&cluster.file("ha", "haproxy.sock"), "Version")?))
             .table(table);
         if !kills.is_empty() {
             answer = answer.table(last_request(&kills));
@@ -99,12 +98,6 @@ impl Churn {
         }
         phases
     }
-}
-
-fn version(cluster: &Cluster) -> anyhow::Result<String> {
-    let info = ask(&cluster.file("ha", "haproxy.sock"), "show info")?;
-    let version = info.lines().find_map(|line| line.strip_prefix("Version: "));
-    Ok(version.context("find HAProxy's version")?.to_string())
 }
 
 fn requests() -> Table {

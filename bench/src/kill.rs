@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow};
 use servicedir::Status;
 
 use crate::cluster::Cluster;
-use harness::haproxy::ask;
+use harness::haproxy::{Statistics, ask};
+use harness::has_ended;
 use harness::wait;
 
 /// No request may be sent to a dead node later than that, in milliseconds.
@@ -29,8 +30,8 @@ impl Watch {
         let pid = web_application(cluster, node)?;
         let (cluster, node) = (cluster.clone(), node.to_string());
         Ok(Self(thread::spawn(move || {
-            wait::until(&format!("the death of {node}"), DEATH, || {
-                is_dead(pid).then_some(())
+            wait::watch_for(&format!("the death of {node}"), DEATH, || {
+                has_ended(pid).then_some(())
             })?;
             Ok(last_request(&cluster, &node, Instant::now()))
         })))
@@ -44,18 +45,11 @@ impl Watch {
     }
 }
 
-fn web_application(cluster: &Cluster, node: &str) -> anyhow::Result<u64> {
+fn web_application(cluster: &Cluster, node: &str) -> anyhow::Result<u32> {
     let path = cluster.file(node, "services/webapp/supervise/status");
     let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let status = Status::decode(&record).with_context(|| format!("read {}", path.display()))?;
-    Ok(status.pid)
-}
-
-/// Whether a process has ended, even if nobody has reaped it yet.
-fn is_dead(pid: u64) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().unwrap_or_default();
-    state.is_empty() || state.starts_with(['Z', 'X'])
+    u32::try_from(status.pid).context("read the number of a process")
 }
 
 /// HAProxy counts a request when it chooses a server for it, before it connects.
@@ -64,7 +58,8 @@ fn last_request(cluster: &Cluster, node: &str, death: Instant) -> Duration {
     let (mut count, mut last) = (None, Duration::ZERO);
     while death.elapsed() < LONG {
         let table = ask(&socket, "show stat nodes 4 -1").unwrap_or_default();
-        let now = requests(&table, node);
+        let table = Statistics::from(table);
+        let now = table.value(node, "stot").map(str::to_owned);
         if count.is_some() && now.is_some() && now != count {
             last = death.elapsed();
         }
@@ -74,36 +69,9 @@ fn last_request(cluster: &Cluster, node: &str, death: Instant) -> Duration {
     last
 }
 
-/// How many requests HAProxy has sent to a server, or tried to.
-fn requests(table: &str, server: &str) -> Option<u64> {
-    let mut lines = table.lines();
-    let column = lines.next()?.split(',').position(|name| name == "stot")?;
-    let mut rows = lines.map(|line| line.split(',').collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(1) == Some(&server))?;
-    row.get(column)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn requests_are_found_by_the_name_of_the_server() {
-        let table = "# pxname,svname,qcur,stot,\nnodes,s1,0,7,\nnodes,s12,0,9,\n\n";
-        assert_eq!(requests(table, "s12"), Some(9));
-        assert_eq!(requests(table, "s"), None);
-        assert_eq!(requests("", "s1"), None);
-    }
-
-    #[test]
-    fn who_runs_is_not_dead_and_who_was_not_reaped_is() {
-        assert!(!is_dead(std::process::id().into()));
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        let pid = child.id().into();
-        harness::wait_for("its end", DEATH, || is_dead(pid).then_some(()));
-        child.wait().unwrap();
-        assert!(is_dead(pid));
-    }
 
     #[test]
     fn a_node_without_web_application_is_named() {

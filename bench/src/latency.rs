@@ -60,7 +60,7 @@ impl Latency {
         let mine = format!("\"host\":\"{name}\"");
         cluster.launch(name, address)?;
         let mut written = None;
-        let served = wait::until("the first request", PATIENCE, || {
+        let served = wait::watch_for("the first request", PATIENCE, || {
             if written.is_none() && file.exists() {
                 written = Some(SystemTime::now());
             }
@@ -95,7 +95,7 @@ impl Latency {
     fn leave(&mut self, cluster: &Cluster, name: &str) -> anyhow::Result<()> {
         let start = SystemTime::now();
         let mut stop = cluster.node(&["stop", name])?;
-        let out = wait::until("the node to be out of rotation", PATIENCE, || {
+        let out = wait::watch_for("the node to be out of rotation", PATIENCE, || {
             let wanted = cluster.server(name).is_some_and(|server| server.wanted);
             (!wanted).then(SystemTime::now)
         })?;

@@ -32,11 +32,11 @@ pub(crate) fn tell(
     let begin = Instant::now();
     let mut scripts = Vec::new();
     for (at, how, _) in EVENTS {
-        wait::pass((begin + Duration::from_secs(at)).saturating_duration_since(Instant::now()));
+        wait::pass_until(begin + Duration::from_secs(at));
         let node = if how == "kill" { victim } else { comer };
         scripts.push(cluster.node(&[how, node])?);
     }
-    wait::pass((begin + Duration::from_secs(END)).saturating_duration_since(Instant::now()));
+    wait::pass_until(begin + Duration::from_secs(END));
     let report = running.stop();
     for mut script in scripts {
         let status = script.wait().context("wait for scripts/node")?;

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 
 use crate::process::{self, Memory, milliseconds};
 use crate::setting::{Setting, scratch_prefix};
-use harness::Owned;
 use harness::wait;
+use harness::{Owned, has_ended};
 pub(crate) use kind::Kind;
 
 /// Ten times what the slowest needs.
@@ -125,7 +125,7 @@ impl Running<'_> {
         let start = Instant::now();
         self.supervisor.signal(self.set.kind.stop_signal());
         let supervisor = &mut self.supervisor;
-        wait::until("the end of a supervisor", PATIENCE, || {
+        wait::watch_for("the end of a supervisor", PATIENCE, || {
             let ended = !supervisor.runs() && all.iter().all(|pid| has_ended(*pid));
             ended.then(|| milliseconds(start))
         })
@@ -159,11 +159,6 @@ impl Running<'_> {
         wait::pass(time);
         count().saturating_sub(before)
     }
-}
-
-/// Whether nothing is left of a process but what its parent has to fetch.
-fn has_ended(pid: u32) -> bool {
-    process::memory(pid) == Memory::default()
 }
 
 fn write_service(directory: &Path, fifo: &Path, kind: Kind) -> anyhow::Result<()> {

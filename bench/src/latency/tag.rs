@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, bail, ensure};
 
 use super::PATIENCE;
-use harness::wait;
+use harness::{Owned, wait};
 
-/// Far below what is measured, and HAProxy has other things to do.
+/// How often HAProxy is asked: it has other things to do.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// How often agents gossip, in the profile `lan`.
 const GOSSIP: Duration = Duration::from_millis(200);
@@ -49,7 +49,7 @@ pub(super) fn change(
         .stdout(Stdio::null())
         .spawn()
         .context("start serf tags")?;
-    let runs = wait::until("the new weight", PATIENCE, || {
+    let runs = wait::watch_for("the new weight", PATIENCE, || {
         wait::pass(LOOK_EVERY);
         match weights.look(name) {
             Ok(weight) => (weight == WEIGHT).then(|| Ok(SystemTime::now())),
@@ -94,20 +94,21 @@ impl Weights {
 
 /// The log of an agent, each line with the time at which it came.
 pub(super) struct AgentLog {
-    monitor: Child,
+    /// It ends with the value.
+    _monitor: Owned,
     lines: Receiver<(SystemTime, String)>,
 }
 
 impl AgentLog {
     pub(super) fn follow(rpc: &str) -> anyhow::Result<Self> {
-        let mut monitor = Command::new("serf")
+        let mut command = Command::new("serf");
+        command
             .args(["monitor", "-log-level=INFO"])
             .env("SERF_RPC_ADDR", rpc)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("start serf monitor")?;
-        let output = monitor.stdout.take().context("read serf monitor")?;
+            .stdout(Stdio::piped());
+        let mut monitor = Owned::start(&mut command)?;
+        let output = monitor.child().stdout.take();
+        let output = output.context("read serf monitor")?;
         let (told, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -115,7 +116,10 @@ impl AgentLog {
                 let _ = told.send((SystemTime::now(), line));
             }
         });
-        Ok(Self { monitor, lines })
+        Ok(Self {
+            _monitor: monitor,
+            lines,
+        })
     }
 
     /// When it told that the tags of `name` changed.
@@ -130,13 +134,6 @@ impl AgentLog {
                 Err(error) => bail!("wait for {end} in the agent's log: {error}"),
             }
         }
-    }
-}
-
-impl Drop for AgentLog {
-    fn drop(&mut self) {
-        let _ = self.monitor.kill();
-        let _ = self.monitor.wait();
     }
 }
 

@@ -1,42 +1,55 @@
-//! A HAProxy on loopback, and its command socket.
+//! A HAProxy on loopback, and what it says of itself.
 
+mod statistics;
+
+use std::fs::File;
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use crate::Owned;
-use crate::wait;
+use crate::{Owned, programs, wait};
+
+pub use statistics::Statistics;
 
 /// Ten times what a start with 10,000 servers takes.
 const START: Duration = Duration::from_secs(60);
-/// A socket that does not answer is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// HAProxy answers at once; a socket that is silent for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The files of one HAProxy, and where it listens.
+/// The files of one HAProxy, and where it listens. `HAPROXY` in the environment names
+/// another program than the one on the PATH.
 #[derive(Clone, Debug)]
 pub struct Haproxy {
+    /// The configuration, which is the caller's to write.
     pub config: PathBuf,
+    /// Where its worker takes commands, if the configuration says so.
     pub socket: PathBuf,
+    /// Where its master takes commands.
     pub master: PathBuf,
+    /// What it writes to stderr.
+    pub log: PathBuf,
     address: String,
 }
 
 impl Haproxy {
+    /// One with its files in `directory`, which listens at `address`.
+    #[must_use]
     pub fn new(directory: &Path, address: impl Into<String>) -> Self {
         Self {
             config: directory.join("haproxy.cfg"),
             socket: directory.join("s"),
             master: directory.join("m"),
+            log: directory.join("log"),
             address: address.into(),
         }
     }
 
-    /// What our programs and the template's own variables are told of it.
+    /// Gives `command` the settings by which our programs and the shipped templates find it.
     pub fn environment(&self, command: &mut Command) {
         command
             .env("HAPROXY_CFG", &self.config)
@@ -48,61 +61,141 @@ impl Haproxy {
             .env("HAPROXY_LOG", self.config.with_file_name("no-log"));
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts it, with a master, and waits until both master and worker answer.
+    ///
+    /// # Errors
+    /// When it is not installed, ends, or does not answer; with what it wrote.
     pub fn start(&self) -> anyhow::Result<Owned> {
-        let mut command = Command::new("haproxy");
-        self.environment(&mut command);
-        command
-            .args(["-W", "-S"])
-            .arg(&self.master)
-            .arg("-f")
-            .arg(&self.config);
-        let owned = Owned::spawn(&mut command)?;
-        wait::until("HAProxy's first answer", START, || self.worker().ok())?;
-        Ok(owned)
+        let log = File::options().append(true).create(true).open(&self.log);
+        let log = log.with_context(|| format!("open {}", self.log.display()))?;
+        let mut command = self.command()?;
+        command.stdout(Stdio::null()).stderr(log).args(["-W", "-S"]);
+        command.arg(format!("{},mode,600", self.master.display()));
+        let mut master = Owned::start(command.arg("-f").arg(&self.config))?;
+        wait::until("HAProxy's first answer", START, || {
+            let answers = self.worker().is_ok() && self.processes().is_ok();
+            (answers || !master.runs()).then_some(())
+        })?;
+        if !master.runs() {
+            let told = std::fs::read_to_string(&self.log).unwrap_or_default();
+            bail!("start HAProxy: it has ended: {told}");
+        }
+        Ok(master)
     }
 
     /// `haproxy -c`, as `haproxy-gen` runs it.
-    pub fn check(&self) -> Command {
-        let mut command = Command::new("haproxy");
-        self.environment(&mut command);
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn check(&self) -> anyhow::Result<Command> {
+        let mut command = self.command()?;
         command.args(["-c", "-q", "-f"]).arg(&self.config);
-        command
+        Ok(command)
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let named = std::env::var_os("HAPROXY").map(PathBuf::from);
+        let mut command = Command::new(named.map_or_else(|| programs::find("haproxy"), Ok)?);
+        self.environment(&mut command);
+        Ok(command)
+    }
+
+    /// Gives the worker one command, and returns the whole answer.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn ask(&self, command: &str) -> anyhow::Result<String> {
+        ask(&self.socket, command)
     }
 
     /// The process that serves: another one after a reload.
+    ///
+    /// # Errors
+    /// When it does not answer.
     pub fn worker(&self) -> anyhow::Result<u32> {
-        let answer = ask(&self.socket, "show info")?;
-        answer
-            .lines()
-            .find_map(|line| line.strip_prefix("Pid: ")?.parse().ok())
-            .context("find the worker in the answer to show info")
+        worker(&self.socket)
+    }
+
+    /// The master's table of its processes.
+    ///
+    /// # Errors
+    /// When it does not answer, or has no worker yet.
+    pub fn processes(&self) -> anyhow::Result<String> {
+        let answer = ask(&self.master, "show proc")?;
+        anyhow::ensure!(answer.contains("worker"), "the master has no worker");
+        Ok(answer)
     }
 }
 
-/// One command, and the whole answer to it.
+/// The process that serves at a command socket.
+///
+/// # Errors
+/// When it does not answer.
+pub fn worker(socket: &Path) -> anyhow::Result<u32> {
+    fact(socket, "Pid")?
+        .parse()
+        .context("read HAProxy's process id")
+}
+
+/// A line of what HAProxy says of itself (`show info`), such as `Version`.
+///
+/// # Errors
+/// When it does not answer, or the answer has no such line.
+pub fn fact(socket: &Path, name: &str) -> anyhow::Result<String> {
+    let answer = ask(socket, "show info")?;
+    let mut lines = answer.lines().filter_map(|line| line.split_once(": "));
+    let found = lines.find_map(|(key, value)| (key == name).then(|| value.to_owned()));
+    found.with_context(|| format!("find {name} in the answer to show info"))
+}
+
+/// Gives the HAProxy at a command socket one command, and returns the whole answer.
+///
+/// # Errors
+/// When it does not answer.
 pub fn ask(socket: &Path, command: &str) -> anyhow::Result<String> {
-    let talk = || -> std::io::Result<String> {
-        let mut stream = UnixStream::connect(socket)?;
+    let talk = || {
+        let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{command}\n").as_bytes())?;
-        stream.shutdown(Shutdown::Write)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        exchange(stream, command, |stream| stream.shutdown(Shutdown::Write))
     };
     talk().with_context(|| format!("ask {command} of {}", socket.display()))
 }
 
-/// What HAProxy says of one server.
+/// Does the same over the network.
+///
+/// # Errors
+/// When nobody answers.
+pub fn ask_at(address: SocketAddr, command: &str) -> anyhow::Result<String> {
+    let talk = || {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        exchange(stream, command, |stream| stream.shutdown(Shutdown::Write))
+    };
+    talk().with_context(|| format!("ask {command} of {address}"))
+}
+
+/// A master ends the connection only when it knows that no further command comes.
+fn exchange<S: Read + Write>(
+    mut stream: S,
+    command: &str,
+    end: impl Fn(&S) -> std::io::Result<()>,
+) -> std::io::Result<String> {
+    stream.write_all(format!("{command}\n").as_bytes())?;
+    end(&stream)?;
+    std::io::read_to_string(stream)
+}
+
+/// A server as HAProxy runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Server {
+    /// Its share of the requests; 0 is none.
     pub weight: u32,
     /// Whether new requests are sent to it, as far as commands say so.
     pub wanted: bool,
 }
 
-/// The server `name` in an answer to `show servers state`.
+/// Finds the server `name` in an answer to `show servers state`.
+#[must_use]
 pub fn server(state: &str, name: &str) -> Option<Server> {
     state.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(' ').collect();
@@ -151,18 +244,33 @@ mod tests {
     fn a_haproxy_is_started_asked_and_ended() {
         let _ = crate::require("haproxy");
         let scratch = crate::scratch();
-        let haproxy = Haproxy::new(scratch.path(), "127.0.43.8");
+        let haproxy = Haproxy::new(scratch.path(), crate::address("43.8"));
         let text = format!(
             "global\n stats socket {} mode 600 level admin\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind \"${{HAPROXY_HTTP}}\"\n",
             haproxy.socket.display()
         );
         let mut config = std::fs::File::create(&haproxy.config).unwrap();
         config.write_all(text.as_bytes()).unwrap();
-        assert!(haproxy.check().status().unwrap().success());
+        assert!(haproxy.check().unwrap().status().unwrap().success());
         let running = haproxy.start().unwrap();
         let worker = haproxy.worker().unwrap();
         assert_ne!(worker, running.pid(), "the master is another process");
         drop(running);
         crate::wait_for("its end", START, || crate::has_ended(worker).then_some(()));
+    }
+
+    #[test]
+    fn a_haproxy_that_does_not_start_is_told_in_its_own_words() {
+        let scratch = crate::scratch();
+        let haproxy = Haproxy::new(scratch.path(), crate::address("43.9"));
+        let mut config = File::create(&haproxy.config).unwrap();
+        config
+            .write_all(b"frontend f\n    bind sideways\n")
+            .unwrap();
+        let error = haproxy.start().unwrap_err().to_string();
+        assert!(
+            error.contains("it has ended: ") && error.contains("sideways"),
+            "{error}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What the tests of several crates share.
+//! What the tests and the benchmark share. Whatever here is started ends with the value
+//! that stands for it, and has a folder or an address that nobody else has.
 
 pub mod haproxy;
 pub mod http;
@@ -6,92 +7,27 @@ pub mod load;
 mod net;
 mod owned;
 mod processes;
-mod program;
+mod programs;
 mod scratch;
 pub mod wait;
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 pub use net::{address, net};
 pub use owned::{Owned, family, send};
 pub use processes::{has_ended, processes_of};
-pub use program::write_program;
+pub use programs::{find, require, write_program};
 pub use scratch::{Scratch, scratch};
+pub use wait::wait_for;
 
-/// How often a fact is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Waits until `fact` is there and returns it.
+/// The repository, as it was when this crate was compiled.
 ///
 /// # Panics
-/// When it is not there within `deadline`, saying `what` was waited for.
-pub fn wait_for<T>(what: &str, deadline: Duration, mut fact: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = fact() {
-            return found;
-        }
-        assert!(
-            start.elapsed() < deadline,
-            "waited {deadline:?} in vain for {what}"
-        );
-        pause();
-    }
-}
-
-/// Between two looks.
-fn pause() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that waits for facts"
-    )]
-    std::thread::sleep(LOOK_EVERY);
-}
-
-/// Where `program` is on the PATH.
-///
-/// # Panics
-/// When it is not installed, saying what to do.
+/// Never, as long as this crate is two folders below it.
 #[must_use]
-pub fn require(program: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
-        .map(|directory| directory.join(program))
-        .find(|candidate| is_program(candidate))
-        .unwrap_or_else(|| panic!("{program} is not installed: scripts/require {program}"))
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fact_is_returned_when_it_comes() {
-        let mut looks = 0;
-        let found = wait_for("the third look", Duration::from_secs(30), || {
-            looks += 1;
-            (looks == 3).then_some("found")
-        });
-        assert_eq!(found, "found");
-    }
-
-    #[test]
-    #[should_panic(expected = "in vain for nothing")]
-    fn a_fact_that_never_comes_is_named() {
-        wait_for("nothing", Duration::from_millis(1), || None::<()>);
-    }
-
-    #[test]
-    #[should_panic(expected = "scripts/require no-such-program")]
-    fn a_missing_program_is_named_with_what_installs_it() {
-        let _ = require("no-such-program");
-    }
+pub fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors()
+        .nth(2)
+        .expect("crates/harness is in the repository")
 }

@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::wait;
+
 /// A process that SIGKILL has not ended by then stands in the kernel.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether they have ended.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Whoever works in `folder`, or has its path in an argument or in the environment,
 /// and whoever descends from them; but for this process and those that it descends
@@ -39,7 +43,7 @@ pub(crate) fn end(folder: &Path) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
-        crate::pause();
+        wait::pass(LOOK_EVERY);
     }
 }
 
@@ -114,5 +118,15 @@ mod tests {
         assert!(!processes_of(Path::new("/")).contains(&own));
         assert_eq!(ancestors()[0], own);
         assert!(ancestors().len() > 1);
+    }
+
+    #[test]
+    fn who_runs_is_not_dead_and_who_was_not_reaped_is() {
+        assert!(!has_ended(std::process::id()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        wait::wait_for("its end", PATIENCE, || has_ended(pid).then_some(()));
+        child.wait().unwrap();
+        assert!(has_ended(pid));
     }
 }

@@ -1,9 +1,39 @@
-//! Programs that a test writes.
+//! Programs that a test needs, and those that it writes.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+/// Where `program` is on the PATH.
+///
+/// # Panics
+/// When it is not installed, saying what to do.
+#[must_use]
+#[track_caller]
+pub fn require(program: &str) -> PathBuf {
+    find(program).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Where `program` is: on the PATH, or where only root's path looks.
+///
+/// # Errors
+/// When it is not installed, saying what to do.
+pub fn find(program: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .map(|directory| directory.join(program))
+        .find(|candidate| is_program(candidate))
+        .with_context(|| format!("{program} is not installed: scripts/require {program}"))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
 
 /// Writes a script that can be executed at once.
 ///
@@ -32,6 +62,12 @@ pub fn write_program(path: &Path, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "scripts/require no-such-program")]
+    fn a_missing_program_is_named_with_what_installs_it() {
+        let _ = require("no-such-program");
+    }
 
     #[test]
     fn it_can_be_executed_while_others_start_processes() {
