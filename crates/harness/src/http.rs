@@ -1,29 +1,41 @@
-//! An HTTP client that asks at a steady rate and counts whatever goes wrong.
-//!
-//! Its latencies are counted from the moment when a request was due, so an
-//! answer that keeps the client from asking is seen in those that follow.
+//! An HTTP client that tells the ways in which a request fails, and a server for tests.
 
 mod connection;
 mod failure;
 mod response;
+mod server;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+pub use connection::{Connection, Request};
 pub use failure::Failure;
 pub use response::Response;
+pub use server::{Peer, serve};
 
-pub(crate) use connection::Connection;
+/// Far above what an answer takes on a busy machine, so that only a lost one is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fetches `path` over a connection of its own.
 ///
 /// # Errors
 /// When there is no answer, or none that can be read; every status is an answer.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<Response> {
-    Connection::open(address, Instant::now())
-        .and_then(|mut connection| connection.get(path, false, Instant::now()))
-        .map_err(anyhow::Error::from)
-        .with_context(|| format!("get http://{address}{path}"))
+    ask(address, &Request::get(path))
+}
+
+/// Sends a request over a connection of its own, and returns the answer.
+///
+/// # Errors
+/// When there is no answer, or none that can be read; every status is an answer.
+pub fn ask(address: SocketAddr, request: &Request) -> anyhow::Result<Response> {
+    let deadline = Instant::now() + PATIENCE;
+    Connection::open(address, deadline)
+        .and_then(|mut connection| connection.ask(request, deadline))
+        .with_context(|| {
+            let method = request.method.to_lowercase();
+            format!("{method} http://{address}{}", request.path)
+        })
 }

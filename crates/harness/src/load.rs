@@ -1,4 +1,8 @@
-//! Requests at a steady rate, by threads that take turns.
+//! A client that asks at a steady rate, by threads that take turns, and counts whatever
+//! goes wrong.
+//!
+//! Its latencies are counted from the moment when a request was due, so an answer that
+//! keeps the client from asking is seen in those that follow.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::http::{Connection, Failure};
+use crate::http::{Connection, Failure, Request};
 
 mod report;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod tests;
 
 pub use report::Report;
 
+/// A request that has no answer by then has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// So many requests can wait for an answer before those that follow are late.
 const WORKERS: u32 = 32;
 
@@ -24,7 +30,7 @@ pub enum Connections {
     KeepAlive,
     /// It ends.
     Close,
-    /// Of one half of the connections this, of the other that.
+    /// One half of them serve on, the others end.
     Both,
 }
 
@@ -49,6 +55,18 @@ pub struct Load {
     pub connections: Connections,
 }
 
+/// Begins to ask so many times a second, over kept connections and new ones side by side.
+#[must_use]
+pub fn start(address: SocketAddr, rate: u32) -> Running {
+    let connections = Connections::Both;
+    Load {
+        address,
+        rate,
+        connections,
+    }
+    .start()
+}
+
 impl Load {
     /// Begins to ask.
     #[must_use]
@@ -57,7 +75,7 @@ impl Load {
         let workers = (0..WORKERS)
             .map(|number| {
                 let schedule = Arc::clone(&schedule);
-                let mut worker = Worker::new(self, self.connections.kept_by(number));
+                let worker = Worker::new(self.address, self.connections.kept_by(number));
                 thread::spawn(move || worker.work(&schedule))
             })
             .collect();
@@ -147,36 +165,46 @@ fn park_until(due: Instant, over: impl Fn() -> bool) -> bool {
 
 /// A thread with a connection of its own.
 struct Worker {
-    load: Load,
+    address: SocketAddr,
     keep: bool,
     connection: Option<Connection>,
+    report: Report,
 }
 
 impl Worker {
-    fn new(load: Load, keep: bool) -> Self {
+    fn new(address: SocketAddr, keep: bool) -> Self {
         Self {
-            load,
+            address,
             keep,
             connection: None,
+            report: Report::default(),
         }
     }
 
-    fn work(&mut self, schedule: &Schedule) -> Report {
-        let mut report = Report::default();
+    fn work(mut self, schedule: &Schedule) -> Report {
         while let Some(due) = schedule.next() {
-            let outcome = self.ask(Instant::now());
+            let outcome = self.ask(Instant::now() + PATIENCE);
             let after = due.saturating_duration_since(schedule.start);
-            report.count(outcome, after, due.elapsed());
+            self.report.count(outcome, after, due.elapsed());
         }
-        report
+        self.report
     }
 
-    fn ask(&mut self, start: Instant) -> Result<(), Failure> {
-        let mut connection = match self.connection.take().filter(Connection::is_open) {
+    fn ask(&mut self, deadline: Instant) -> Result<(), Failure> {
+        let mut connection = match self.kept() {
             Some(connection) => connection,
-            None => Connection::open(self.load.address, start)?,
+            None => Connection::open(self.address, deadline)?,
         };
-        let response = connection.get("/", self.keep, start)?;
+        let headers = if self.keep {
+            "Connection: keep-alive\r\n"
+        } else {
+            "Connection: close\r\n"
+        };
+        let request = Request {
+            headers,
+            ..Request::get("/")
+        };
+        let response = connection.ask(&request, deadline)?;
         if self.keep && !response.closes() {
             self.connection = Some(connection);
         }
@@ -185,5 +213,12 @@ impl Worker {
         } else {
             Err(Failure::Status(response.status))
         }
+    }
+
+    fn kept(&mut self) -> Option<Connection> {
+        let kept = self.connection.take()?;
+        let is_open = kept.is_open();
+        self.report.ended_idle += u64::from(!is_open);
+        is_open.then_some(kept)
     }
 }

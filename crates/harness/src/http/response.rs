@@ -33,12 +33,14 @@ impl Response {
     }
 
     /// Whether the server ends the connection after this answer.
-    pub(crate) fn closes(&self) -> bool {
+    #[must_use]
+    pub fn closes(&self) -> bool {
         self.header("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
-    pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Self> {
+    /// Reads one answer. No body follows the head of an answer to HEAD.
+    pub(super) fn read(stream: &mut impl BufRead, head_only: bool) -> io::Result<Self> {
         let mut head = stream.by_ref().take(MAX_HEAD);
         let status = status(&line(&mut head)?)?;
         let mut response = Self {
@@ -46,7 +48,9 @@ impl Response {
             headers: headers(&mut head)?,
             body: Vec::new(),
         };
-        response.body = body(&response, stream)?;
+        if !head_only {
+            response.body = body(&response, stream)?;
+        }
         Ok(response)
     }
 }
@@ -126,7 +130,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> io::Result<Response> {
-        Response::read(&mut text.as_bytes())
+        Response::read(&mut text.as_bytes(), false)
     }
 
     #[test]
@@ -135,6 +139,13 @@ mod tests {
         assert_eq!((response.status, response.text()), (200, "hi".to_string()));
         assert_eq!(response.header("content-length"), Some("2"));
         assert!(!response.closes());
+    }
+
+    #[test]
+    fn an_answer_to_head_has_no_body() {
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHTTP/1.1";
+        let response = Response::read(&mut text.as_bytes(), true).unwrap();
+        assert_eq!((response.status, response.body.len()), (200, 0));
     }
 
     #[test]

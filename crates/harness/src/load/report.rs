@@ -17,6 +17,9 @@ pub struct Report {
     pub failures: BTreeMap<Failure, u64>,
     /// Those of them that were answered, but more than a second after they were due.
     pub late: u64,
+    /// Kept connections that the server ended while nothing was asked of them, and without
+    /// having announced it. That is no failure, since the client looks before it asks.
+    pub ended_idle: u64,
     /// When each answered request was due, from the beginning on, and how long
     /// its answer took.
     pub answers: Vec<(Duration, Duration)>,
@@ -61,6 +64,7 @@ impl Report {
     pub(super) fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.late += other.late;
+        self.ended_idle += other.ended_idle;
         self.answers.extend(other.answers);
         for (kind, count) in other.failures {
             *self.failures.entry(kind).or_default() += count;
@@ -88,6 +92,7 @@ impl std::fmt::Debug for Report {
             .field("requests", &self.requests)
             .field("failures", &self.failures)
             .field("late", &self.late)
+            .field("ended_idle", &self.ended_idle)
             .field("p50", &self.p50())
             .field("p99", &self.p99())
             .field("max", &self.max())

@@ -1,50 +1,16 @@
 //! The client against servers that do as little as they must, and against bad ones.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{Connections, Load};
-use crate::http::{Connection, Failure, get};
+use crate::http::{self, Connection, Failure, Peer, Request, get};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 /// A server that gives each connection to `serve`, until the tests end.
 fn server(serve: impl Fn(&mut Peer) + Send + Clone + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.43.3:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let serve = serve.clone();
-            thread::spawn(move || serve(&mut Peer::new(stream.unwrap())));
-        }
-    });
-    address
-}
-
-struct Peer(BufReader<TcpStream>);
-
-impl Peer {
-    fn new(stream: TcpStream) -> Self {
-        Self(BufReader::new(stream))
-    }
-
-    /// Whether a whole request came.
-    fn request(&mut self) -> bool {
-        let mut line = String::new();
-        while self.0.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-            if line == "\r\n" {
-                return true;
-            }
-            line.clear();
-        }
-        false
-    }
-
-    fn answer(&mut self, text: &str) {
-        let _ = self.0.get_mut().write_all(text.as_bytes());
-    }
+    http::serve((crate::address("43.3"), 0), serve)
 }
 
 fn load(address: SocketAddr, connections: Connections) -> super::Report {
@@ -67,8 +33,8 @@ fn only(report: &super::Report, failure: Failure) {
 }
 
 fn good(peer: &mut Peer) {
-    while peer.request() {
-        peer.answer(OK);
+    while peer.request().is_some() {
+        peer.send(OK);
     }
 }
 
@@ -95,17 +61,21 @@ fn a_single_answer_can_be_fetched() {
 
 #[test]
 fn an_address_without_server_is_told() {
-    let address = "127.0.43.4:9".parse().unwrap();
-    let error = get(address, "/").unwrap_err();
-    assert_eq!(format!("{error:#}"), "get http://127.0.43.4:9/: refused");
+    let address = format!("{}:9", crate::address("43.4"));
+    let error = get(address.parse().unwrap(), "/").unwrap_err();
+    assert_eq!(
+        format!("{error:#}"),
+        format!("get http://{address}/: refused")
+    );
+    let address = address.parse().unwrap();
     only(&load(address, Connections::Both), Failure::Refused);
 }
 
 #[test]
 fn an_error_of_the_server_is_a_failure() {
     let address = server(|peer| {
-        while peer.request() {
-            peer.answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+        while peer.request().is_some() {
+            peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
         }
     });
     only(&load(address, Connections::Both), Failure::Status(503));
@@ -119,7 +89,7 @@ fn a_connection_that_ends_before_its_answer_is_a_failure() {
     only(&load(nothing, Connections::Close), Failure::ClosedEarly);
     let half = server(|peer| {
         peer.request();
-        peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi");
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi");
     });
     only(&load(half, Connections::Close), Failure::ClosedEarly);
 }
@@ -128,7 +98,7 @@ fn a_connection_that_ends_before_its_answer_is_a_failure() {
 fn a_kept_connection_that_ends_under_a_request_is_a_failure_of_its_own_kind() {
     let address = server(|peer| {
         peer.request();
-        peer.answer(OK);
+        peer.send(OK);
         peer.request();
     });
     let report = load(address, Connections::KeepAlive);
@@ -140,11 +110,16 @@ fn a_kept_connection_that_ends_under_a_request_is_a_failure_of_its_own_kind() {
 fn a_kept_connection_that_ended_meanwhile_is_seen_before_it_is_used() {
     let address = server(|peer| {
         peer.request();
-        peer.answer(OK);
+        peer.send(OK);
     });
-    let now = Instant::now();
-    let mut connection = Connection::open(address, now).unwrap();
-    assert_eq!(connection.get("/", true, now).unwrap().status, 200);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut connection = Connection::open(address, deadline).unwrap();
+    let request = Request {
+        headers: "",
+        ..Request::get("/")
+    };
+    let answer = connection.ask(&request, deadline).unwrap();
+    assert_eq!(answer.status, 200);
     crate::wait_for("its end", Duration::from_secs(30), || {
         (!connection.is_open()).then_some(())
     });
@@ -154,7 +129,7 @@ fn a_kept_connection_that_ended_meanwhile_is_seen_before_it_is_used() {
 fn a_connection_is_given_up_when_the_server_says_so() {
     let address = server(|peer| {
         peer.request();
-        peer.answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
         peer.request();
     });
     let report = load(address, Connections::KeepAlive);
