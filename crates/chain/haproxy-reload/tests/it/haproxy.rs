@@ -1,18 +1,13 @@
-//! The real HAProxy with its configuration and sockets in a directory of its
-//! own. `HAPROXY` names another program than the one in the path.
+//! The real HAProxy, a configuration that is easily changed, and runs of haproxy-reload.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::Shutdown;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use harness::{Scratch, wait_for};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use files::Durability;
+use harness::haproxy::Statistics;
+use harness::{Owned, Scratch, wait_for};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -91,19 +86,23 @@ pub(crate) fn front(test: u8) -> SocketAddr {
     (Ipv4Addr::new(127, harness::net(), 52, test), 8080).into()
 }
 
+/// The real HAProxy with its files in a directory of its own. It ends with the value.
 pub(crate) struct Haproxy {
     dir: Scratch,
     pub(crate) test: u8,
-    child: Option<Child>,
+    place: harness::haproxy::Haproxy,
+    process: Option<Owned>,
 }
 
 impl Haproxy {
     /// Each test takes a number of its own, so that none meets another.
     pub(crate) fn start(test: u8, numbers: &[u8]) -> Self {
+        let dir = harness::scratch();
         let mut haproxy = Self {
-            dir: harness::scratch(),
+            place: harness::haproxy::Haproxy::new(dir.path(), front(test).ip().to_string()),
+            dir,
             test,
-            child: None,
+            process: None,
         };
         haproxy.write(&haproxy.config(numbers));
         haproxy.start_again();
@@ -123,33 +122,7 @@ impl Haproxy {
     }
 
     pub(crate) fn start_again(&mut self) {
-        let program =
-            std::env::var_os("HAPROXY").map_or_else(|| harness::require("haproxy"), PathBuf::from);
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .open(self.path("log"))
-            .unwrap();
-        let child = Command::new(program)
-            .arg("-W")
-            .arg("-S")
-            .arg(format!("{},mode,600", self.path("m").display()))
-            .arg("-f")
-            .arg(self.path("haproxy.cfg"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("start haproxy");
-        self.child = Some(child);
-        wait_for("HAProxy's worker to answer", PATIENCE, || {
-            self.try_ask("s", "show info")
-                .filter(|answer| answer.contains("Pid: "))
-        });
-        wait_for("HAProxy's master to answer", PATIENCE, || {
-            self.try_ask("m", "show proc")
-                .filter(|answer| answer.contains("worker"))
-        });
+        self.process = Some(self.place.start().unwrap());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -165,11 +138,7 @@ impl Haproxy {
     }
 
     pub(crate) fn write_bytes(&self, bytes: &[u8]) {
-        let new = self.path("new");
-        File::create(&new)
-            .and_then(|mut file| file.write_all(bytes))
-            .unwrap();
-        std::fs::rename(new, self.path("haproxy.cfg")).unwrap();
+        files::replace(&self.place.config, bytes, Durability::Unsynced).unwrap();
     }
 
     /// haproxy-reload for this HAProxy.
@@ -203,38 +172,24 @@ impl Haproxy {
         );
     }
 
-    pub(crate) fn try_ask(&self, socket: &str, line: &str) -> Option<String> {
-        let mut stream = UnixStream::connect(self.path(socket)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
-        stream.shutdown(Shutdown::Write).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
+    /// Asks the worker.
+    pub(crate) fn ask(&self, line: &str) -> String {
+        self.place.ask(line).unwrap()
     }
 
-    pub(crate) fn ask(&self, line: &str) -> String {
-        self.try_ask("s", line).expect("ask HAProxy")
+    /// Asks the master. There is no answer while it starts itself anew.
+    pub(crate) fn ask_master(&self, line: &str) -> Option<String> {
+        harness::haproxy::ask(&self.place.master, line).ok()
     }
 
     pub(crate) fn worker(&self) -> u32 {
-        let info = self.ask("show info");
-        let pid = info.lines().find_map(|line| line.strip_prefix("Pid: "));
-        pid.expect("HAProxy tells its process id").parse().unwrap()
+        self.place.worker().unwrap()
     }
 
     /// A column of `show stat` for a server of the backend.
     pub(crate) fn stat(&self, server: &str, column: &str) -> Option<String> {
-        let answer = self.ask("show stat");
-        let at = answer
-            .lines()
-            .next()?
-            .split(',')
-            .position(|name| name == column)?;
-        let row = answer
-            .lines()
-            .find(|line| line.starts_with(&format!("nodes,{server},")))?;
-        row.split(',').nth(at).map(str::to_owned)
+        let statistics = Statistics::from(self.ask("show stat"));
+        statistics.value(server, column).map(str::to_owned)
     }
 
     pub(crate) fn wait_for_status(&self, server: &str, status: &str) {
@@ -244,41 +199,21 @@ impl Haproxy {
     }
 
     pub(crate) fn release(&self) -> (u32, u32) {
-        let info = self.ask("show info");
-        let version = info
-            .lines()
-            .find_map(|line| line.strip_prefix("Version: "))
-            .unwrap();
+        let version = harness::haproxy::fact(&self.place.socket, "Version").unwrap();
         let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
         (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
     pub(crate) fn master(&self) -> u32 {
-        self.child.as_ref().expect("HAProxy was started").id()
+        self.process.as_ref().expect("HAProxy was started").pid()
     }
 
     /// Waits for the master's end, whoever brought it about.
     pub(crate) fn wait_for_end(&mut self) {
-        let mut child = self.child.take().expect("HAProxy was started");
-        wait_for("HAProxy to end", PATIENCE, || child.try_wait().unwrap());
-    }
-}
-
-impl Drop for Haproxy {
-    fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        // The master passes TERM on to every worker, old ones too.
-        let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
-        for _ in 0..500 {
-            if matches!(child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        let _ = child.kill();
-        let _ = child.wait();
+        let mut process = self.process.take().expect("HAProxy was started");
+        wait_for("HAProxy to end", PATIENCE, || {
+            (!process.runs()).then_some(())
+        });
     }
 }
 
@@ -289,11 +224,7 @@ pub(crate) fn lengthen_pause(dir: &Path) {
     let refused = std::fs::read_to_string(&path).unwrap();
     let (entry, _pause) = refused.rsplit_once(' ').expect("three words");
     let longer = format!("{entry} 60\n");
-    files::replace(&path, longer.as_bytes(), files::Durability::Unsynced).unwrap();
-}
-
-pub(crate) fn signal(pid: u32, signal: Signal) {
-    let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+    files::replace(&path, longer.as_bytes(), Durability::Unsynced).unwrap();
 }
 
 /// haproxy-reload with the sockets `s` and `m` in `dir`.

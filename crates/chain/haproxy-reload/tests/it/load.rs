@@ -1,60 +1,18 @@
 //! No request is lost while the membership changes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::haproxy::{Config, Haproxy, address, front};
-use crate::node::{Client, Node};
+use harness::{load, wait};
 
+use crate::haproxy::{Config, Haproxy, address, front};
+use crate::node::Node;
+
+/// Requests a second.
+const RATE: u32 = 500;
 const LENGTH: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_millis(100);
-/// On a machine that has no time for us.
+/// So many changes are made even where the machine is so busy that they take longer.
 const LEAST_TURNS: usize = 8;
-
-struct Load {
-    over: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<(usize, Vec<String>)>>,
-}
-
-impl Load {
-    /// A client that keeps its connection, and one that opens one a request.
-    fn start(test: u8) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let client = |keep_alive| {
-            let over = Arc::clone(&over);
-            std::thread::spawn(move || requests(Client::new(front(test), keep_alive), &over))
-        };
-        let clients = [true, false].map(client).into_iter().collect();
-        Self { over, clients }
-    }
-
-    /// How many requests were answered; none may have failed.
-    fn end(self) -> usize {
-        self.over.store(true, Ordering::SeqCst);
-        let results = self
-            .clients
-            .into_iter()
-            .map(|client| client.join().unwrap());
-        let (counts, failures): (Vec<usize>, Vec<Vec<String>>) = results.unzip();
-        assert_eq!(failures.concat(), [""; 0], "of {counts:?} requests");
-        counts.iter().sum()
-    }
-}
-
-fn requests(mut client: Client, over: &AtomicBool) -> (usize, Vec<String>) {
-    let (mut count, mut failures) = (0, Vec::new());
-    while !over.load(Ordering::SeqCst) {
-        count += 1;
-        if let Err(error) = client.get("/") {
-            failures.push(error.to_string());
-        }
-        // Others compute here as well.
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
-    (count, failures)
-}
 
 /// Changes the file every 100 ms, and runs haproxy-reload each time.
 fn change_under_load(test: u8, arguments: &[&str], change: impl Fn(&mut Config, usize)) {
@@ -64,7 +22,7 @@ fn change_under_load(test: u8, arguments: &[&str], change: impl Fn(&mut Config, 
     let haproxy = Haproxy::start(test, &[1, 2]);
     haproxy.wait_for_status("s1", "UP");
     haproxy.wait_for_status("s2", "UP");
-    let load = Load::start(test);
+    let load = load::start(front(test), RATE);
     let begin = Instant::now();
     let mut turns = 0;
     while begin.elapsed() < LENGTH || turns < LEAST_TURNS {
@@ -75,11 +33,11 @@ fn change_under_load(test: u8, arguments: &[&str], change: impl Fn(&mut Config, 
         let run = haproxy.run(arguments);
         assert_eq!(run.code(), 0, "{}", run.stderr());
         turns += 1;
-        let next = EVERY * u32::try_from(turns).unwrap();
-        std::thread::park_timeout(next.saturating_sub(begin.elapsed()));
+        wait::pass_until(begin + EVERY * u32::try_from(turns).unwrap());
     }
-    let answered = load.end();
-    assert!(answered > 100, "{answered}");
+    let report = load.stop();
+    assert_eq!((report.failed(), report.ended_idle), (0, 0), "{report:?}");
+    assert!(report.requests > 100, "{report:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use harness::wait_for;
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::haproxy::{Haproxy, PATIENCE, signal};
+use crate::haproxy::{Haproxy, PATIENCE};
 
 /// What happens instead of the next command.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,7 +108,7 @@ fn pass_on(behind: &Path, commands: &[&str]) -> String {
 
 fn kill(victims: &[u32], behind: &Path) {
     for pid in victims {
-        signal(*pid, SIGKILL);
+        harness::send(*pid, SIGKILL);
     }
     if !victims.is_empty() {
         wait_for("nobody to listen any more", PATIENCE, || {

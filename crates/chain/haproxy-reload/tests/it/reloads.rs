@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use harness::wait_for;
 
 use crate::haproxy::{Config, Haproxy, PATIENCE, Run, address, front, lengthen_pause};
-use crate::node::{Client, Node};
+use crate::node::{self, Node};
 
 fn other(haproxy: &Haproxy) -> Config {
     let mut config = haproxy.config(&[1]);
@@ -100,7 +100,7 @@ fn a_refused_file_leaves_the_old_worker_and_shows_haproxys_words() {
         "the place of the mistake: {told}"
     );
     assert_eq!(haproxy.worker(), worker);
-    assert_eq!(Client::new(front(33), false).get("/").unwrap(), "s1");
+    assert_eq!(node::get(front(33), "/").unwrap(), "s1");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_refused_file_is_tried_again_later_and_another_one_at_once() {
     haproxy.write(&broken(&haproxy));
     assert_eq!(haproxy.run(&[]).code(), 111);
     lengthen_pause(&haproxy.path(""));
-    let before = haproxy.try_ask("m", "show proc").unwrap();
+    let before = haproxy.ask_master("show proc").unwrap();
     let run = haproxy.run(&[]);
     assert_eq!(run.code(), 111);
     assert!(
@@ -127,7 +127,7 @@ fn a_refused_file_is_tried_again_later_and_another_one_at_once() {
             .to_owned()
     };
     assert_eq!(
-        line(&haproxy.try_ask("m", "show proc").unwrap()),
+        line(&haproxy.ask_master("show proc").unwrap()),
         line(&before)
     );
     haproxy.change(&other(&haproxy));
@@ -169,7 +169,7 @@ fn a_busy_port_is_found_before_haproxy_loses_its_own() {
     let expected = format!("bind {taken}: another program listens there");
     assert!(told.contains(&expected), "{told}");
     assert_eq!(haproxy.worker(), worker);
-    assert_eq!(Client::new(front(36), false).get("/").unwrap(), "s1");
+    assert_eq!(node::get(front(36), "/").unwrap(), "s1");
     drop(stranger);
     assert_eq!(
         haproxy.run(&[]).code(),

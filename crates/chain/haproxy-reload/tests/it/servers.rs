@@ -3,14 +3,14 @@
 use harness::wait_for;
 
 use crate::haproxy::{Haproxy, PATIENCE, address, front};
-use crate::node::{Client, Node};
+use crate::node::{self, Node};
 
 fn node(test: u8, number: u8) -> Node {
     Node::start(&format!("s{number}"), address(test, number))
 }
 
 fn get(test: u8) -> String {
-    Client::new(front(test), false).get("/").unwrap_or_default()
+    node::get(front(test), "/").unwrap_or_default()
 }
 
 fn wait_until_served_by(test: u8, name: &str) {
@@ -83,7 +83,7 @@ fn a_long_request_survives_the_removal_of_its_node() {
     let node = node(6, 1);
     let haproxy = Haproxy::start(6, &[1]);
     haproxy.wait_for_status("s1", "UP");
-    let slow = std::thread::spawn(|| Client::new(front(6), false).get("/slow"));
+    let slow = std::thread::spawn(|| node::get(front(6), "/slow"));
     wait_for("the request to arrive", PATIENCE, || {
         (node.requests() > 0).then_some(())
     });

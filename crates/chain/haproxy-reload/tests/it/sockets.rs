@@ -82,13 +82,13 @@ fn a_socket_that_somebody_removed_is_told_in_time_with_what_helps() {
 fn locked_out(test: u8) -> Haproxy {
     let haproxy = Haproxy::start(test, &[1]);
     haproxy.write_bytes(elsewhere(&haproxy).as_bytes());
-    haproxy.try_ask("m", "reload");
+    haproxy.ask_master("reload");
     wait_for("nobody to listen at the socket", PATIENCE, || {
         let gone = UnixStream::connect(haproxy.path("s")).is_err();
         (gone && haproxy.path("t").exists()).then_some(())
     });
     wait_for("the master to answer", PATIENCE, || {
-        haproxy.try_ask("m", "show proc")
+        haproxy.ask_master("show proc")
     });
     haproxy
 }

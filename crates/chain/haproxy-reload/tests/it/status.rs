@@ -1,7 +1,7 @@
 //! `--status` on a HAProxy that works.
 
 use crate::haproxy::{Haproxy, address, front};
-use crate::node::{Client, Node};
+use crate::node::{self, Node};
 
 #[test]
 fn the_table_shows_each_server_with_its_requests() {
@@ -9,7 +9,7 @@ fn the_table_shows_each_server_with_its_requests() {
     let haproxy = Haproxy::start(90, &[1]);
     haproxy.wait_for_status("s1", "UP");
     for _ in 0..3 {
-        Client::new(front(90), false).get("/").unwrap();
+        node::get(front(90), "/").unwrap();
     }
     haproxy.write(&haproxy.config(&[1, 2]));
     let run = haproxy.run(&["--status"]);

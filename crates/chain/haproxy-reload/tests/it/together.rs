@@ -6,7 +6,7 @@ use std::time::Duration;
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
-use crate::haproxy::{Config, Haproxy, PATIENCE, signal};
+use crate::haproxy::{Config, Haproxy, PATIENCE};
 
 fn start_runs(haproxy: &Haproxy, count: usize, arguments: &[&str]) -> Vec<Child> {
     let start = |_| {
@@ -31,7 +31,7 @@ fn codes(runs: Vec<Child>) -> Vec<i32> {
 
 /// None while the master starts itself anew.
 fn reloads(haproxy: &Haproxy) -> Option<u64> {
-    let answer = haproxy.try_ask("m", "show proc")?;
+    let answer = haproxy.ask_master("show proc")?;
     let master = answer.lines().find(|line| line.contains("master"))?;
     master.split_whitespace().nth(2)?.parse().ok()
 }
@@ -75,7 +75,7 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
         config.fingerprint = Some((1 + turn / 4).to_string());
         haproxy.write(&config);
         let mut run = start_runs(&haproxy, 1, &[]).remove(0);
-        std::thread::park_timeout(Duration::from_millis(turn * 3 / 2));
+        harness::wait::pass(Duration::from_millis(turn * 3 / 2));
         run.kill().unwrap();
         run.wait().unwrap();
         let run = haproxy.run(&[]);
@@ -93,7 +93,7 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
 fn without_haproxy_it_fails_and_says_so_and_catches_up_later() {
     let mut haproxy = Haproxy::start(63, &[1]);
     haproxy.change(&haproxy.config(&[1, 2]));
-    signal(haproxy.worker(), Signal::SIGKILL);
+    harness::send(haproxy.worker(), Signal::SIGKILL);
     haproxy.wait_for_end();
     haproxy.write(&haproxy.config(&[1, 3]));
     let run = haproxy.run(&[]);
@@ -113,7 +113,7 @@ fn without_haproxy_it_fails_and_says_so_and_catches_up_later() {
 fn a_worker_that_dies_after_the_reload_is_no_riddle_for_the_next_run() {
     let mut haproxy = Haproxy::start(66, &[1]);
     haproxy.change(&changed(&haproxy, "2"));
-    signal(haproxy.worker(), Signal::SIGKILL);
+    harness::send(haproxy.worker(), Signal::SIGKILL);
     haproxy.wait_for_end();
     assert_eq!(haproxy.run(&[]).code(), 111);
     haproxy.start_again();
@@ -123,7 +123,7 @@ fn a_worker_that_dies_after_the_reload_is_no_riddle_for_the_next_run() {
 #[test]
 fn a_haproxy_that_starts_from_another_file_is_brought_up_to_date() {
     let mut haproxy = Haproxy::start(64, &[1]);
-    signal(haproxy.master(), Signal::SIGTERM);
+    harness::send(haproxy.master(), Signal::SIGTERM);
     haproxy.wait_for_end();
     haproxy.start_again();
     haproxy.write(&changed(&haproxy, "2"));
@@ -135,7 +135,7 @@ fn a_haproxy_that_starts_from_another_file_is_brought_up_to_date() {
 fn a_reload_by_signal_in_between_does_no_harm() {
     let haproxy = Haproxy::start(65, &[1]);
     haproxy.change(&haproxy.config(&[1, 2]));
-    signal(haproxy.master(), Signal::SIGUSR2);
+    harness::send(haproxy.master(), Signal::SIGUSR2);
     haproxy.write(&haproxy.config(&[2, 3]));
     wait_for("the run to succeed", PATIENCE, || {
         [0, 1].contains(&haproxy.run(&[]).code()).then_some(())
