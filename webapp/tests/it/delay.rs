@@ -10,7 +10,7 @@ fn a_delay_holds_for_pages_and_health_checks_until_it_is_taken_back() {
     let answer = node.delay(r#"{"delay": 300}"#);
     assert_eq!(answer.status, 200);
     assert_eq!(
-        answer.body,
+        answer.text(),
         r#"{"message":"New timeout of 300ms configured."}"#
     );
     for method in ["GET", "HEAD"] {
@@ -22,7 +22,7 @@ fn a_delay_holds_for_pages_and_health_checks_until_it_is_taken_back() {
     node.delay(r#"{"delay": 3600000}"#);
     let answer = node.delay(r#"{"delay": 0}"#);
     assert_eq!(
-        answer.body,
+        answer.text(),
         r#"{"message":"New timeout of 0ms configured."}"#
     );
     // With the hour still in force, this would not answer before the test's own deadline.
@@ -69,14 +69,14 @@ fn nonsense_is_refused_with_a_reason() {
         let answer = node.delay(body);
         assert_eq!(answer.status, 400, "{body}");
         assert!(
-            answer.body.starts_with(r#"{"message":""#) && answer.body.len() > 20,
+            answer.text().starts_with(r#"{"message":""#) && answer.body.len() > 20,
             "{body}"
         );
     }
-    assert!(node.delay("{}").body.contains("missing field `delay`"));
+    assert!(node.delay("{}").text().contains("missing field `delay`"));
     assert!(
         node.delay(more_than_an_hour)
-            .body
+            .text()
             .contains("at most 3600000")
     );
     // None of them changed anything.

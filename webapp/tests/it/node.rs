@@ -1,13 +1,12 @@
-//! A running web application, and a client that sees every byte.
+//! A running web application, and how it is asked.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::net::{SocketAddr, SocketAddrV4, TcpStream};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use harness::wait_for;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use harness::http::{self, Failure, Request, Response};
+use harness::{Owned, wait_for};
+use nix::sys::signal::Signal;
 
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
@@ -36,8 +35,8 @@ pub(crate) fn address(host: u8) -> String {
 
 /// A node on an address of its own; it is killed when it goes out of scope.
 pub(crate) struct Node {
-    address: String,
-    child: Child,
+    address: SocketAddrV4,
+    process: Owned,
 }
 
 impl Node {
@@ -48,17 +47,12 @@ impl Node {
         command.args(["--listen", &address]);
         more(&mut command);
         let mut node = Node {
-            address,
-            child: command.spawn().unwrap(),
+            address: address.parse().unwrap(),
+            process: Owned::start(&mut command).unwrap(),
         };
-        let address = node.address.clone();
         wait_for("the node to listen", LONG, || {
-            assert!(
-                node.child.try_wait().unwrap().is_none(),
-                "the node has ended: {}",
-                node.said()
-            );
-            TcpStream::connect(&address).ok()
+            assert!(node.process.runs(), "the node has ended: {}", node.said());
+            TcpStream::connect(node.address).ok()
         });
         node
     }
@@ -68,51 +62,42 @@ impl Node {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        self.process.signal(signal);
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        wait_for("the node to end", LONG, || self.child.try_wait().unwrap())
+        wait_for("the node to end", LONG, || {
+            self.process.child().try_wait().unwrap()
+        })
     }
 
     /// What it wrote to stderr; only once it has ended.
     pub(crate) fn said(&mut self) -> String {
-        let mut text = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        text
+        let stderr = self.process.child().stderr.take();
+        std::io::read_to_string(stderr.unwrap()).unwrap()
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        Connection {
-            stream,
-            unread: Vec::new(),
-            head_only: false,
-        }
+        let address = SocketAddr::V4(self.address);
+        Connection(http::Connection::open(address, deadline()).unwrap())
     }
 
     /// One request on a connection of its own.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
         let mut connection = self.connect();
         connection.send(method, path, headers, body);
         connection.answer()
     }
 
-    pub(crate) fn get(&self, headers: &str) -> Answer {
+    pub(crate) fn get(&self, headers: &str) -> Response {
         self.ask("GET", "/", headers, "")
     }
 
-    pub(crate) fn head(&self) -> Answer {
+    pub(crate) fn head(&self) -> Response {
         self.ask("HEAD", "/", "", "")
     }
 
-    pub(crate) fn delay(&self, body: &str) -> Answer {
+    pub(crate) fn delay(&self, body: &str) -> Response {
         self.ask("POST", "/delay", "", body)
     }
 
@@ -129,11 +114,8 @@ impl Node {
     /// that was not accepted yet has no inode).
     fn is_attended(&self, line: &str) -> bool {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let SocketAddr::V4(address) = self.address.parse().unwrap() else {
-            return false;
-        };
-        let ip = u32::from_ne_bytes(address.ip().octets());
-        let local = format!("{ip:08X}:{:04X}", address.port());
+        let ip = u32::from_ne_bytes(self.address.ip().octets());
+        let local = format!("{ip:08X}:{:04X}", self.address.port());
         fields[1] == local
             && fields[3] == "01"
             && fields[4].ends_with(":00000000")
@@ -141,100 +123,43 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) struct Connection {
-    stream: TcpStream,
-    unread: Vec<u8>,
-    head_only: bool,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    head: String,
-    pub(crate) body: String,
-}
+pub(crate) struct Connection(http::Connection);
 
 impl Connection {
     pub(crate) fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) {
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: node\r\n{headers}content-length: {length}\r\n\r\n{body}"
-        );
-        self.stream.write_all(request.as_bytes()).unwrap();
-        self.head_only = method == "HEAD";
-    }
-
-    pub(crate) fn answer(&mut self) -> Answer {
-        let end = self.read_until(|bytes| find(bytes, b"\r\n\r\n").map(|at| at + 4));
-        let head = String::from_utf8(self.unread.drain(..end).collect())
-            .unwrap()
-            .to_lowercase();
-        let mut answer = Answer {
-            status: head[9..12].parse().unwrap(),
-            head,
-            body: String::new(),
+        let request = Request {
+            method,
+            path,
+            headers,
+            body,
         };
-        if !self.head_only {
-            let length = answer.header("content-length").unwrap().parse().unwrap();
-            let end = self.read_until(|bytes| (bytes.len() >= length).then_some(length));
-            answer.body = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
-        }
-        answer
+        self.0.send(&request, deadline()).unwrap();
     }
 
-    fn read_until(&mut self, mut found: impl FnMut(&[u8]) -> Option<usize>) -> usize {
-        let mut part = [0; 4096];
-        loop {
-            if let Some(end) = found(&self.unread) {
-                return end;
-            }
-            let length = self.stream.read(&mut part).expect("an answer in time");
-            assert_ne!(length, 0, "the connection was closed before the answer");
-            self.unread.extend_from_slice(&part[..length]);
-        }
+    pub(crate) fn answer(&mut self) -> Response {
+        self.0.answer(deadline()).expect("an answer in time")
     }
 
     /// Waits for the other side to close; whatever else comes is a failure.
     pub(crate) fn closed(&mut self) {
-        match self.stream.read(&mut [0; 64]) {
-            Ok(0) => (),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => (),
-            other => panic!("the connection is not closed: {other:?}"),
-        }
+        assert_eq!(self.0.wait_for_end(deadline()), Ok::<(), Failure>(()));
     }
 }
 
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let line = |line: &'_ str| line.split_once(": ").is_some_and(|(key, _)| key == name);
-        let found = self.head.lines().find(|text| line(text))?;
-        found.split_once(": ").map(|(_, value)| value)
-    }
-
-    /// The session's cookie, to be sent back.
-    pub(crate) fn cookie(&self) -> String {
-        let cookie = self.field("id");
-        format!("cookie: other=1; NODESESSID={cookie}\r\n")
-    }
-
-    /// The text of a field of the page, without its quotes.
-    pub(crate) fn field(&self, name: &str) -> &str {
-        let (_, rest) = self
-            .body
-            .split_once(&format!("\"{name}\":"))
-            .expect("the field");
-        rest.split([',', '}']).next().unwrap().trim_matches('"')
-    }
+fn deadline() -> Instant {
+    Instant::now() + LONG
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+/// The session's cookie, to be sent back.
+pub(crate) fn cookie(page: &Response) -> String {
+    let id = field(page, "id");
+    format!("cookie: other=1; NODESESSID={id}\r\n")
+}
+
+/// The text of a field of the page, without its quotes.
+pub(crate) fn field(page: &Response, name: &str) -> String {
+    let page: serde_json::Value = serde_json::from_slice(&page.body).expect("a page");
+    let field = &page[name];
+    let text = field.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| field.to_string())
 }
