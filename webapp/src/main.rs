@@ -22,7 +22,9 @@ const PROGRAM: &str = "webapp";
 ///   GET /        200, {"hello","ip","host","tag","sessionViews","id"}; cookie NODESESSID,
 ///                header x-backend-ip
 ///   HEAD /       the same without a body; never starts a session (it is the health check)
-///   POST /delay  {"delay": MS}: from now on / answers after MS milliseconds; 0 is none
+///   POST /delay  {"delay": MS}: from now on / answers after MS milliseconds; 0 is none.
+///                400 where the body is not that, or MS is more than 3600000 (an hour);
+///                413 where it is longer than 16 KiB
 ///   all else     404
 ///
 /// Signals:

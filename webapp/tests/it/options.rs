@@ -87,6 +87,8 @@ fn help_is_the_programs_page() {
     for part in [
         "GET /",
         "POST /delay",
+        "3600000 (an hour)",
+        "16 KiB",
         "Signals:",
         "Exit codes:",
         "--ready-fd",
