@@ -1,10 +1,10 @@
 //! The sessions of those who look at the page, bounded in number and age.
 
-use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use lru::LruCache;
 
 /// About 2 MB when it is full.
 const MOST: usize = 10_000;
@@ -15,67 +15,52 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 struct Session {
     views: u64,
     used: Instant,
-    /// Its place in `order`.
-    turn: u64,
 }
 
-/// `order` is the same sessions, least recently used first: what is dropped is always in front.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    by_id: HashMap<String, Session>,
-    order: BTreeMap<u64, String>,
-    turn: u64,
+/// The sessions by their ids. When there are too many, the least recently used gives way.
+pub(crate) struct Sessions(LruCache<String, Session>);
+
+impl Default for Sessions {
+    fn default() -> Self {
+        // One with a bound would take the memory for all of them at once.
+        Self(LruCache::unbounded())
+    }
 }
 
 impl Sessions {
-    /// One more view of a session; none if there is no such session (any more).
+    /// Counts one more view of a session, and returns how many it has; `None` when there is no
+    /// such session, or it has ended.
     pub(crate) fn view(&mut self, id: &str, now: Instant) -> Option<u64> {
         self.drop_old(now);
-        let session = self.by_id.get_mut(id)?;
-        let id = self.order.remove(&session.turn)?;
-        self.turn += 1;
-        session.turn = self.turn;
+        let session = self.0.get_mut(id)?;
         session.used = now;
         session.views += 1;
-        self.order.insert(self.turn, id);
         Some(session.views)
     }
 
     /// The views so far, without counting one.
     pub(crate) fn peek(&mut self, id: &str, now: Instant) -> Option<u64> {
         self.drop_old(now);
-        self.by_id.get(id).map(|session| session.views)
+        self.0.peek(id).map(|session| session.views)
     }
 
     /// Starts a session with its first view.
     pub(crate) fn start(&mut self, id: &str, now: Instant) {
         self.drop_old(now);
-        if self.by_id.len() >= MOST {
-            self.drop_first();
+        if self.0.len() >= MOST {
+            self.0.pop_lru();
         }
-        self.turn += 1;
-        let session = Session {
+        let first = Session {
             views: 1,
             used: now,
-            turn: self.turn,
         };
-        self.by_id.insert(id.to_owned(), session);
-        self.order.insert(self.turn, id.to_owned());
+        self.0.put(id.to_owned(), first);
     }
 
     fn drop_old(&mut self, now: Instant) {
-        while let Some((_, id)) = self.order.first_key_value() {
-            let old = |session: &Session| now.saturating_duration_since(session.used) >= IDLE;
-            if !self.by_id.get(id).is_none_or(old) {
-                return;
-            }
-            self.drop_first();
-        }
-    }
-
-    fn drop_first(&mut self) {
-        if let Some((_, id)) = self.order.pop_first() {
-            self.by_id.remove(&id);
+        let old = |session: &Session| now.saturating_duration_since(session.used) >= IDLE;
+        while self.0.peek_lru().is_some_and(|(_, session)| old(session)) {
+            self.0.pop_lru();
         }
     }
 }
@@ -121,7 +106,7 @@ mod tests {
         assert_eq!(sessions.view("a", now + IDLE / 2), Some(2));
         assert_eq!(sessions.view("a", now + IDLE), Some(3));
         assert_eq!(sessions.view("a", now + IDLE * 2), None);
-        assert!(sessions.by_id.is_empty() && sessions.order.is_empty());
+        assert!(sessions.0.is_empty());
     }
 
     #[test]
@@ -134,8 +119,7 @@ mod tests {
         }
         sessions.view("first", now);
         sessions.start("one more", now);
-        assert_eq!(sessions.by_id.len(), MOST);
-        assert_eq!(sessions.order.len(), MOST);
+        assert_eq!(sessions.0.len(), MOST);
         assert_eq!(sessions.peek("first", now), Some(2));
         assert_eq!(sessions.peek("second", now), None);
     }
