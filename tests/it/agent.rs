@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
-use crate::cluster::{Cluster, SOON, signal};
+use harness::cluster::{Cluster, SOON};
+use harness::send;
 
 /// A `serf agent` of the test's own; it is killed with the value.
 pub(crate) struct Agent(Child);
@@ -43,13 +44,13 @@ impl Agent {
 impl Agent {
     /// Tells it to leave, and does not wait for it.
     pub(crate) fn leave(&self) {
-        let pid = i32::try_from(self.0.id()).unwrap();
+        let pid = self.0.id();
         // Before that it is `env`, which may not have come to the signals yet.
         wait_for("the agent to be a program of its own", SOON, || {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             (comm.trim_end() == "serf").then_some(())
         });
-        signal(pid, Signal::SIGINT);
+        send(pid, Signal::SIGINT);
     }
 
     /// Waits for the end of an agent that was told to leave.

@@ -3,7 +3,7 @@
 use harness::load::{Connections, Load};
 use harness::wait_for;
 
-use crate::cluster::{Cluster, SOON};
+use harness::cluster::{Cluster, SOON};
 
 #[test]
 fn two_balancers_agree_and_the_other_serves_on_when_one_dies() {

@@ -9,7 +9,9 @@ use harness::wait_for;
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 
 use crate::agent::Agent;
-use crate::cluster::{Cluster, FAILURE, SOON, signal};
+use crate::view;
+use harness::cluster::{Cluster, FAILURE, SOON};
+use harness::send;
 
 /// Other steps in every run. A failure tells the seed, and `MUSTER_SEED` repeats it.
 fn dice() -> fastrand::Rng {
@@ -47,9 +49,9 @@ fn a_hundred_joins_and_leaves_at_random_end_in_agreement() {
     // An agent ends 3 s after it was told to leave, whether the others know or not:
     // where they do not, they find out that it is dead, and its file stays for a while.
     wait_for("all guests to be members", FAILURE, || {
-        (cluster.living(42).len() == agents.len() + 1).then_some(())
+        (view::living_at(&cluster, 42).len() == agents.len() + 1).then_some(())
     });
-    let agreed = cluster.wait_for_agreement(FAILURE);
+    let agreed = view::wait_for_agreement(&cluster, FAILURE);
     assert_eq!(agreed.len(), agents.len() + 1);
 }
 
@@ -63,9 +65,9 @@ fn thirty_agents_that_start_at_once_are_followed_until_the_last_has_left() {
         })
         .collect();
     wait_for("all of them to be members", FAILURE, || {
-        (cluster.living(42).len() == 30).then_some(())
+        (view::living_at(&cluster, 42).len() == 30).then_some(())
     });
-    assert_eq!(cluster.wait_for_agreement(FAILURE).len(), 30);
+    assert_eq!(view::wait_for_agreement(&cluster, FAILURE).len(), 30);
     while !agents.is_empty() {
         let some = agents.split_off(agents.len().saturating_sub(6));
         some.iter().for_each(Agent::leave);
@@ -91,7 +93,7 @@ fn a_balancer_that_is_stopped_and_killed_by_turns_for_a_minute_is_right_each_tim
     for how in ["stop", "kill"].repeat(6) {
         cluster.succeed(&["node", how, "ha"]);
         cluster.start(2);
-        assert_eq!(cluster.wait_for_agreement(SOON), ["s1", "s2"]);
+        assert_eq!(view::wait_for_agreement(&cluster, SOON), ["s1", "s2"]);
         cluster.wait_for_nodes(&["s1", "s2"]);
     }
 }
@@ -130,11 +132,11 @@ fn a_frozen_agent_costs_no_request_and_its_node_is_there_again_afterwards() {
     }
     .start();
     let agent = cluster.service_pid("s1", "serf").unwrap();
-    signal(agent, SIGSTOP);
+    send(agent, SIGSTOP);
     wait_for("Serf to miss it", FAILURE, || {
-        (!cluster.living(42).contains(&"s1".to_string())).then_some(())
+        (!view::living_at(&cluster, 42).contains(&"s1".to_string())).then_some(())
     });
-    signal(agent, SIGCONT);
+    send(agent, SIGCONT);
     cluster.wait_for_nodes_within(FAILURE, &["s1", "s2", "s3"]);
     let report = load.stop();
     assert_eq!(report.failed(), 0, "{report:?}");

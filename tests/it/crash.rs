@@ -8,7 +8,9 @@ use harness::load::{Connections, Load};
 use harness::wait_for;
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::cluster::{Cluster, SOON, signal};
+use crate::view;
+use harness::cluster::{Cluster, SOON};
+use harness::send;
 
 #[test]
 fn a_node_that_stops_under_load_costs_no_request_and_a_killed_one_only_those_in_flight() {
@@ -50,7 +52,7 @@ fn haproxy_killed_under_load_comes_back_with_all_nodes() {
     let cluster = Cluster::up(76, 2);
     for _ in 0..3 {
         let pid = cluster.service_pid("ha", "ha").unwrap();
-        signal(pid, SIGKILL);
+        send(pid, SIGKILL);
         wait_for("another HAProxy", SOON, || {
             cluster.service_pid("ha", "ha").filter(|new| *new != pid)
         });
@@ -71,13 +73,13 @@ fn no_node_vanishes_when_the_balancers_agent_is_killed() {
     .start();
     for _ in 0..3 {
         let pid = cluster.service_pid("ha", "serf").unwrap();
-        signal(pid, SIGKILL);
+        send(pid, SIGKILL);
         wait_for("another agent that knows both nodes", SOON, || {
             let new = cluster
                 .service_pid("ha", "serf")
                 .filter(|new| *new != pid)?;
             assert_eq!(cluster.node_files("ha"), ["s1", "s2"]);
-            (cluster.living(42) == ["s1", "s2"]).then_some(new)
+            (view::living_at(&cluster, 42) == ["s1", "s2"]).then_some(new)
         });
     }
     let report = load.stop();
@@ -96,7 +98,7 @@ fn a_chain_killed_at_any_moment_is_put_right_by_the_next_run() {
         wait_for("the moment", SOON, || {
             (start.elapsed() >= Duration::from_millis(delay)).then_some(())
         });
-        signal(i32::try_from(run.id()).unwrap(), SIGKILL);
+        send(run.id(), SIGKILL);
         run.wait().unwrap();
         let output = member_event(&cluster).output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -113,7 +115,7 @@ fn member_event(cluster: &Cluster) -> Command {
         text.split_once('=')
             .map(|(name, value)| (name.to_string(), value.to_string()))
     });
-    let mut command = Command::new(crate::cluster::root().join("ha/scripts/member-event"));
+    let mut command = Command::new(harness::root().join("ha/scripts/member-event"));
     command.arg("sync").env_clear().envs(variables);
     command
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use harness::wait_for;
 
-use crate::cluster::{Cluster, SOON};
+use harness::cluster::{Cluster, SOON};
 
 /// A mount that goes with the value.
 struct Mount(PathBuf);

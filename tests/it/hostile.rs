@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use harness::wait_for;
 
 use crate::agent::{Agent, forge_alive};
-use crate::cluster::{Cluster, SOON};
+use crate::view;
+use harness::cluster::{Cluster, SOON};
 
 const HOSTILE_NAMES: [&[u8]; 9] = [
     b"../../x",
@@ -32,7 +33,7 @@ fn members_with_hostile_names_are_refused_and_shown_escaped() {
         })
         .collect();
     wait_for("all of them to be members", SOON, || {
-        (cluster.living(42).len() == 1 + rogues.len()).then_some(())
+        (view::living_at(&cluster, 42).len() == 1 + rogues.len()).then_some(())
     });
     cluster.succeed(&["node", "start", "s2"]);
     cluster.wait_for_nodes(&["s1", "s2"]);
@@ -88,7 +89,7 @@ fn forged_packets_leave_nothing_behind_without_encryption() {
     }
     forge_alive(&cluster, b"wrong-role", &address, b"backend\nx");
     wait_for("the forged members", SOON, || {
-        (cluster.living(42).len() > 8).then_some(())
+        (view::living_at(&cluster, 42).len() > 8).then_some(())
     });
     let start = cluster
         .script(&["node", "start", "s2"])

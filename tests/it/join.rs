@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::cluster::root;
+use harness::root;
 
 /// What is joined where `members` live and `seeds` are to be.
 fn joined(members: &[&str], seeds: &str) -> String {

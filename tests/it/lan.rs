@@ -10,8 +10,9 @@ use harness::wait_for;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 
-use crate::cluster::{FAILURE, SOON, program, root, signal};
 use crate::view;
+use harness::cluster::{FAILURE, SOON, program};
+use harness::{root, send};
 
 /// Two bridges with a cable between them, and hosts on them, in network
 /// namespaces that this machine's own network does not see: host N is 10.77.0.N.
@@ -229,8 +230,8 @@ impl Lan {
         wait_for(&format!("all to agree on {names:?}"), FAILURE, || {
             let state = self.state(number);
             (view::living(&mut self.run_on(number, "serf")) == names
-                && view::files(&state.join("nodes")) == names
-                && view::configured(&state.join("haproxy/haproxy.cfg")) == names
+                && harness::view::files(&state.join("nodes")) == names
+                && harness::view::configured(&state.join("haproxy/haproxy.cfg")) == names
                 && self.up(number) == names)
                 .then_some(())
         });
@@ -246,7 +247,7 @@ impl Lan {
 impl Drop for Lan {
     fn drop(&mut self) {
         for host in &mut self.hosts {
-            signal(i32::try_from(host.init.id()).unwrap(), Signal::SIGTERM);
+            send(host.init.id(), Signal::SIGTERM);
         }
         for host in &mut self.hosts {
             let _ = host.init.wait();

@@ -7,7 +7,8 @@ use harness::load::{Connections, Load};
 use harness::wait_for;
 use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 
-use crate::cluster::{Cluster, SOON, program, signal};
+use harness::cluster::{Cluster, SOON, program};
+use harness::send;
 
 /// How long the membership changes under load.
 const LONG: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ fn reloads_of_everything_cost_no_request_either() {
 }
 
 fn full_reload(cluster: &Cluster) -> Command {
-    let mut command = Command::new(crate::cluster::program("haproxy-reload"));
+    let mut command = Command::new(harness::cluster::program("haproxy-reload"));
     command
         .arg("--full")
         .env("HAPROXY_CFG", cluster.file("ha", "haproxy/haproxy.cfg"))
@@ -89,11 +90,11 @@ fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
         .status();
     assert!(once.unwrap().success());
     let application = cluster.service_pid("s4", "webapp").unwrap();
-    signal(application, SIGSTOP);
+    send(application, SIGSTOP);
     wait_for("requests to be in flight on s4", SOON, || {
         (cluster.counter("s4", "scur") >= 3).then_some(())
     });
-    signal(application, SIGKILL);
+    send(application, SIGKILL);
     assert_gets_nothing(&cluster, "s4", || next_requests(500));
     let in_flight: u64 = ["s3", "s4"]
         .map(|node| cluster.counter(node, "smax"))
@@ -120,8 +121,7 @@ fn a_template_that_haproxy_refuses_harms_nobody_and_a_good_one_is_taken_again() 
     let cluster = Cluster::new(95);
     let scratch = harness::scratch();
     let template = scratch.path().join("haproxy.cfg.tera");
-    let good =
-        std::fs::read_to_string(crate::cluster::root().join("ha/config/haproxy.cfg.tera")).unwrap();
+    let good = std::fs::read_to_string(harness::root().join("ha/config/haproxy.cfg.tera")).unwrap();
     replace(&template, &good);
     let up = cluster
         .script(&["up", "2"])

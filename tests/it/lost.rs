@@ -7,8 +7,10 @@ use harness::load::{Connections, Load, Running};
 use harness::wait_for;
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
 
-use crate::cluster::{Cluster, FAILURE, SOON, signal};
 use crate::hold::{EXPIRED, lost, set_lost_since};
+use crate::view;
+use harness::cluster::{Cluster, FAILURE, SOON};
+use harness::send;
 
 #[test]
 fn a_single_node_that_is_lost_is_held_and_then_removed() {
@@ -49,18 +51,18 @@ fn an_agent_that_starts_again_and_finds_nobody_takes_no_node_out() {
     let load = steady_load(&cluster);
     let agents = ["s1", "s2"].map(|name| cluster.service_pid(name, "serf").unwrap());
     for agent in agents {
-        signal(agent, SIGSTOP);
+        send(agent, SIGSTOP);
     }
-    signal(cluster.service_pid("ha", "serf").unwrap(), SIGKILL);
+    send(cluster.service_pid("ha", "serf").unwrap(), SIGKILL);
     wait_for("the log to say why all nodes stay", SOON, || {
         let said = cluster.log("ha").contains("nobody but the agent itself");
         said.then_some(())
     });
     assert_eq!(cluster.node_files("ha"), ["s1", "s2"]);
     for agent in agents {
-        signal(agent, SIGCONT);
+        send(agent, SIGCONT);
     }
-    assert_eq!(cluster.wait_for_agreement(FAILURE), ["s1", "s2"]);
+    assert_eq!(view::wait_for_agreement(&cluster, FAILURE), ["s1", "s2"]);
     cluster.wait_for_nodes(&["s1", "s2"]);
     let report = load.stop();
     assert_eq!(report.failed(), 0, "{report:?}");
@@ -74,7 +76,7 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     let load = steady_load(&cluster);
     let agents = names.map(|name| cluster.service_pid(name, "serf").unwrap());
     for agent in agents {
-        signal(agent, SIGSTOP);
+        send(agent, SIGSTOP);
     }
     wait_for("all three to be lost", FAILURE, || {
         // Serf finds them one by one; none may end its hold before the last is found.
@@ -87,10 +89,10 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     });
     cluster.wait_for_nodes(&names);
     for agent in agents {
-        signal(agent, SIGCONT);
+        send(agent, SIGCONT);
     }
     wait_for("all of them to be living members again", FAILURE, || {
-        (cluster.living(42) == names && lost(&nodes).is_empty()).then_some(())
+        (view::living_at(&cluster, 42) == names && lost(&nodes).is_empty()).then_some(())
     });
     cluster.wait_for_nodes(&names);
     let report = load.stop();

@@ -10,7 +10,6 @@
 mod agent;
 mod balancers;
 mod churn;
-mod cluster;
 mod crash;
 mod disk;
 mod hold;

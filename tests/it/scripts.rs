@@ -12,7 +12,8 @@ use harness::wait_for;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::cluster::{Cluster, SOON, root};
+use harness::cluster::{Cluster, SOON};
+use harness::root;
 
 /// What scripts need of every machine, and all that a bare one has.
 const BARE: [&str; 22] = [

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 
-use crate::cluster::root;
+use harness::root;
 
 /// What `serf-agent` says with these settings; `key` and `rpc` are files with keys.
 fn started(settings: &[(&str, &str)]) -> Output {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use harness::wait_for;
 
-use crate::cluster::{Cluster, SOON, fetch, printed};
+use harness::cluster::{Cluster, SOON, fetch, printed};
 
 /// The weight that HAProxy gives a server at this moment.
 fn weight(cluster: &Cluster, name: &str) -> Option<String> {
@@ -63,7 +63,7 @@ fn a_tag_that_does_not_fit_changes_nothing_and_is_told() {
 #[test]
 fn two_services_are_two_backends_on_their_own_ports() {
     let cluster = Cluster::new(86);
-    let template = crate::cluster::root().join("ha/config/services.cfg.tera");
+    let template = harness::root().join("ha/config/services.cfg.tera");
     let start = |words: &[&str], service: &str, port: &str| {
         let mut script = cluster.script(words);
         script

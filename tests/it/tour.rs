@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::cluster::{Cluster, fetch, root};
+use harness::cluster::{Cluster, fetch};
+use harness::root;
 
 #[test]
 fn three_nodes_answer_in_turn_and_are_shown_by_name() {

@@ -1,37 +1,39 @@
-//! What a balancer believes of its nodes, read at each place where it says so.
+//! What Serf believes of the nodes, and whether a balancer believes the same.
 
-use std::fs;
-use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+use harness::cluster::Cluster;
+use harness::wait_for;
 
 /// The living backends among the members that `serf` lists.
 pub(crate) fn living(serf: &mut Command) -> Vec<String> {
     let words = "members -format=json -status=alive -tag role=backend";
     let output = serf.args(words.split(' ')).output().expect("run serf");
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let names = list["members"].as_array().into_iter().flatten();
-    sorted(names.filter_map(|member| member["name"].as_str().map(str::to_string)))
-}
-
-/// The files of the directory `nodes`.
-pub(crate) fn files(nodes: &Path) -> Vec<String> {
-    let entries = fs::read_dir(nodes).into_iter().flatten();
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    sorted(names.filter(|name| !name.starts_with('.')))
-}
-
-/// The names on the server lines of the configuration `file`.
-pub(crate) fn configured(file: &Path) -> Vec<String> {
-    let config = fs::read_to_string(file).unwrap_or_default();
-    let server = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
-        (words.next()? == "server").then(|| words.next().map(str::to_string))?
-    };
-    config.lines().filter_map(server).collect()
-}
-
-fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut names: Vec<String> = names.collect();
+    let members = list["members"].as_array().into_iter().flatten();
+    let names = members.filter_map(|member| member["name"].as_str());
+    let mut names: Vec<String> = names.map(str::to_string).collect();
     names.sort();
     names
+}
+
+/// Asks the agent at the address HOST of a cluster who is alive as a backend.
+pub(crate) fn living_at(cluster: &Cluster, host: u8) -> Vec<String> {
+    let agent = format!("{}:7373", cluster.address(host));
+    living(Command::new("serf").env("SERF_RPC_ADDR", agent))
+}
+
+/// Waits until members, `/nodes`, the file and HAProxy of `ha` are the same, whether
+/// their health checks pass or not.
+pub(crate) fn wait_for_agreement(cluster: &Cluster, deadline: Duration) -> Vec<String> {
+    let what = "members, /nodes, haproxy.cfg and HAProxy to agree";
+    wait_for(what, deadline, || {
+        let living = living_at(cluster, 42);
+        let servers: Vec<String> = cluster.servers(42).into_keys().collect();
+        let agree = cluster.node_files("ha") == living
+            && cluster.configured("ha") == living
+            && servers == living;
+        agree.then_some(living)
+    })
 }

@@ -1,6 +1,7 @@
 //! What the tests and the benchmark share. Whatever here is started ends with the value
 //! that stands for it, and has a folder or an address that nobody else has.
 
+pub mod cluster;
 pub mod haproxy;
 pub mod http;
 pub mod load;
@@ -9,6 +10,7 @@ mod owned;
 mod processes;
 mod programs;
 mod scratch;
+pub mod view;
 pub mod wait;
 
 use std::path::Path;
