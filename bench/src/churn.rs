@@ -1,16 +1,16 @@
 //! Requests while the membership changes.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use harness::load::{Connections, Load, Report, Running};
+use harness::cluster::Cluster;
+use harness::load::{self, Report};
+use harness::wait;
 
-use crate::cluster::Cluster;
 use crate::kill::Watch;
 use crate::setting::{Setting, progress};
-use harness::wait;
 
 /// Requests a second, where nobody wants another number.
 pub(crate) const RATE: u32 = 500;
@@ -49,7 +49,7 @@ pub(crate) fn run(
     rate: u32,
     trouble: Trouble,
 ) -> anyhow::Result<Outcome> {
-    let running = start(cluster, rate)?;
+    let running = load::start(cluster.front(), rate);
     let mut churn = Churn {
         setting,
         cluster,
@@ -77,15 +77,6 @@ pub(crate) fn run(
         report: running.stop(),
         killed: churn.killed,
     })
-}
-
-pub(crate) fn start(cluster: &Cluster, rate: u32) -> anyhow::Result<Running> {
-    let load = Load {
-        address: cluster.front()?,
-        rate,
-        connections: Connections::Both,
-    };
-    Ok(load.start())
 }
 
 /// What happens to one of those who come and go.
@@ -191,18 +182,10 @@ impl Churn<'_> {
     }
 
     fn reload(&self) -> anyhow::Result<()> {
-        let status = Command::new(self.setting.program("haproxy-reload"))
-            .arg("--full")
-            .env(
-                "HAPROXY_CFG",
-                self.cluster.file("ha", "haproxy/haproxy.cfg"),
-            )
-            .env("HAPROXY_SOCKET", self.cluster.file("ha", "haproxy.sock"))
-            .env(
-                "HAPROXY_MASTER",
-                self.cluster.file("ha", "haproxy-master.sock"),
-            )
-            .stdin(Stdio::null())
+        let program = self.setting.program("haproxy-reload");
+        let status = self
+            .cluster
+            .full_reload(&program)
             .status()
             .context("run haproxy-reload")?;
         ensure!(
@@ -241,6 +224,7 @@ fn finish(name: &str, mut script: Child) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     fn steps(count: usize) -> Vec<Step> {
         let mut comers = Comers::default();

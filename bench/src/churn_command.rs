@@ -1,10 +1,11 @@
 //! `bench churn`: loads on a cluster that changes, one after the other.
 
 use exit::Exit;
+use harness::cluster::Cluster;
+use harness::haproxy::fact;
 use harness::load::Report;
 
 use crate::churn::{self, Outcome, Trouble};
-use crate::cluster::Cluster;
 use crate::kill;
 use crate::load_command::verdict;
 use crate::questions::{draw, tell};
@@ -12,7 +13,6 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::story;
 use crate::table::{Answer, Table, at_most};
-use harness::haproxy::fact;
 
 /// Load on a cluster that changes.
 #[derive(clap::Args)]
@@ -63,7 +63,7 @@ impl Churn {
             table.row(row("the picture: a join, a leave, a kill", &report));
         }
         let mut answer = Answer::new("churn: requests while nodes come and go")
-            .text(&format!("{} requests a second through the balancer (HAProxy {}), half over kept connections and half over one each; a request that takes more than a second is late, after 10 s it failed.", self.rate, fact(&cluster.file("ha", "haproxy.sock"), "Version")?))
+            .text(&format!("{} requests a second through the balancer (HAProxy {}), half over kept connections and half over one each; a request that takes more than a second is late, after 10 s it failed.", self.rate, fact(&cluster.socket(), "Version")?))
             .table(table);
         if !kills.is_empty() {
             answer = answer.table(last_request(&kills));

@@ -6,11 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use files::{Durability, replace};
+use harness::Owned;
+use harness::cluster::configured;
+use harness::haproxy::Haproxy;
 
 use crate::process::{stdin_from, timed};
 use crate::setting::Setting;
-use harness::Owned;
-use harness::haproxy::Haproxy;
 
 /// Where the HAProxy of the fixture listens.
 const ADDRESS: &str = "127.0.43.2";
@@ -137,10 +138,8 @@ impl<'a> Fixture<'a> {
     }
 
     /// How many nodes the configuration serves.
-    pub(crate) fn served(&self) -> anyhow::Result<usize> {
-        let text = fs::read_to_string(&self.haproxy.config).context("read haproxy.cfg")?;
-        let is_server = |line: &&str| line.trim_start().starts_with("server ");
-        Ok(text.lines().filter(is_server).count())
+    pub(crate) fn served(&self) -> usize {
+        configured(&self.haproxy.config).len()
     }
 }
 

@@ -1,16 +1,15 @@
 //! When HAProxy sends its last request to a node that is killed.
 
-use std::fs;
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use servicedir::Status;
-
-use crate::cluster::Cluster;
+use harness::cluster::Cluster;
 use harness::haproxy::{Statistics, ask};
-use harness::has_ended;
-use harness::wait;
+use harness::{has_ended, wait};
+
+use crate::latency::status;
 
 /// No request may be sent to a dead node later than that, in milliseconds.
 pub(crate) const GOAL: f64 = 1_000.0;
@@ -27,13 +26,14 @@ pub(crate) struct Watch(JoinHandle<anyhow::Result<Duration>>);
 impl Watch {
     /// Begins; the node's web application must still run.
     pub(crate) fn begin(cluster: &Cluster, node: &str) -> anyhow::Result<Self> {
-        let pid = web_application(cluster, node)?;
-        let (cluster, node) = (cluster.clone(), node.to_string());
+        let pid = status(cluster, node, "webapp")?.pid;
+        let pid = u32::try_from(pid).context("read the number of a process")?;
+        let (socket, node) = (cluster.socket(), node.to_string());
         Ok(Self(thread::spawn(move || {
             wait::watch_for(&format!("the death of {node}"), DEATH, || {
                 has_ended(pid).then_some(())
             })?;
-            Ok(last_request(&cluster, &node, Instant::now()))
+            Ok(last_request(&socket, &node, Instant::now()))
         })))
     }
 
@@ -45,19 +45,11 @@ impl Watch {
     }
 }
 
-fn web_application(cluster: &Cluster, node: &str) -> anyhow::Result<u32> {
-    let path = cluster.file(node, "services/webapp/supervise/status");
-    let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    let status = Status::decode(&record).with_context(|| format!("read {}", path.display()))?;
-    u32::try_from(status.pid).context("read the number of a process")
-}
-
 /// HAProxy counts a request when it chooses a server for it, before it connects.
-fn last_request(cluster: &Cluster, node: &str, death: Instant) -> Duration {
-    let socket = cluster.file("ha", "haproxy.sock");
+fn last_request(socket: &Path, node: &str, death: Instant) -> Duration {
     let (mut count, mut last) = (None, Duration::ZERO);
     while death.elapsed() < LONG {
-        let table = ask(&socket, "show stat nodes 4 -1").unwrap_or_default();
+        let table = ask(socket, "show stat nodes 4 -1").unwrap_or_default();
         let table = Statistics::from(table);
         let now = table.value(node, "stot").map(str::to_owned);
         if count.is_some() && now.is_some() && now != count {
@@ -76,7 +68,7 @@ mod tests {
     #[test]
     fn a_node_without_web_application_is_named() {
         let scratch = harness::scratch();
-        let cluster = Cluster::at(scratch.path());
+        let cluster = Cluster::at(harness::root(), "127.0.43", scratch.path()).unwrap();
         let error = Watch::begin(&cluster, "s1").err().unwrap().to_string();
         assert!(
             error.ends_with("s1/services/webapp/supervise/status"),

@@ -2,15 +2,17 @@
 
 mod tag;
 
+use std::fs;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
+use harness::cluster::Cluster;
+use harness::wait;
+use servicedir::Status;
 
-use crate::cluster::Cluster;
 use crate::sample::Sample;
 use crate::setting::progress;
 use crate::table::{Answer, Table, at_most};
-use harness::wait;
 use tag::AgentLog;
 
 /// Far above what anything here takes.
@@ -55,7 +57,7 @@ pub(crate) fn measure(cluster: &Cluster, rounds: usize) -> anyhow::Result<Latenc
 
 impl Latency {
     fn start(&mut self, cluster: &Cluster, name: &str, address: &str) -> anyhow::Result<()> {
-        let front = cluster.front()?;
+        let front = cluster.front();
         let file = cluster.file("ha", "nodes").join(name);
         let mine = format!("\"host\":\"{name}\"");
         cluster.launch(name, address)?;
@@ -69,7 +71,7 @@ impl Latency {
         })?;
         let written = written.context("see the node's file before its first request")?;
         let launched = cluster.launched(name)?;
-        let agent = cluster.service_started(name, "serf")?;
+        let agent = started(cluster, name, "serf")?;
         self.node_to_agent.push(between(launched, agent));
         self.agent_to_file.push(between(agent, written));
         self.agent_to_request.push(between(agent, served));
@@ -84,7 +86,7 @@ impl Latency {
         address: &str,
         log: &AgentLog,
     ) -> anyhow::Result<()> {
-        let haproxy = cluster.file("ha", "haproxy.sock");
+        let haproxy = cluster.socket();
         let change = tag::change(name, &rpc(address), log, &haproxy)?;
         self.tag_to_weight.push(between(change.set, change.runs));
         self.known_to_weight
@@ -163,6 +165,18 @@ impl Latency {
     }
 }
 
+/// When a service of a node last started, as its supervisor noted it.
+fn started(cluster: &Cluster, node: &str, service: &str) -> anyhow::Result<SystemTime> {
+    Ok(status(cluster, node, service)?.stamp.time())
+}
+
+/// What the supervisor of a node says of a service.
+pub(crate) fn status(cluster: &Cluster, node: &str, service: &str) -> anyhow::Result<Status> {
+    let path = cluster.file(node, &format!("services/{service}/supervise/status"));
+    let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    Status::decode(&record).with_context(|| format!("read {}", path.display()))
+}
+
 fn rpc(address: &str) -> String {
     format!("{address}:7373")
 }
@@ -174,6 +188,8 @@ fn between(start: SystemTime, end: SystemTime) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use files::{Durability, replace};
+
     use super::*;
 
     #[test]
@@ -181,6 +197,29 @@ mod tests {
         let now = SystemTime::now();
         assert!((between(now, now + Duration::from_millis(3)) - 3.0).abs() < 1e-6);
         assert!(between(now + Duration::from_millis(3), now).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_start_of_a_service_is_the_one_that_its_supervisor_noted() {
+        let scratch = harness::scratch();
+        let cluster = Cluster::at(harness::root(), "127.0.43", scratch.path()).unwrap();
+        let supervise = cluster.file("s1", "services/serf/supervise");
+        fs::create_dir_all(&supervise).unwrap();
+        let now = SystemTime::now();
+        let status = Status {
+            stamp: servicedir::Stamp::from(now),
+            ..Status::default()
+        };
+        let record = status.encode(servicedir::Layout::Long);
+        replace(&supervise.join("status"), &record, Durability::Unsynced).unwrap();
+        assert_eq!(started(&cluster, "s1", "serf").unwrap(), now);
+        replace(&supervise.join("status"), b"short", Durability::Unsynced).unwrap();
+        let error = started(&cluster, "s1", "serf").unwrap_err();
+        let told = format!("{error:#}");
+        assert!(
+            told.contains("supervise/status: no record: 5 bytes"),
+            "{told}"
+        );
     }
 
     #[test]

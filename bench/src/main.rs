@@ -4,7 +4,6 @@ mod burst;
 mod chain_cost;
 mod churn;
 mod churn_command;
-mod cluster;
 mod fixture;
 mod init_question;
 mod kill;
@@ -31,8 +30,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use exit::Exit;
+use harness::cluster::Cluster;
 
-use crate::cluster::Cluster;
 use crate::setting::Setting;
 
 /// Measures muster, its peers and the machine's limits

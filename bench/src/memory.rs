@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cluster::Cluster;
+use harness::cluster::Cluster;
+use harness::wait;
+
 use crate::process::{self, Memory};
 use crate::sample::number;
 use crate::setting::progress;
 use crate::table::{Answer, Table};
-use harness::wait;
 
 /// Programs of ours that run for as long as a node does.
 const OURS: [&str; 3] = ["init", "serf-watch", "webapp"];
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn programs_are_told_by_name_with_their_number() {
         let scratch = harness::scratch();
-        let cluster = Cluster::at(scratch.path());
+        let cluster = Cluster::at(harness::root(), "127.0.43", scratch.path()).unwrap();
         let sleeper = Owned::spawn(Command::new("sleep").arg("1000")).unwrap();
         harness::wait_for("the program", Duration::from_secs(30), || {
             (process::name(sleeper.pid()) == "sleep").then_some(())

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use harness::load::Report;
+use harness::cluster::Cluster;
+use harness::load::{self, Report};
+use harness::wait;
 
 use crate::churn;
-use crate::cluster::Cluster;
 use crate::picture::{Axis, Line, Picture};
 use crate::setting::progress;
-use harness::wait;
 
 /// What happens when, in seconds.
 const EVENTS: [(u64, &str, &str); 3] = [
@@ -28,7 +28,7 @@ pub(crate) fn tell(
     victim: &str,
 ) -> anyhow::Result<(Report, Picture)> {
     progress("load: a join, a leave and a kill");
-    let running = churn::start(cluster, churn::RATE)?;
+    let running = load::start(cluster.front(), churn::RATE);
     let begin = Instant::now();
     let mut scripts = Vec::new();
     for (at, how, _) in EVENTS {

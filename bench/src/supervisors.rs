@@ -14,13 +14,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use files::{Durability, replace};
+use harness::{Owned, has_ended, wait};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::{self, Memory, milliseconds};
 use crate::setting::{Setting, scratch_prefix};
-use harness::wait;
-use harness::{Owned, has_ended};
 pub(crate) use kind::Kind;
 
 /// Ten times what the slowest needs.

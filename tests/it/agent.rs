@@ -4,11 +4,9 @@ use std::ffi::OsStr;
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 
-use harness::wait_for;
-use nix::sys::signal::Signal;
-
 use harness::cluster::{Cluster, SOON};
-use harness::send;
+use harness::{send, wait_for};
+use nix::sys::signal::Signal;
 
 /// A `serf agent` of the test's own; it is killed with the value.
 pub(crate) struct Agent(Child);

@@ -1,9 +1,7 @@
 //! Several balancers follow the same cluster, and losing one loses nothing.
 
-use harness::load::{Connections, Load};
-use harness::wait_for;
-
 use harness::cluster::{Cluster, SOON};
+use harness::{load, wait_for};
 
 #[test]
 fn two_balancers_agree_and_the_other_serves_on_when_one_dies() {
@@ -18,12 +16,7 @@ fn two_balancers_agree_and_the_other_serves_on_when_one_dies() {
         });
     }
     let front = format!("{second}:8080").parse().unwrap();
-    let load = Load {
-        address: front,
-        rate: 100,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(front, 100);
     cluster.succeed(&["node", "kill", "ha"]);
     let report = cluster_goes_on(&cluster, load);
     assert_eq!(report.failed(), 0, "{report:?}");

@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
-use harness::load::{Connections, Load};
-use harness::wait_for;
+use harness::cluster::{Cluster, FAILURE, SOON};
+use harness::{load, send, wait_for};
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 
 use crate::agent::Agent;
 use crate::view;
-use harness::cluster::{Cluster, FAILURE, SOON};
-use harness::send;
 
 /// Other steps in every run. A failure tells the seed, and `MUSTER_SEED` repeats it.
 fn dice() -> fastrand::Rng {
@@ -125,12 +123,7 @@ fn a_name_that_was_killed_is_served_at_another_address_once_serf_allows_it() {
 #[test]
 fn a_frozen_agent_costs_no_request_and_its_node_is_there_again_afterwards() {
     let cluster = Cluster::up(92, 3);
-    let load = Load {
-        address: cluster.front(),
-        rate: 50,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 50);
     let agent = cluster.service_pid("s1", "serf").unwrap();
     send(agent, SIGSTOP);
     wait_for("Serf to miss it", FAILURE, || {

@@ -4,23 +4,16 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use harness::load::{Connections, Load};
-use harness::wait_for;
+use harness::cluster::{Cluster, SOON};
+use harness::{load, send, wait_for};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::view;
-use harness::cluster::{Cluster, SOON};
-use harness::send;
 
 #[test]
 fn a_node_that_stops_under_load_costs_no_request_and_a_killed_one_only_those_in_flight() {
     let cluster = Cluster::up(75, 3);
-    let load = Load {
-        address: cluster.front(),
-        rate: 200,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 200);
     cluster.succeed(&["node", "start", "s4"]);
     cluster.succeed(&["node", "stop", "s2"]);
     cluster.wait_for_nodes(&["s1", "s3", "s4"]);
@@ -28,12 +21,7 @@ fn a_node_that_stops_under_load_costs_no_request_and_a_killed_one_only_those_in_
     assert!(report.requests > 100, "{report:?}");
     assert_eq!(report.failed(), 0, "{report:?}");
 
-    let load = Load {
-        address: cluster.front(),
-        rate: 200,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 200);
     cluster.succeed(&["node", "kill", "s3"]);
     wait_for("s3 to be out of rotation", SOON, || {
         (!cluster
@@ -65,12 +53,7 @@ fn haproxy_killed_under_load_comes_back_with_all_nodes() {
 #[test]
 fn no_node_vanishes_when_the_balancers_agent_is_killed() {
     let cluster = Cluster::up(77, 2);
-    let load = Load {
-        address: cluster.front(),
-        rate: 100,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 100);
     for _ in 0..3 {
         let pid = cluster.service_pid("ha", "serf").unwrap();
         send(pid, SIGKILL);

@@ -6,9 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::wait_for;
-
 use harness::cluster::{Cluster, SOON};
+use harness::wait_for;
 
 /// A mount that goes with the value.
 struct Mount(PathBuf);

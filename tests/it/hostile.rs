@@ -4,11 +4,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use harness::cluster::{Cluster, SOON};
 use harness::wait_for;
 
 use crate::agent::{Agent, forge_alive};
 use crate::view;
-use harness::cluster::{Cluster, SOON};
 
 const HOSTILE_NAMES: [&[u8]; 9] = [
     b"../../x",

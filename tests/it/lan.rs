@@ -5,14 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use harness::load::{Connections, Load, Running};
-use harness::wait_for;
+use harness::cluster::{FAILURE, SOON, configured, node_files, program};
+use harness::haproxy::Statistics;
+use harness::load::{self, Running};
+use harness::{root, send, wait_for};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 
 use crate::view;
-use harness::cluster::{FAILURE, SOON, program};
-use harness::{root, send};
 
 /// Two bridges with a cable between them, and hosts on them, in network
 /// namespaces that this machine's own network does not see: host N is 10.77.0.N.
@@ -199,12 +199,7 @@ impl Lan {
         // The threads of the load begin in the network of the one that starts them.
         let inside = std::thread::spawn(move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            let load = Load {
-                address: "127.0.0.1:80".parse().unwrap(),
-                rate: 50,
-                connections: Connections::Both,
-            };
-            load.start()
+            load::start("127.0.0.1:80".parse().unwrap(), 50)
         });
         inside.join().unwrap()
     }
@@ -214,14 +209,11 @@ impl Lan {
         let mut curl = self.run_on(number, "curl");
         curl.args(["-s", "-m", "5", "http://127.0.0.1:1936/;csv"]);
         let output = curl.output().unwrap();
-        let mut names: Vec<String> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(|line| line.split(',').collect::<Vec<_>>())
-            .filter(|row| row.len() > 17 && row[1].starts_with('n') && row[17].starts_with("UP"))
-            .map(|row| row[1].to_string())
-            .collect();
-        names.sort();
-        names
+        let page = String::from_utf8_lossy(&output.stdout).into_owned();
+        let states = Statistics::from(page).states().into_iter();
+        states
+            .filter_map(|(name, state)| state.starts_with("UP").then_some(name))
+            .collect()
     }
 
     /// Waits until the members, `/nodes`, `haproxy.cfg` and HAProxy of host
@@ -230,8 +222,8 @@ impl Lan {
         wait_for(&format!("all to agree on {names:?}"), FAILURE, || {
             let state = self.state(number);
             (view::living(&mut self.run_on(number, "serf")) == names
-                && harness::view::files(&state.join("nodes")) == names
-                && harness::view::configured(&state.join("haproxy/haproxy.cfg")) == names
+                && node_files(&state.join("nodes")) == names
+                && configured(&state.join("haproxy/haproxy.cfg")) == names
                 && self.up(number) == names)
                 .then_some(())
         });

@@ -3,12 +3,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::load::{Connections, Load};
-use harness::wait_for;
-use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
-
 use harness::cluster::{Cluster, SOON, program};
-use harness::send;
+use harness::{load, send, wait_for};
+use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 
 /// How long the membership changes under load.
 const LONG: Duration = Duration::from_secs(30);
@@ -19,12 +16,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(10);
 fn nodes_come_and_go_under_load_without_a_failed_request_or_a_reload() {
     let cluster = Cluster::up(93, 3);
     let worker = cluster.worker();
-    let load = Load {
-        address: cluster.front(),
-        rate: 500,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 500);
     let start = Instant::now();
     while start.elapsed() < LONG {
         cluster.succeed(&["node", "start", "s4"]);
@@ -39,15 +31,11 @@ fn nodes_come_and_go_under_load_without_a_failed_request_or_a_reload() {
 #[test]
 fn reloads_of_everything_cost_no_request_either() {
     let cluster = Cluster::up(94, 2);
-    let load = Load {
-        address: cluster.front(),
-        rate: 300,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 300);
     for _ in 0..5 {
         let worker = cluster.worker();
-        let output = full_reload(&cluster).output().unwrap();
+        let reload = program("haproxy-reload");
+        let output = cluster.full_reload(&reload).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         assert_ne!(cluster.worker(), worker);
     }
@@ -55,25 +43,10 @@ fn reloads_of_everything_cost_no_request_either() {
     assert_eq!(report.failed(), 0, "{report:?}");
 }
 
-fn full_reload(cluster: &Cluster) -> Command {
-    let mut command = Command::new(harness::cluster::program("haproxy-reload"));
-    command
-        .arg("--full")
-        .env("HAPROXY_CFG", cluster.file("ha", "haproxy/haproxy.cfg"))
-        .env("HAPROXY_SOCKET", cluster.file("ha", "haproxy.sock"))
-        .env("HAPROXY_MASTER", cluster.file("ha", "haproxy-master.sock"));
-    command
-}
-
 #[test]
 fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
     let cluster = Cluster::up(69, 4);
-    let load = Load {
-        address: cluster.front(),
-        rate: 500,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 500);
     let next_requests = |count| {
         let until = load.begun() + count;
         wait_for("more requests", SOON, || {
@@ -129,12 +102,7 @@ fn a_template_that_haproxy_refuses_harms_nobody_and_a_good_one_is_taken_again() 
         .output()
         .unwrap();
     assert!(up.status.success(), "{up:?}");
-    let load = Load {
-        address: cluster.front(),
-        rate: 100,
-        connections: Connections::Both,
-    }
-    .start();
+    let load = load::start(cluster.front(), 100);
     replace(&template, &good.replace("mode http", "mode gopher"));
     let mut join = cluster.script(&["node", "start", "s3"]).spawn().unwrap();
     wait_for("HAProxy's own words in the log", SOON, || {

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use harness::load::{Connections, Load, Running};
-use harness::wait_for;
+use harness::cluster::{Cluster, FAILURE, SOON};
+use harness::load::{self, Running};
+use harness::{send, wait_for};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
 
 use crate::hold::{EXPIRED, lost, set_lost_since};
 use crate::view;
-use harness::cluster::{Cluster, FAILURE, SOON};
-use harness::send;
 
 #[test]
 fn a_single_node_that_is_lost_is_held_and_then_removed() {
@@ -100,10 +99,5 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
 }
 
 fn steady_load(cluster: &Cluster) -> Running {
-    let load = Load {
-        address: cluster.front(),
-        rate: 50,
-        connections: Connections::Both,
-    };
-    load.start()
+    load::start(cluster.front(), 50)
 }

@@ -14,7 +14,6 @@ mod crash;
 mod disk;
 mod hold;
 mod hostile;
-mod http;
 mod join;
 mod lan;
 mod load;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use harness::cluster::{FAILURE, SOON, node_files};
 use harness::wait_for;
 
 use crate::hold::{EXPIRED, lost, set_lost_since};
 use crate::lan::{Lan, Switch};
-use crate::view;
-use harness::cluster::{FAILURE, SOON};
 
 #[test]
 fn agents_find_each_other_by_multicast_where_nobody_is_named() {
@@ -78,7 +77,7 @@ fn a_balancer_cut_off_from_half_or_most_of_its_nodes_serves_from_the_others() {
     wait_for("the log to tell how it can be confirmed", SOON, || {
         lan.log(42).contains("--max-lost 100%").then_some(())
     });
-    assert_eq!(harness::view::files(&lan.state(42).join("nodes")), all);
+    assert_eq!(node_files(&lan.state(42).join("nodes")), all);
     lan.cable(3, "up");
     lan.uplink("up");
     lan.wait_for_agreement(42, &all);
@@ -97,7 +96,7 @@ fn hold(lan: &Lan, here: &[&str], away: &[&str]) {
         set_lost_since(&nodes, Duration::ZERO);
         (lost(&nodes) == away).then_some(())
     });
-    assert_eq!(harness::view::files(&nodes), [here, away].concat());
+    assert_eq!(node_files(&nodes), [here, away].concat());
     assert_eq!(lan.up(42), here);
     let report = load.stop();
     assert!(report.requests > 0);

@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use harness::wait_for;
+use harness::cluster::{Cluster, SOON};
+use harness::{root, wait_for};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-
-use harness::cluster::{Cluster, SOON};
-use harness::root;
 
 /// What scripts need of every machine, and all that a bare one has.
 const BARE: [&str; 22] = [

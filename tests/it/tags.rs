@@ -2,17 +2,15 @@
 
 use std::process::Command;
 
-use harness::wait_for;
+use harness::cluster::{BALANCER, Cluster, SOON, printed};
+use harness::{http, wait_for};
 
-use harness::cluster::{Cluster, SOON, fetch, printed};
-
-/// The weight that HAProxy gives a server at this moment.
-fn weight(cluster: &Cluster, name: &str) -> Option<String> {
-    let page = fetch(&format!("http://{}:1936/;csv", cluster.address(42)));
-    let row = page
-        .lines()
-        .find(|line| line.split(',').nth(1) == Some(name))?;
-    row.split(',').nth(18).map(str::to_string)
+/// Waits until HAProxy gives a server this weight.
+fn wait_for_weight(cluster: &Cluster, name: &str, weight: &str) {
+    wait_for(&format!("the weight {weight}"), SOON, || {
+        let statistics = cluster.statistics(BALANCER);
+        (statistics.value(name, "weight")? == weight).then_some(())
+    });
 }
 
 fn set_tag(cluster: &Cluster, host: u8, tag: &str) {
@@ -29,24 +27,19 @@ fn set_tag(cluster: &Cluster, host: u8, tag: &str) {
 #[test]
 fn a_weight_that_changes_reaches_haproxy_without_a_reload_and_zero_drains() {
     let cluster = Cluster::up(84, 2);
-    assert_eq!(weight(&cluster, "s1").as_deref(), Some("100"));
+    let statistics = cluster.statistics(BALANCER);
+    assert_eq!(statistics.value("s1", "weight"), Some("100"));
     let worker = cluster.worker();
     set_tag(&cluster, 101, "weight=50");
-    wait_for("the weight 50", SOON, || {
-        (weight(&cluster, "s1")? == "50").then_some(())
-    });
+    wait_for_weight(&cluster, "s1", "50");
     set_tag(&cluster, 101, "weight=0");
-    wait_for("the weight 0", SOON, || {
-        (weight(&cluster, "s1")? == "0").then_some(())
-    });
-    let url = format!("http://{}/", cluster.front());
+    wait_for_weight(&cluster, "s1", "0");
     for _ in 0..10 {
-        assert!(fetch(&url).contains(r#""host":"s2""#));
+        let page = http::get(cluster.front(), "/").unwrap().text();
+        assert!(page.contains(r#""host":"s2""#), "{page}");
     }
     set_tag(&cluster, 101, "weight=100");
-    wait_for("the weight 100", SOON, || {
-        (weight(&cluster, "s1")? == "100").then_some(())
-    });
+    wait_for_weight(&cluster, "s1", "100");
     assert_eq!(cluster.worker(), worker, "HAProxy was reloaded");
 }
 
@@ -81,7 +74,8 @@ fn two_services_are_two_backends_on_their_own_ports() {
     ] {
         assert!(config.contains(&server), "{config}");
     }
-    let page = fetch(&format!("http://{}:1936/;csv", cluster.address(42)));
+    let page = http::get(cluster.at_port(BALANCER, 1936), "/;csv").unwrap();
+    let page = page.text();
     assert!(
         page.contains("\nweb,s1,") && page.contains("\napi,a1,"),
         "{page}"

@@ -4,24 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use harness::cluster::{Cluster, fetch};
-use harness::root;
+use harness::cluster::{BALANCER, Cluster};
+use harness::{http, root};
 
 #[test]
 fn three_nodes_answer_in_turn_and_are_shown_by_name() {
     let cluster = Cluster::up(70, 3);
-    let url = format!("http://{}/", cluster.front());
-    let hosts: BTreeSet<String> = (0..30).map(|_| host_of(&fetch(&url))).collect();
+    let hosts: BTreeSet<String> = (0..30).map(|_| host_that_answers(&cluster)).collect();
     assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["s1", "s2", "s3"]);
     assert_eq!(cluster.view("ha", 42).unwrap(), ["s1", "s2", "s3"]);
-    let page = fetch(&format!("http://{}:1936/", cluster.address(42)));
+    let fetch = |path| http::get(cluster.at_port(BALANCER, 1936), path).unwrap();
+    let page = fetch("/").text();
     assert!(page.contains("s1") && page.contains("s2") && page.contains("s3"));
-    let metrics = fetch(&format!("http://{}:1936/metrics", cluster.address(42)));
-    assert!(metrics.contains("haproxy_server_status"));
+    assert!(fetch("/metrics").text().contains("haproxy_server_status"));
 }
 
-fn host_of(body: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+fn host_that_answers(cluster: &Cluster) -> String {
+    let page = http::get(cluster.front(), "/").unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&page.body).unwrap_or_default();
     json["host"].as_str().unwrap_or_default().to_string()
 }
 

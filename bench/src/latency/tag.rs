@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail, ensure};
+use harness::{Owned, wait};
 
 use super::PATIENCE;
-use harness::{Owned, wait};
 
 /// How often HAProxy is asked: it has other things to do.
 const LOOK_EVERY: Duration = Duration::from_millis(1);

@@ -38,7 +38,6 @@ pub struct Haproxy {
 
 impl Haproxy {
     /// One with its files in `directory`, which listens at `address`.
-    #[must_use]
     pub fn new(directory: &Path, address: impl Into<String>) -> Self {
         Self {
             config: directory.join("haproxy.cfg"),
@@ -195,7 +194,6 @@ pub struct Server {
 }
 
 /// Finds the server `name` in an answer to `show servers state`.
-#[must_use]
 pub fn server(state: &str, name: &str) -> Option<Server> {
     state.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(' ').collect();

@@ -1,6 +1,11 @@
 //! What the tests and the benchmark share. Whatever here is started ends with the value
 //! that stands for it, and has a folder or an address that nobody else has.
 
+#![allow(
+    clippy::must_use_candidate,
+    reason = "scripts, for example, are run for what they do, and some look at what they said"
+)]
+
 pub mod cluster;
 pub mod haproxy;
 pub mod http;
@@ -10,7 +15,6 @@ mod owned;
 mod processes;
 mod programs;
 mod scratch;
-pub mod view;
 pub mod wait;
 
 use std::path::Path;
@@ -23,10 +27,6 @@ pub use scratch::{Scratch, scratch};
 pub use wait::wait_for;
 
 /// The repository, as it was when this crate was compiled.
-///
-/// # Panics
-/// Never, as long as this crate is two folders below it.
-#[must_use]
 pub fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors()

@@ -56,7 +56,6 @@ pub struct Load {
 }
 
 /// Begins to ask so many times a second, over kept connections and new ones side by side.
-#[must_use]
 pub fn start(address: SocketAddr, rate: u32) -> Running {
     let connections = Connections::Both;
     Load {
@@ -69,7 +68,6 @@ pub fn start(address: SocketAddr, rate: u32) -> Running {
 
 impl Load {
     /// Begins to ask.
-    #[must_use]
     pub fn start(self) -> Running {
         let schedule = Arc::new(Schedule::new(self.rate));
         let workers = (0..WORKERS)
@@ -83,7 +81,6 @@ impl Load {
     }
 
     /// Asks for that long, and says how it went.
-    #[must_use]
     pub fn run_for(self, duration: Duration) -> Report {
         let running = self.start();
         park_until(Instant::now() + duration, || false);
@@ -100,7 +97,6 @@ pub struct Running {
 
 impl Running {
     /// How many requests were begun so far.
-    #[must_use]
     pub fn begun(&self) -> u64 {
         self.schedule.next.load(Ordering::Relaxed)
     }
@@ -109,7 +105,6 @@ impl Running {
     ///
     /// # Panics
     /// When a thread of the client did.
-    #[must_use]
     pub fn stop(self) -> Report {
         self.schedule.over.store(true, Ordering::Relaxed);
         for worker in &self.workers {

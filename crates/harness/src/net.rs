@@ -16,7 +16,6 @@ static NET: OnceLock<(u8, UnixListener)> = OnceLock::new();
 ///
 /// # Panics
 /// When all of them are taken.
-#[must_use]
 pub fn net() -> u8 {
     let (net, _kept) = NET.get_or_init(|| {
         // Not all from the same number, so that they do not all ask for the same ones.
@@ -30,7 +29,6 @@ pub fn net() -> u8 {
 }
 
 /// 127.N.`rest`, such as `harness::address("60.1")`.
-#[must_use]
 pub fn address(rest: &str) -> String {
     format!("127.{}.{rest}", net())
 }

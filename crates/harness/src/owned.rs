@@ -31,7 +31,6 @@ impl Owned {
     }
 
     /// Its number.
-    #[must_use]
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
@@ -73,7 +72,6 @@ pub fn send(pid: u32, signal: Signal) {
 }
 
 /// The process and all that descend from it, parents first.
-#[must_use]
 pub fn family(pid: u32) -> Vec<u32> {
     let mut all = vec![pid];
     let mut next = 0;

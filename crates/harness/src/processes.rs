@@ -18,13 +18,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Whoever works in `folder`, or has its path in an argument or in the environment,
 /// and whoever descends from them; but for this process and those that it descends
 /// from. One that has ended and that nobody has waited for is not there any more.
-#[must_use]
 pub fn processes_of(folder: &Path) -> Vec<i32> {
     tied(folder).into_keys().collect()
 }
 
 /// Whether a process has ended, even if nobody has waited for it yet.
-#[must_use]
 pub fn has_ended(pid: u32) -> bool {
     Life::of(pid.cast_signed()).is_none()
 }

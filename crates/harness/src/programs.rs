@@ -11,7 +11,6 @@ use anyhow::Context;
 ///
 /// # Panics
 /// When it is not installed, saying what to do.
-#[must_use]
 #[track_caller]
 pub fn require(program: &str) -> PathBuf {
     find(program).unwrap_or_else(|error| panic!("{error}"))

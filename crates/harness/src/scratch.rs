@@ -12,7 +12,6 @@ pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
     /// Where it is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -29,7 +28,6 @@ impl Drop for Scratch {
 ///
 /// # Panics
 /// When it cannot be made.
-#[must_use]
 pub fn scratch() -> Scratch {
     let beside = std::env::var_os("MUSTER_SCRATCH").unwrap_or_else(|| "/tmp".into());
     let made = tempfile::Builder::new()

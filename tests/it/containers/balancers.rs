@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{Container, docker, image, try_docker, turn};
 use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
-use harness::wait_for;
+use harness::{http, wait_for};
 
 const FIRST: u16 = 1936;
 const SECOND: u16 = 1937;
@@ -96,8 +96,8 @@ fn a_node_that_was_frozen_is_served_by_others_and_returns() {
         let down = |server: &Server| server.status.starts_with("DOWN");
         servers.iter().any(down).then_some(())
     });
-    let (status, _) = crate::http::get(project.published(80), "/").expect("an answer");
-    assert_eq!(status, 200);
+    let page = http::get(project.published(80), "/").expect("an answer");
+    assert_eq!(page.status, 200);
     docker(&["unpause", node]);
     project.wait_for_nodes(FIRST, 2);
 }
@@ -162,8 +162,8 @@ fn a_name_that_returns_with_another_address_is_served_there_and_nowhere_else() {
     });
     project.wait_for_nodes(FIRST, 2);
     wait_for("an answer from there", PATIENCE, || {
-        let (_, body) = crate::http::get(project.published(80), "/").ok()?;
-        body.contains(&new).then_some(())
+        let page = http::get(project.published(80), "/").ok()?;
+        page.text().contains(&new).then_some(())
     });
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::engine::{Container, docker, image, turn};
 use super::project::PATIENCE;
-use harness::wait_for;
+use harness::{http, wait_for};
 
 const HA_RUN: &str = include_str!("lab/ha-run");
 const SERF_RUN: &str = include_str!("lab/serf-run");
@@ -36,8 +36,8 @@ fn the_labs_services_handlers_and_tools_work_unchanged() {
     let joined = "Member join event received from: s1 with role backend";
     holds(&ha, "/var/log/serf.log", joined);
     wait_for("an answer of the node", PATIENCE, || {
-        let (status, body) = crate::http::get(address, "/").ok()?;
-        (status == 200 && body.contains(r#""host":"s1""#)).then_some(())
+        let page = http::get(address, "/").ok()?;
+        (page.status == 200 && page.text().contains(r#""host":"s1""#)).then_some(())
     });
     wait_for("the end of the HAProxy before", PATIENCE, || {
         let process = format!("/proc/{first}/comm");

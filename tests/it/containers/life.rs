@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::engine::{docker, try_docker, turn};
 use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
-use harness::wait_for;
+use harness::{http, wait_for};
 
 const STATS: u16 = 1936;
 
@@ -72,8 +72,8 @@ fn a_killed_container_comes_back_and_costs_only_what_was_in_flight() {
     let balancer = &project.containers("ha")[0];
     kill_first_process(balancer);
     project.wait_for_nodes(STATS, 2);
-    let (status, _) = crate::http::get(project.published(80), "/").expect("an answer");
-    assert_eq!(status, 200);
+    let page = http::get(project.published(80), "/").expect("an answer");
+    assert_eq!(page.status, 200);
 }
 
 fn kill_first_process(container: &str) {
@@ -97,9 +97,9 @@ fn is_readable(server: &Server) -> bool {
 }
 
 fn host_that_answers(project: &Project) -> String {
-    let answer = || crate::http::get(project.published(80), "/").ok();
-    let (_, body) = wait_for("an answer", Duration::from_secs(30), answer);
-    let json: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let answer = || http::get(project.published(80), "/").ok();
+    let page = wait_for("an answer", Duration::from_secs(30), answer);
+    let json: serde_json::Value = serde_json::from_slice(&page.body).expect("JSON");
     json["host"].as_str().unwrap_or_default().to_owned()
 }
 

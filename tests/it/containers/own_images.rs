@@ -2,7 +2,7 @@
 
 use super::engine::{Container, docker, turn};
 use super::project::{PATIENCE, Project};
-use harness::wait_for;
+use harness::{http, wait_for};
 
 #[test]
 fn debians_nginx_is_a_backend_with_what_the_documentation_says() {
@@ -17,10 +17,10 @@ fn debians_nginx_is_a_backend_with_what_the_documentation_says() {
     let _node = Container::run(&[&network[..], &image].concat());
     let servers = project.wait_for_nodes(1936, 1);
     assert_eq!(servers[0].name, "nginx");
-    let answer = || crate::http::get(project.published(80), "/").ok();
-    let (status, body) = wait_for("nginx's page", PATIENCE, answer);
-    assert_eq!(status, 200);
-    assert!(body.contains("Welcome to nginx"), "{body}");
+    let answer = || http::get(project.published(80), "/").ok();
+    let page = wait_for("nginx's page", PATIENCE, answer);
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("Welcome to nginx"), "{page:?}");
 }
 
 #[test]

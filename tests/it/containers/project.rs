@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use harness::load::{Connections, Load, Running};
-use harness::wait_for;
+use harness::haproxy::Statistics;
+use harness::load::{self, Running};
+use harness::{http, wait_for};
 
 use super::engine::{docker, limited, told, try_docker};
 
@@ -104,11 +105,16 @@ impl Project {
         address.parse().expect("an address and a port")
     }
 
-    /// The nodes of the balancer whose statistics page is on `port`. One that left
-    /// stays there in maintenance for a while (HAProxy 2.6: until a reload).
+    /// The nodes of the balancer whose statistics page is on `port`; none of those that
+    /// have left.
     pub(crate) fn servers(&self, port: u16) -> Option<Vec<Server>> {
-        let (_, table) = crate::http::get(self.published(port), "/;csv").ok()?;
-        Some(table.lines().filter_map(server).collect())
+        let page = http::get(self.published(port), "/;csv").ok()?;
+        let states = Statistics::from(page.text()).states().into_iter();
+        Some(
+            states
+                .map(|(name, status)| Server { name, status })
+                .collect(),
+        )
     }
 
     /// Waits until that balancer has exactly so many nodes, all of them up.
@@ -136,13 +142,7 @@ pub(crate) const IN_FLIGHT: u64 = 32;
 
 /// 500 requests a second, on kept connections and on new ones.
 pub(crate) fn steady_load(project: &Project, port: u16) -> Running {
-    let address = project.published(port);
-    Load {
-        address,
-        rate: 500,
-        connections: Connections::Both,
-    }
-    .start()
+    load::start(project.published(port), 500)
 }
 
 impl Drop for Project {
@@ -159,20 +159,6 @@ impl Drop for Project {
         let down: Vec<&str> = down.split(' ').collect();
         let _ = self.compose(&down).output();
     }
-}
-
-/// A line of the statistics as comma-separated values, where it is of a node.
-fn server(line: &str) -> Option<Server> {
-    let columns: Vec<&str> = line.split(',').collect();
-    let [backend, name, ..] = columns[..] else {
-        return None;
-    };
-    let status = columns.get(17).copied().unwrap_or_default();
-    let node = backend == "nodes" && name != "BACKEND" && !status.starts_with("MAINT");
-    node.then(|| Server {
-        name: name.to_owned(),
-        status: status.to_owned(),
-    })
 }
 
 /// An address of loopback that no other run of these tests has at the same time.

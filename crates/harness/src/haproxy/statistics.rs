@@ -14,7 +14,6 @@ impl From<String> for Statistics {
 
 impl Statistics {
     /// What stands in `column` for a server, of the first backend that has one of that name.
-    #[must_use]
     pub fn value(&self, server: &str, column: &str) -> Option<&str> {
         let column = self.column(column)?;
         let row = self.rows().find(|row| row.get(1) == Some(&server))?;
@@ -23,7 +22,6 @@ impl Statistics {
 
     /// The servers in use and the state of each, such as `UP` or `DOWN 1/2`. One that has
     /// left is kept in maintenance for a while (by HAProxy 2.6 until a reload), and is none.
-    #[must_use]
     pub fn states(&self) -> BTreeMap<String, String> {
         let Some(status) = self.column("status") else {
             return BTreeMap::new();

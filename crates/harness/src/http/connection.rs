@@ -21,7 +21,6 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Asks for a page, over a connection that is to end after the answer.
-    #[must_use]
     pub const fn get(path: &'a str) -> Self {
         Self {
             method: "GET",
@@ -78,7 +77,6 @@ impl Connection {
 
     /// Whether the server has not closed it meanwhile. A client that did not look would
     /// blame the server for the time in which it was asleep itself.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         let stream = &self.stream.get_ref().stream;
         if stream.set_nonblocking(true).is_err() {

@@ -18,7 +18,6 @@ pub struct Response {
 
 impl Response {
     /// The first header of that name (in small letters).
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -27,13 +26,11 @@ impl Response {
     }
 
     /// The body as text; what is no UTF-8 is replaced.
-    #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Whether the server ends the connection after this answer.
-    #[must_use]
     pub fn closes(&self) -> bool {
         self.header("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"))

@@ -27,25 +27,21 @@ pub struct Report {
 
 impl Report {
     /// How many requests failed.
-    #[must_use]
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
 
     /// How long the median of the answers took.
-    #[must_use]
     pub fn p50(&self) -> Duration {
         self.quantile(50)
     }
 
     /// How long 99 of 100 answers took at most.
-    #[must_use]
     pub fn p99(&self) -> Duration {
         self.quantile(99)
     }
 
     /// How long the slowest answer took.
-    #[must_use]
     pub fn max(&self) -> Duration {
         self.quantile(100)
     }
