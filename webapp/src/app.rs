@@ -22,7 +22,7 @@ use crate::session::{self, Sessions};
 const COOKIE: &str = "NODESESSID";
 const BACKEND_IP: HeaderName = HeaderName::from_static("x-backend-ip");
 
-/// No balancer waits longer, and a typing error must not look like a dead node for ever.
+/// No balancer waits longer. A typing error must not make a node look dead for ever.
 const LONGEST_DELAY: u32 = 60 * 60 * 1000;
 
 const LARGEST_BODY: usize = 16 * 1024;
@@ -34,7 +34,7 @@ pub(crate) struct App {
     sessions: Mutex<Sessions>,
 }
 
-/// The fields' order is the lab's.
+/// The page of the lab, whose fields are in the same order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<'a> {
@@ -161,7 +161,7 @@ fn page(identity: &Identity, ip: IpAddr, visit: &Visit) -> Response {
     response
 }
 
-/// Whatever the content type says: `curl -d` alone says a form.
+/// The content type is not looked at, since `curl -d` says that its body is a form.
 async fn delay(State(app): State<Arc<App>>, body: Bytes) -> Response {
     match serde_json::from_slice::<Delay>(&body) {
         Ok(Delay { delay }) if delay <= LONGEST_DELAY => {
@@ -196,7 +196,7 @@ fn message(status: StatusCode, message: &str) -> Response {
         .into_response()
 }
 
-/// The values of our cookie: a browser may send it more than once, for several paths.
+/// The values of our cookie, which a browser may send several times, for several paths.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(header::COOKIE)

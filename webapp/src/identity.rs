@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::Context as _;
 
-/// An address, or none where the variable is there but empty, as compose files leave it.
+/// An address; none if the variable is set but empty, as compose files leave it.
 #[derive(Clone)]
 pub(crate) struct Ip(pub(crate) Option<IpAddr>);
 

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An agent that merely restarts says the same as one that leaves for good, and its node must
-/// not stay out of rotation for it.
+/// An agent that restarts says the same as one that leaves for good, and the node of an agent
+/// that restarts must come back into rotation.
 const LASTS: Duration = Duration::from_secs(10);
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Connections: where they came to, and those on which nothing was ever asked.
+//! Connections: the address that each came to, and the end of those on which nothing was asked.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,12 +16,12 @@ use tokio::sync::watch;
 /// of each until the grace time is over. One that is under way arrives in less than this.
 const FIRST_REQUEST: Duration = Duration::from_millis(300);
 
-/// The address of ours that a connection came to.
+/// The address of this node that a connection came to.
 #[derive(Clone, Copy)]
 pub(crate) struct Local(pub(crate) IpAddr);
 
-/// After the stop it goes on until everybody who had already reached us is accepted: the kernel
-/// resets whoever still queues when the socket is closed.
+/// Accepts connections. After the stop it goes on until the queue is empty, because the kernel
+/// resets every connection that is still in the queue when the socket is closed.
 pub(crate) struct Listener {
     pub(crate) tcp: TcpListener,
     pub(crate) stop: watch::Receiver<bool>,
@@ -30,7 +30,8 @@ pub(crate) struct Listener {
 
 pub(crate) struct Connection {
     tcp: TcpStream,
-    /// Ends a while after we are told to stop; none once something was asked.
+    /// Completes a while after the stop, and ends the connection then. It is gone as soon as
+    /// something was asked.
     give_up: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -47,8 +48,8 @@ impl axum::serve::Listener for Listener {
                 std::future::pending().await
             }
         };
-        // Without it an answer waits for the acknowledgement of the one before; it is no error
-        // that a connection is gone already.
+        // Without this option an answer waits until the one before is acknowledged. It fails when
+        // the connection is gone already, which is no error.
         let _ = tcp.set_nodelay(true);
         let give_up = Some(Box::pin(give_up(self.stop.clone())) as Pin<Box<_>>);
         (Connection { tcp, give_up }, peer)
@@ -73,7 +74,7 @@ impl Connected<IncomingStream<'_, Listener>> for Local {
 }
 
 pub(crate) async fn told(mut stop: watch::Receiver<bool>) {
-    // An error means that nobody is left who could tell: that is a stop as well.
+    // It fails when the sender is gone, which means a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -93,7 +94,7 @@ impl AsyncRead for Connection {
             return Poll::Ready(result);
         }
         match &mut self.give_up {
-            // Nothing read is the end of the stream.
+            // That nothing was read means that the stream has ended.
             Some(give_up) => give_up.as_mut().poll(context).map(Ok),
             None => Poll::Pending,
         }

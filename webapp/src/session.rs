@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use lru::LruCache;
 
-/// About 2 MB when it is full.
+/// So many sessions take about 2 MB.
 const MOST: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
@@ -22,7 +22,7 @@ pub(crate) struct Sessions(LruCache<String, Session>);
 
 impl Default for Sessions {
     fn default() -> Self {
-        // One with a bound would take the memory for all of them at once.
+        // A cache with a bound would allocate room for all sessions at once.
         Self(LruCache::unbounded())
     }
 }

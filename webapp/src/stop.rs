@@ -24,7 +24,7 @@ struct Signals {
 }
 
 pub(crate) async fn serve_until_told(args: Args) -> anyhow::Result<()> {
-    // Before we listen: whoever finds the port open may send a signal.
+    // This comes before we listen, since whoever finds the port open may send a signal.
     let mut signals = Signals::new()?;
     let identity = Identity::new(args.fixed_ip(), args.name, args.tag)?;
     let app = Arc::new(App::new(identity));
@@ -78,7 +78,7 @@ impl Signals {
         })
     }
 
-    /// Returns at the signal to end; one to leave is noted meanwhile.
+    /// Returns when a signal to end comes. Until then it notes signals to leave.
     async fn end(&mut self, leaving: &Leaving) {
         loop {
             tokio::select! {
@@ -90,7 +90,8 @@ impl Signals {
     }
 }
 
-/// By its name under /dev/fd, since std takes a descriptor by number only in unsafe code.
+/// Writes to the descriptor by its name under /dev/fd, since the standard library takes a
+/// descriptor by its number only in unsafe code.
 fn announce(descriptor: u32) -> anyhow::Result<()> {
     let path = format!("/dev/fd/{descriptor}");
     OpenOptions::new()

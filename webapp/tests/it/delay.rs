@@ -1,4 +1,4 @@
-//! The delay that the lab sets to see the balancer react.
+//! The delay that people set to see how the balancer reacts.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn a_delay_holds_for_pages_and_health_checks_until_it_is_taken_back() {
         answer.text(),
         r#"{"message":"New timeout of 0ms configured."}"#
     );
-    // With the hour still in force, this would not answer before the test's own deadline.
+    // If the hour were still in force, no answer would come before the test's deadline.
     assert_eq!(node.get("").status, 200);
 }
 

@@ -1,4 +1,4 @@
-//! A node that leaves, and no leave has reached the balancer.
+//! A node that leaves, while the balancer has not heard of it.
 
 use harness::wait_for;
 use nix::sys::signal::Signal;

@@ -40,7 +40,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// At an address of this process that ends in this number.
+    /// Starts one at the address with this number, with what `more` adds to its command.
     pub(crate) fn start(host: u8, more: impl FnOnce(&mut Command)) -> Node {
         let address = address(host);
         let mut command = program();
@@ -71,7 +71,7 @@ impl Node {
         })
     }
 
-    /// What it wrote to stderr; only once it has ended.
+    /// What it wrote to stderr. It must have ended.
     pub(crate) fn said(&mut self) -> String {
         let stderr = self.process.child().stderr.take();
         std::io::read_to_string(stderr.unwrap()).unwrap()
@@ -110,8 +110,8 @@ impl Node {
         });
     }
 
-    /// A line of /proc/net/tcp: established, nothing in the receive queue, owned by somebody (one
-    /// that was not accepted yet has no inode).
+    /// Whether a line of /proc/net/tcp is a connection of ours that is established, has nothing
+    /// in its receive queue, and was accepted: before that it has no inode.
     fn is_attended(&self, line: &str) -> bool {
         let fields: Vec<_> = line.split_whitespace().collect();
         let ip = u32::from_ne_bytes(self.address.ip().octets());

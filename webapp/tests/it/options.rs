@@ -21,7 +21,7 @@ fn readiness_is_announced_once_it_listens() {
     let folder = harness::scratch();
     let mut command = program();
     command.current_dir(folder.path());
-    // Descriptor 1, since std puts nothing else in place for a child.
+    // This is descriptor 1, since the standard library gives a child no others.
     command.args(["--listen", &address(41), "--ready-fd", "1"]);
     command.stdout(Stdio::from(OwnedFd::from(writer)));
     let mut child = command.spawn().unwrap();

@@ -1,4 +1,4 @@
-//! The end: what is in flight is finished, what is idle is closed.
+//! At the end, requests in flight are finished, and idle connections are closed.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,8 @@ fn requests_in_flight_are_finished_and_their_connections_closed() {
 fn whoever_had_reached_it_before_the_signal_is_served() {
     let mut node = Node::plain(37);
     assert_eq!(node.head().status, 200);
-    // It accepts nothing meanwhile, and finds all of it and the signal at once.
+    // While it is stopped it accepts nothing, and then it finds all connections and the signal
+    // at once.
     node.signal(Signal::SIGSTOP);
     let mut connections: Vec<_> = (0..50).map(|_| node.connect()).collect();
     for connection in &mut connections {
