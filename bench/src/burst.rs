@@ -13,9 +13,9 @@ use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
 const BURST: usize = 100;
-/// All at once: right within this many milliseconds.
+/// The goal in milliseconds when all nodes come in one event.
 const AT_ONCE: f64 = 1_000.0;
-/// Nobody listens there, so the handler has to do with its event.
+/// Nobody listens there, so the handler knows nothing but its event.
 const NO_AGENT: &str = "127.0.43.2:1";
 
 pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
@@ -55,8 +55,8 @@ pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {
         .table(table))
 }
 
-/// The lab's handler for the same, in one event and one after the other. It
-/// takes too long to be measured twice.
+/// Measures the lab's handler with the same nodes, in one event and one after the other;
+/// once, because it takes long.
 fn lab(setting: &Setting) -> anyhow::Result<[Sample; 2]> {
     if setting.quick {
         return Ok([Sample::default(), Sample::default()]);
@@ -81,7 +81,7 @@ fn names() -> Vec<String> {
 
 type Burst = fn(&Fixture, &[String]) -> anyhow::Result<f64>;
 
-/// How long it took, in milliseconds, and how many reloads there were in all.
+/// Tells how many milliseconds each burst took, and how many reloads there were in all.
 fn measure(
     what: &str,
     rounds: usize,
@@ -116,7 +116,7 @@ fn one_by_one(fixture: &Fixture, names: &[String]) -> anyhow::Result<f64> {
     Ok(sum)
 }
 
-/// As many handlers as nodes, all started before the first has ended.
+/// Starts a handler for each node, all of them before the first has ended.
 fn at_once(fixture: &Fixture, names: &[String]) -> anyhow::Result<f64> {
     let start = Instant::now();
     let mut handlers = Vec::new();

@@ -12,8 +12,8 @@ use crate::setting::{Setting, progress};
 use crate::table::Answer;
 use tables::{against, growth, number_of, split, with_check};
 
-/// For how many nodes, and what the chain without check may take then, in
-/// milliseconds, where there is a goal.
+/// The numbers of nodes that are measured, each with the milliseconds that the chain may
+/// take without a check, if there is a goal.
 const SIZES: [(usize, Option<f64>); 6] = [
     (1, None),
     (10, Some(12.0)),
@@ -25,7 +25,8 @@ const SIZES: [(usize, Option<f64>); 6] = [
 const QUICK: [usize; 2] = [10, JUDGED];
 /// Enough nodes for what grows with them to outweigh the programs' start.
 const JUDGED: usize = 1_000;
-/// Above, the bash handler takes minutes, and its template's argument is too long.
+/// With more nodes the bash handler takes minutes, and the argument that it gives to its
+/// template is longer than the kernel allows.
 const HANDLER_MAX: usize = 5_000;
 
 /// What was measured with one number of nodes.
@@ -185,7 +186,7 @@ fn picture(rows: &[Row]) -> Picture {
     }
 }
 
-/// Its line ends where it fails, and says so.
+/// The line ends at the number of nodes with which the handler fails, and says so.
 fn handler_name(rows: &[Row]) -> String {
     let failed = rows.iter().find(|row| row.handler_failed());
     let how = failed.map_or_else(

@@ -12,14 +12,14 @@ use harness::wait;
 use crate::kill::Watch;
 use crate::setting::{Setting, progress};
 
-/// Requests a second, where nobody wants another number.
+/// Requests a second, unless another number is asked for.
 pub(crate) const RATE: u32 = 500;
-/// So many nodes come and go. Each is away for long enough that its leave has
-/// ended before it starts again.
+/// So many nodes come and go. With as many, the leave of each has ended before its turn to
+/// start comes again.
 const COMERS: usize = 8;
 /// Their addresses begin here, above those of `scripts/up`.
 const FIRST_ADDRESS: usize = 160;
-/// A start or stop that takes longer does not work.
+/// A start or a stop that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happens to the cluster under load.
@@ -33,7 +33,7 @@ pub(crate) struct Trouble {
     pub(crate) kills: bool,
 }
 
-/// What came of it.
+/// What the load and the trouble gave.
 pub(crate) struct Outcome {
     pub(crate) report: Report,
     /// For each node that was killed: how many milliseconds later the last
@@ -41,7 +41,7 @@ pub(crate) struct Outcome {
     pub(crate) killed: Vec<f64>,
 }
 
-/// Puts so many requests on the cluster, and the trouble beside them.
+/// Puts so many requests on the cluster, and makes trouble meanwhile.
 pub(crate) fn run(
     setting: &Setting,
     cluster: &Cluster,
@@ -79,7 +79,7 @@ pub(crate) fn run(
     })
 }
 
-/// What happens to one of those who come and go.
+/// What happens to one of the nodes that come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     /// `start`, `stop` or `kill`.
@@ -87,7 +87,8 @@ struct Step {
     node: usize,
 }
 
-/// Whose turn it is: they come in a circle, and who came first goes first.
+/// Whose turn it is. The nodes come one after the other and begin anew after the last, and
+/// the one that came first goes first.
 #[derive(Debug, Default)]
 struct Comers {
     starts: usize,
@@ -95,7 +96,7 @@ struct Comers {
 }
 
 impl Comers {
-    /// A join; or, when half of them are there, the leave of the oldest.
+    /// The next step is a join or, when half of the nodes are there, the leave of the oldest.
     fn change(&mut self) -> Step {
         if self.starts - self.stops < COMERS / 2 {
             self.start()
@@ -104,7 +105,7 @@ impl Comers {
         }
     }
 
-    /// The end of the oldest; where nobody is there, somebody comes first.
+    /// The next step kills the oldest node or, when none is there, starts one.
     fn kill(&mut self) -> Step {
         self.leave("kill").unwrap_or_else(|| self.start())
     }
@@ -130,9 +131,9 @@ impl Comers {
 struct Churn<'a> {
     setting: &'a Setting,
     cluster: &'a Cluster,
-    /// The script that works on each of them.
+    /// The script that starts or ends a node, by the name of the node.
     under_way: BTreeMap<String, Child>,
-    /// Of those that were killed.
+    /// Those who watch nodes that were killed, by the names of the nodes.
     watches: BTreeMap<String, Watch>,
     killed: Vec<f64>,
     comers: Comers,
@@ -153,7 +154,7 @@ impl Churn<'_> {
         Ok(())
     }
 
-    /// Begins a step when the one before for the same node has ended.
+    /// Begins a step, as soon as the step before of the same node has ended.
     fn take(&mut self, step: &Step) -> anyhow::Result<()> {
         let name = format!("c{}", step.node);
         if let Some(before) = self.under_way.remove(&name) {
@@ -195,7 +196,7 @@ impl Churn<'_> {
         Ok(())
     }
 
-    /// Until everything that was begun has ended, and who came has left.
+    /// Lets all nodes leave that came, and waits until everything that was begun has ended.
     fn settle(&mut self) -> anyhow::Result<()> {
         while let Some(step) = self.comers.leave("stop") {
             self.take(&step)?;

@@ -72,7 +72,7 @@ impl Churn {
         Ok(verdict(failed))
     }
 
-    /// What is done, and for which share of the requests.
+    /// What is done to the cluster under which share of the requests.
     fn phases(&self) -> Vec<(&'static str, u64, Trouble)> {
         let changes = Trouble {
             changes: true,

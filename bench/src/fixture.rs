@@ -15,8 +15,8 @@ use crate::setting::Setting;
 
 /// Where the HAProxy of the fixture listens.
 const ADDRESS: &str = "127.0.43.2";
-/// The template's checks, as it writes them. Nodes that are not there would be
-/// checked a thousand times a second, on the processor that is measured.
+/// The template's health checks as it writes them, and rare ones. The nodes do not exist,
+/// and HAProxy would check them a thousand times a second on the processor that is measured.
 const CHECKS: [(&str, &str); 3] = [
     ("check inter 800ms", "check inter 5m"),
     ("fastinter 100ms", "fastinter 5m"),
@@ -44,7 +44,7 @@ impl Cost {
     }
 }
 
-/// The files; HAProxy runs on them until the value goes.
+/// A balancer's files, with which a HAProxy runs until the value goes.
 pub(crate) struct Fixture<'a> {
     setting: &'a Setting,
     haproxy: Haproxy,
@@ -85,8 +85,8 @@ impl<'a> Fixture<'a> {
         command
     }
 
-    /// The whole chain. Programs in the folder `bin` of these files go before
-    /// ours, and ours before all others.
+    /// The script that runs the whole chain. It finds programs in the folder `bin` of these
+    /// files first, then ours, then all others.
     pub(crate) fn member_event(&self) -> anyhow::Result<Command> {
         let mut command = self.command(&self.setting.root().join("ha/scripts/member-event"));
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -97,7 +97,7 @@ impl<'a> Fixture<'a> {
         Ok(command)
     }
 
-    /// Writes an event as Serf gives it to a handler: one line a member.
+    /// Writes an event as Serf gives it to a handler, with one line for each member.
     pub(crate) fn write_event(&self, names: &[String]) -> anyhow::Result<PathBuf> {
         let address = address(9_999);
         let lines = names.iter();
@@ -131,7 +131,7 @@ impl<'a> Fixture<'a> {
         self.event("member-leave", &[name.to_string()], Check::IfNeeded)
     }
 
-    /// The least that a program can do with these files, in milliseconds.
+    /// How many milliseconds a program takes that does the least possible with these files.
     pub(crate) fn limit(&self) -> anyhow::Result<f64> {
         let mut limit = self.setting.limit();
         timed(limit.arg(self.path("nodes")).arg(self.path("limit")))

@@ -9,7 +9,7 @@ use crate::setting::{Setting, progress};
 use crate::supervisors::{Kind, Set, require};
 use crate::table::{Answer, Table, at_most};
 
-/// Those that a quick answer needs: ours, and the one that it is judged by.
+/// A quick answer needs ours alone, and the one that it is judged by.
 const QUICK: [Kind; 2] = [Kind::Init, Kind::S6];
 const ALL: [Kind; 7] = [
     Kind::Init,
@@ -139,7 +139,7 @@ fn table(rows: &[Row], time: Duration) -> Table {
     table
 }
 
-/// Ours against the best of those that supervise.
+/// Compares ours with the best of the others that supervise.
 fn goals(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
         "goal: as good as the best that supervises",

@@ -13,14 +13,14 @@ use crate::latency::status;
 
 /// No request may be sent to a dead node later than that, in milliseconds.
 pub(crate) const GOAL: f64 = 1_000.0;
-/// A script that kills a node takes less.
+/// Far above what the script that kills a node takes.
 const DEATH: Duration = Duration::from_secs(60);
-/// For so long a dead node is looked at: several times the goal.
+/// How long a dead node is watched: several times the goal.
 const LONG: Duration = Duration::from_secs(5);
 /// How often HAProxy is asked: what is measured takes hundreds of milliseconds.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
-/// A look at a node that is about to be killed.
+/// Watches a node that is about to be killed.
 pub(crate) struct Watch(JoinHandle<anyhow::Result<Duration>>);
 
 impl Watch {
@@ -37,8 +37,8 @@ impl Watch {
         })))
     }
 
-    /// How long after the death of the node the last request was sent to it; zero
-    /// where none was. It takes until nothing more is to be expected.
+    /// Tells how long after the death of the node the last request was sent to it; zero if
+    /// none was. It returns when no further request is to be expected.
     pub(crate) fn end(self) -> anyhow::Result<Duration> {
         let watched = self.0.join();
         watched.unwrap_or_else(|_| Err(anyhow!("watch a node that is killed: the thread panicked")))

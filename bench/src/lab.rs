@@ -18,7 +18,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// One that has so many nodes already, in a new directory.
+    /// Makes a new directory in which the handler has so many nodes already.
     pub(crate) fn new(setting: &Setting, directory: &Path, nodes: usize) -> anyhow::Result<Self> {
         fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
         write_nodes(&directory.join("nodes"), nodes)?;
@@ -28,12 +28,12 @@ impl Handler {
         })
     }
 
-    /// A node joins: how long it took, in milliseconds.
+    /// Lets a node join, and tells how many milliseconds the handler took.
     pub(crate) fn join(&self, name: &str) -> anyhow::Result<f64> {
         self.joins(&[name.to_string()])
     }
 
-    /// Nodes join in one event.
+    /// Does the same for several nodes that join in one event.
     pub(crate) fn joins(&self, names: &[String]) -> anyhow::Result<f64> {
         let event = self.directory.join("event");
         let lines = names.iter().map(String::as_str);

@@ -181,7 +181,8 @@ fn rpc(address: &str) -> String {
     format!("{address}:7373")
 }
 
-/// Milliseconds; the clocks' grains can put an effect before its cause.
+/// The milliseconds from `start` to `end`. They are 0 when the end comes first, as it can
+/// because the clocks tick differently.
 fn between(start: SystemTime, end: SystemTime) -> f64 {
     end.duration_since(start).unwrap_or_default().as_secs_f64() * 1e3
 }

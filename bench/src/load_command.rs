@@ -70,7 +70,7 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Whether all was well.
+/// How the program ends after so many failed requests.
 pub(crate) fn verdict(failed: u64) -> Exit {
     if failed == 0 {
         Exit::Changed

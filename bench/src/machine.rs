@@ -1,9 +1,9 @@
-//! On what machine it was measured.
+//! What the machine is on which the figures were measured.
 
 use std::fs;
 use std::process::Command;
 
-/// One line a fact.
+/// The facts, one on each line.
 pub(crate) fn facts() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     format!(
@@ -36,7 +36,8 @@ fn memory() -> String {
     )
 }
 
-/// Of the last minute: whoever reads the figures must know what else went on.
+/// The load of the last minute, since whoever reads the figures must know what else the
+/// machine did.
 fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_string()

@@ -17,12 +17,12 @@ use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
 const MEMBERS: usize = 10_000;
-/// What they take has to fit into a small /dev/shm.
+/// The files of so many members fit into a small /dev/shm.
 const QUICK: usize = 1_000;
-/// In milliseconds: nothing changed, and all new.
+/// Goals in milliseconds: for a list that has not changed, and for one that is all new.
 const UNCHANGED: f64 = 60.0;
 const ALL_NEW: f64 = 600.0;
-/// The same of the whole chain.
+/// The goals for the whole chain.
 const CHAIN_UNCHANGED: f64 = 300.0;
 const CHAIN_ALL_NEW: f64 = 1_000.0;
 
@@ -98,7 +98,7 @@ impl<'a> Balancer<'a> {
         Ok(Self(fixture))
     }
 
-    /// Lets everything follow, and says how long it took, in milliseconds.
+    /// Runs the chain on the list, and tells how many milliseconds it took.
     fn sync(&self) -> anyhow::Result<f64> {
         let mut command = self.0.member_event()?;
         timed(command.arg("sync").stderr(told(&self.0.path("told"))?))
@@ -114,7 +114,7 @@ impl<'a> Balancer<'a> {
     }
 }
 
-/// For one line a node, which no pipe must slow down.
+/// Opens a file for what is told of each node: a pipe would slow the program down.
 fn told(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("create {}", path.display()))
 }
@@ -158,14 +158,14 @@ impl<'a> List<'a> {
         self.directory.join("members.json")
     }
 
-    /// A new directory for the nodes, as an ordinary cluster has it: in one that
-    /// lost as many files just now, ext4 would be measured.
+    /// Takes a new directory for the nodes. In one from which as many files were just removed,
+    /// the figures would be those of ext4.
     fn start_anew(&mut self) -> anyhow::Result<()> {
         self.nodes = self.setting.scratch()?;
         Ok(())
     }
 
-    /// Lets the nodes follow, and says how long it took, in milliseconds.
+    /// Runs `serf-nodes` on the list, and tells how many milliseconds it took.
     fn follow(&self) -> anyhow::Result<f64> {
         let mut command = Command::new(self.setting.program("serf-nodes"));
         command
@@ -179,14 +179,14 @@ impl<'a> List<'a> {
         timed(command.stderr(told(&self.directory.join("told"))?))
     }
 
-    /// The least that a program can do with the files, in milliseconds.
+    /// How many milliseconds a program takes that does the least possible with the files.
     fn limit(&self) -> anyhow::Result<f64> {
         let mut limit = self.setting.limit();
         timed(limit.arg(&self.nodes).arg(self.directory.join("limit")))
     }
 }
 
-/// As `serf members -format=json` prints it.
+/// The list as `serf members -format=json` prints it.
 fn json(members: usize) -> String {
     let mut text = String::from("{\n  \"members\": [\n");
     for number in 0..members {

@@ -1,4 +1,4 @@
-//! What every long-running program of a cluster takes.
+//! The memory and the wake-ups of each program that runs for as long as its node.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::table::{Answer, Table};
 
 /// Programs of ours that run for as long as a node does.
 const OURS: [&str; 3] = ["init", "serf-watch", "webapp"];
-/// Some rounds of what programs do every second.
+/// Long enough for several rounds of what the programs do every second.
 const WATCHED: Duration = Duration::from_secs(10);
 
 pub(crate) fn question(cluster: &Cluster) -> anyhow::Result<Answer> {
@@ -47,13 +47,13 @@ pub(crate) fn question(cluster: &Cluster) -> anyhow::Result<Answer> {
         .table(table))
 }
 
-/// What one process takes.
+/// The memory and the wake-ups of one process.
 struct Process {
     memory: Memory,
     woken: u64,
 }
 
-/// Looks at all programs for so long, by their names.
+/// Watches all processes for so long, and gathers them by the names of their programs.
 fn watch(cluster: &Cluster, time: Duration) -> anyhow::Result<BTreeMap<String, Vec<Process>>> {
     let mut before = Vec::new();
     for node in cluster.nodes()? {

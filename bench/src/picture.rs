@@ -36,7 +36,7 @@ polyline.other, polyline.ours, polyline.limit { fill: none }
   polyline.other, polyline.ours, polyline.limit { fill: none }
 }";
 
-/// One direction of a picture.
+/// One axis of a picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     label: String,
@@ -72,7 +72,7 @@ impl Axis {
         }
     }
 
-    /// Powers of ten, or fifths.
+    /// The marks of an axis: powers of ten, or fifths of its length.
     fn ticks(&self) -> Vec<f64> {
         if !self.log {
             let step = (self.high - self.low) / 5.0;
@@ -119,7 +119,7 @@ pub(crate) struct Picture {
     pub(crate) across: Axis,
     pub(crate) up: Axis,
     pub(crate) lines: Vec<Line>,
-    /// What happened where, on the axis across.
+    /// Events, each with its place on the horizontal axis.
     pub(crate) marks: Vec<(f64, String)>,
 }
 
@@ -203,7 +203,7 @@ impl Picture {
     }
 }
 
-/// Says whose line it is, and where the next one can be told.
+/// Writes whose line it is, and returns where the next name has room.
 fn legend(svg: &mut String, x: f64, line: &Line) -> f64 {
     let y = HEIGHT - 22.0;
     let _ = writeln!(

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-/// Runs a program to its end: how many milliseconds it took. Whatever ends with
-/// 0 or 1 did its work.
+/// Runs a program to its end, and tells how many milliseconds it took. A program that ends
+/// with 0 or 1 did its work.
 pub(crate) fn timed(command: &mut Command) -> anyhow::Result<f64> {
     let name = command.get_program().to_string_lossy().into_owned();
     let start = Instant::now();
@@ -34,7 +34,7 @@ pub(crate) fn stdin_from(path: &Path) -> anyhow::Result<Stdio> {
     Ok(file.into())
 }
 
-/// The name of its program; empty when it is gone.
+/// The name of the program that a process runs; empty when the process is gone.
 pub(crate) fn name(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm"))
         .map(|text| text.trim_end().to_string())
@@ -63,7 +63,7 @@ pub(crate) fn memory(pid: u32) -> Memory {
     }
 }
 
-/// How often it went to sleep of its own will, which is how often it woke.
+/// How often the process went to sleep of its own accord, and therefore woke.
 pub(crate) fn wakeups(pid: u32) -> u64 {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return 0;

@@ -16,7 +16,7 @@ pub(crate) const NAMES: [&str; 8] = [
     "chain", "burst", "members", "size", "init", "memory", "effect", "churn",
 ];
 
-/// Answers these questions, or all. Quick answers are judged.
+/// Answers these questions, or all of them if there are none. Quick answers are judged.
 pub(crate) fn run(setting: &Setting, wanted: &[String]) -> anyhow::Result<Exit> {
     let mut ratios = Vec::new();
     for name in NAMES {
@@ -32,7 +32,7 @@ pub(crate) fn run(setting: &Setting, wanted: &[String]) -> anyhow::Result<Exit> 
     Ok(Exit::Changed)
 }
 
-/// Answers one; what it is judged by.
+/// Answers one question, and returns the ratios by which the answer is judged.
 fn answer(setting: &Setting, name: &str) -> anyhow::Result<Vec<Ratio>> {
     let done = |()| Vec::new();
     match name {
@@ -97,7 +97,7 @@ fn script(setting: &Setting, name: &str, arguments: &[&str]) -> anyhow::Result<(
     let status = command
         .status()
         .with_context(|| format!("run scripts/{name}"))?;
-    // 1: a request failed, which the table tells.
+    // 1 means that a request failed, which the table shows.
     ensure!(
         matches!(status.code(), Some(0 | 1)),
         "scripts/{name} ended with {status}"

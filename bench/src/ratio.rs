@@ -7,8 +7,8 @@ use exit::{Exit, print};
 use crate::sample::number;
 use crate::table::Table;
 
-/// How much worse than usual is a regression on any machine, whatever else it does:
-/// what is smaller is seen by who compares figures of a quiet one.
+/// A figure that is so many times the usual is a regression on any machine, whatever else
+/// the machine does. To see smaller ones, compare the figures of a machine that is quiet.
 const MARGIN: f64 = 10.0;
 
 /// Something of ours, in proportion to something else.
@@ -21,7 +21,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// The least of both should be given: other work on the machine hardly moves it.
+    /// Give the smallest measurement of both, which other work on the machine hardly changes.
     pub(crate) fn new(what: impl Into<String>, ours: f64, of: f64, usual: f64) -> Self {
         Self {
             what: what.into(),

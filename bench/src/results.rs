@@ -4,7 +4,7 @@ use std::path::Path;
 
 use files::{Durability, read, replace};
 
-/// Larger than it will ever be.
+/// The file will never be larger.
 const MAX: u64 = 1 << 20;
 
 /// Puts the section of an answer into the file, in the place of the older one.

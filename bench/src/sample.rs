@@ -1,8 +1,8 @@
-//! Measurements of one thing, and how they show.
+//! Measurements of one thing, and how they are shown.
 
 use std::fmt;
 
-/// What was measured, in the order in which it was.
+/// Figures in the order in which they were measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sample(Vec<f64>);
 

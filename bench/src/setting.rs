@@ -18,12 +18,12 @@ pub(crate) struct Setting {
     /// The yardstick, which is built beside this program.
     limit: PathBuf,
     pub(crate) quick: bool,
-    /// They go with the last copy of the value.
+    /// These directories go with the last copy of the value.
     scratches: Arc<Mutex<Vec<TempDir>>>,
 }
 
-/// How the names of scratch directories begin: with the id of who runs us, so that
-/// `scripts/bench` can remove those of a run that was killed.
+/// How the names of scratch directories begin. They hold the number of the parent process,
+/// by which `scripts/bench` removes what a run has left that was killed.
 pub(crate) fn scratch_prefix() -> String {
     format!("bench-{}-", std::os::unix::process::parent_id())
 }
@@ -52,7 +52,7 @@ impl Setting {
         Ok(setting)
     }
 
-    /// One for tests, for which nothing has to be built.
+    /// A setting for tests, which does not look whether anything is built.
     #[cfg(test)]
     pub(crate) fn unchecked(root: &Path) -> Self {
         Self {
@@ -76,9 +76,9 @@ impl Setting {
         Command::new(&self.limit)
     }
 
-    /// A new directory, which stays until all is measured: ext4 does not use the
-    /// inode of a removed file again for minutes, and looks at each such one
-    /// anew for every file that is made.
+    /// Makes a directory that stays until everything is measured. If it were removed before,
+    /// ext4 would not use the inodes of its files again for minutes, and would look at each
+    /// of them whenever another file is made.
     pub(crate) fn scratch(&self) -> anyhow::Result<PathBuf> {
         let scratch = tempfile::Builder::new()
             .prefix(&scratch_prefix())
@@ -91,7 +91,7 @@ impl Setting {
         Ok(path)
     }
 
-    /// What is judged is measured where no disk is, so that its moods do not show.
+    /// What is judged is measured in memory, where no disk can make it slow.
     fn place(&self) -> &'static Path {
         let memory = Path::new("/dev/shm");
         if self.quick && tempfile::tempfile_in(memory).is_ok() {
@@ -114,7 +114,7 @@ impl Setting {
     }
 }
 
-/// Tells how far it is.
+/// Tells people how far the measuring is.
 pub(crate) fn progress(message: impl std::fmt::Display) {
     say("bench", message);
 }

@@ -21,13 +21,13 @@ pub(crate) const PROGRAMS: [&str; 9] = [
     "svstat",
     "webapp",
 ];
-/// What others start per event, to compare with.
+/// What other handlers start for each event, to compare ours with.
 const OTHERS: [(&str, &[&str]); 3] = [
     ("bash", &["-c", ":"]),
     ("serf", &["version"]),
     ("python3", &["-c", "import jinja2"]),
 ];
-/// `--version`, in milliseconds.
+/// How many milliseconds `--version` takes.
 const START: f64 = 2.0;
 
 pub(crate) fn question(setting: &Setting) -> anyhow::Result<Answer> {

@@ -24,15 +24,15 @@ pub(crate) use kind::Kind;
 
 /// Ten times what the slowest needs.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Who dies younger is held back by most supervisors, so they get older.
+/// Most supervisors hold a service back that dies younger, so services are killed at this age.
 const AGE: Duration = Duration::from_millis(1_200);
-/// What a restart leaves to be done is done after this time.
+/// After this time a supervisor has done everything that a restart asks of it.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// After this time nothing of the start goes on.
+/// After this time the start is over.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Two services that tell each of their starts, and who runs them.
+/// A supervisor, and two services of it that report each of their starts.
 pub(crate) struct Set<'a> {
     setting: &'a Setting,
     kind: Kind,
@@ -55,7 +55,7 @@ impl<'a> Set<'a> {
         let file = directory.path().join("supervisord.conf");
         let text = supervisord_configuration(directory.path());
         replace(&file, text.as_bytes(), Durability::Unsynced)?;
-        // Open for both, so that it never ends.
+        // It is open for reading and writing, so that it never comes to an end.
         let told = OpenOptions::new().read(true).write(true).open(&fifo);
         let told = told.context("open the FIFO of the starts")?;
         Ok(Self {
@@ -67,7 +67,7 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// Starts the supervisor: how long until all services run, in milliseconds.
+    /// Starts the supervisor, and measures how long it takes until all services run.
     pub(crate) fn start(&self) -> anyhow::Result<Running<'_>> {
         let start = Instant::now();
         let supervisor = Owned::spawn(&mut self.kind.command(self.setting, self.directory.path()))?;
@@ -102,8 +102,8 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Kills one service after the other, once they are old enough: how long until
-    /// each runs again, in milliseconds.
+    /// Kills one service after the other, once they are old enough, and tells after how many
+    /// milliseconds each runs again.
     pub(crate) fn restarts(&mut self) -> anyhow::Result<Vec<f64>> {
         wait::pass(AGE);
         let mut took = Vec::new();
@@ -117,8 +117,8 @@ impl Running<'_> {
         Ok(took)
     }
 
-    /// Ends it: how long until all of its processes have ended, services and all,
-    /// in milliseconds.
+    /// Ends the supervisor, and tells after how many milliseconds all of its processes have
+    /// ended, services included.
     pub(crate) fn stop(mut self) -> anyhow::Result<f64> {
         let all = harness::family(self.supervisor.pid());
         let start = Instant::now();
@@ -130,7 +130,7 @@ impl Running<'_> {
         })
     }
 
-    /// The processes that are there for supervision.
+    /// The processes of the supervisor itself, without its services.
     fn processes(&self) -> Vec<u32> {
         let mut all = harness::family(self.supervisor.pid());
         all.retain(|pid| !self.services.contains(pid));
@@ -145,7 +145,7 @@ impl Running<'_> {
         sum
     }
 
-    /// How often they woke in that time.
+    /// How often these processes wake in so much time.
     pub(crate) fn wakeups(&self, time: Duration) -> u64 {
         let count = || {
             self.processes()
@@ -197,7 +197,7 @@ fn supervisord_configuration(directory: &Path) -> String {
     text
 }
 
-/// Passes on the process id of each service that starts.
+/// Passes on the number of each service's process, as the service reports it.
 fn listen(fifo: &File) -> anyhow::Result<Receiver<u32>> {
     let reader = BufReader::new(fifo.try_clone().context("listen to the FIFO")?);
     let (sender, receiver) = channel();
@@ -215,13 +215,13 @@ fn listen(fifo: &File) -> anyhow::Result<Receiver<u32>> {
 }
 
 impl Drop for Set<'_> {
-    /// Lets the thread that listens end.
+    /// Ends the thread that listens.
     fn drop(&mut self) {
         let _ = (&self.told).write_all(b"end\n");
     }
 }
 
-/// Makes sure that everybody is there who is measured.
+/// Makes sure that all supervisors are installed that are to be measured.
 pub(crate) fn require(kinds: &[Kind]) -> anyhow::Result<()> {
     for kind in kinds {
         let program = match kind {

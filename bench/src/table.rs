@@ -9,7 +9,7 @@ use crate::ratio::Ratio;
 pub(crate) struct Answer {
     pub(crate) title: String,
     pub(crate) parts: Vec<Part>,
-    /// What a quick answer is judged by.
+    /// The ratios by which a quick answer is judged.
     pub(crate) ratios: Vec<Ratio>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn at_most(value: f64, goal: f64) -> String {
     format!("<= {}: {verdict}", crate::sample::number(goal))
 }
 
-/// The same where more is better.
+/// How a figure compares with its goal when more is better.
 pub(crate) fn at_least(value: f64, goal: f64) -> String {
     let verdict = if value >= goal { "met" } else { "**missed**" };
     format!(">= {}: {verdict}", crate::sample::number(goal))

@@ -1,6 +1,6 @@
 //! The least that a program can do that makes one file of many: reads every file
-//! of a directory, writes one, syncs it and renames it into place. What the chain
-//! is measured against: `limit DIRECTORY FILE`.
+//! of a directory, writes one, syncs it and renames it into place. The chain is compared
+//! with it. It is called as `limit DIRECTORY FILE`.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -1,18 +1,18 @@
-//! What was measured, as tables, and held against the goals.
+//! Tables of what was measured, compared with the goals.
 
 use super::Row;
 use crate::sample::number;
 use crate::table::{Table, at_least, at_most};
 
-/// How much faster than the bash handler it has to be.
+/// How many times faster than the bash handler the chain has to be.
 const FASTER: [(usize, f64); 3] = [(10, 5.0), (100, 15.0), (1_000, 50.0)];
-/// The chain against the limit: so many times, and so many milliseconds more,
-/// since three programs start instead of one.
+/// The chain may take so many times the limit, and so many milliseconds more because three
+/// programs start instead of one.
 const TIMES_LIMIT: f64 = 5.0;
 const OVER_LIMIT: f64 = 6.0;
-/// With the check it may take this times `haproxy -c` more.
+/// With a check the chain may take so many times longer by what `haproxy -c` takes.
 const TIMES_CHECK: f64 = 1.3;
-/// From 1,000 to 10,000 nodes.
+/// The chain may take so many times longer with 10,000 nodes than with 1,000.
 const GROWTH: f64 = 11.0;
 
 pub(super) fn split(rows: &[Row]) -> Table {

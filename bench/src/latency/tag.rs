@@ -18,14 +18,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// How often agents gossip, in the profile `lan`.
 const GOSSIP: Duration = Duration::from_millis(200);
 
-/// What is set; nodes begin with 100.
+/// The weight that is set. Nodes begin with 100.
 const WEIGHT: u32 = 50;
 
-/// When what happened.
+/// When each step of a change happened.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) set: SystemTime,
-    /// The balancer's agent has logged it.
+    /// When the balancer's agent logged it.
     pub(super) known: SystemTime,
     pub(super) runs: SystemTime,
 }
@@ -39,10 +39,12 @@ pub(super) fn change(
     haproxy: &Path,
 ) -> anyhow::Result<Change> {
     let mut weights = Weights::of(haproxy)?;
-    // Else each round would meet the agents at the same moment of their gossip.
+    // Without a pause of random length, each round would meet the agents at the same moment
+    // of their gossip.
     wait::pass(GOSSIP.mul_f64(fastrand::f64()));
     let set = SystemTime::now();
-    // It ends when the agent has told everybody, which is after the effect mostly.
+    // The command ends when the agent has told everybody, which is mostly later than the
+    // effect.
     let mut tags = Command::new("serf")
         .args(["tags", "-set", &format!("weight={WEIGHT}")])
         .env("SERF_RPC_ADDR", rpc)
@@ -62,7 +64,7 @@ pub(super) fn change(
     Ok(Change { set, known, runs })
 }
 
-/// A conversation with HAProxy that goes on: to ask again costs it little.
+/// A connection to HAProxy that stays open, so that another question costs HAProxy little.
 struct Weights(BufReader<UnixStream>);
 
 impl Weights {
@@ -94,7 +96,7 @@ impl Weights {
 
 /// The log of an agent, each line with the time at which it came.
 pub(super) struct AgentLog {
-    /// It ends with the value.
+    /// `serf monitor`, which ends with the value.
     _monitor: Owned,
     lines: Receiver<(SystemTime, String)>,
 }
@@ -122,7 +124,7 @@ impl AgentLog {
         })
     }
 
-    /// When it told that the tags of `name` changed.
+    /// When the agent logged that the tags of `name` had changed.
     fn update_of(&self, name: &str) -> anyhow::Result<SystemTime> {
         let end = format!("EventMemberUpdate: {name}");
         let deadline = Instant::now() + PATIENCE;

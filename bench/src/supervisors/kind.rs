@@ -1,4 +1,4 @@
-//! Which supervisor.
+//! The supervisors, and how each is started.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     S6,
     Runit,
     Supervisord,
-    /// These two run one command, and start nothing anew.
+    /// Tini and dumb-init run one command, and restart nothing.
     Tini,
     DumbInit,
 }

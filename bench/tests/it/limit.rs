@@ -1,4 +1,4 @@
-//! The yardstick.
+//! The program `limit`, with which the chain is compared.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! `bench load`: one line of JSON.
+//! `bench load` prints one line of JSON.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

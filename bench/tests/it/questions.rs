@@ -1,4 +1,4 @@
-//! `bench run`: answers as tables.
+//! `bench run` answers with tables.
 
 use std::fs;
 use std::process::Command;

@@ -15,7 +15,7 @@ const QUESTIONS: [&str; 8] = [
 ];
 
 fn quick(programs: &Path, questions: &[&str]) -> Output {
-    // Of a cluster that a question starts.
+    // The state of a cluster that a question starts.
     let folder = harness::scratch();
     let mut command = Command::new(root().join("scripts/bench"));
     command
