@@ -94,7 +94,10 @@ fn what_ran_before_an_interrupted_start_runs_on() {
 #[test]
 fn what_runs_of_a_folder_that_was_removed_can_be_ended() {
     let cluster = Cluster::up(114, 1);
-    fs::remove_dir_all(cluster.run()).unwrap();
+    wait_for("the folder to be gone, in which others write", SOON, || {
+        let _ = fs::remove_dir_all(cluster.run());
+        (!cluster.run().exists()).then_some(())
+    });
     assert!(processes(&cluster) > 0);
     cluster.succeed(&["down"]);
     assert_eq!(processes(&cluster), 0);
