@@ -2,22 +2,22 @@
 
 use std::ffi::OsStr;
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use harness::cluster::{Cluster, SOON};
-use harness::{send, wait_for};
+use harness::{Owned, wait_for};
 use nix::sys::signal::Signal;
 
 /// A `serf agent` of the test's own; it is killed with the value.
-pub(crate) struct Agent(Child);
+pub(crate) struct Agent(Owned);
 
 impl Agent {
     /// Starts an agent called `name` at the cluster's address `host`, which joins the
     /// balancer with the cluster's key.
     pub(crate) fn start(cluster: &Cluster, name: &OsStr, host: u8, tags: &[&str]) -> Self {
         let address = cluster.address(host);
-        // One that ignored the signal to leave, since the tests run under `nohup`
-        // or in the background of a script, would lose it while it starts.
+        // Tests that run under `nohup` or in the background of a script ignore some signals,
+        // and so would the agent: it would lose the signal to leave while it starts.
         let mut command = Command::new(harness::require("env"));
         command
             .arg("--default-signal")
@@ -31,42 +31,29 @@ impl Agent {
         for tag in tags {
             command.args(["-tag", tag]);
         }
-        let quiet = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Self(quiet.spawn().expect("start a Serf agent"))
+        Self(Owned::spawn(&mut command).unwrap())
     }
-}
 
-impl Agent {
     /// Tells it to leave, and does not wait for it.
     pub(crate) fn leave(&self) {
-        let pid = self.0.id();
-        // Before that it is `env`, which may not have come to the signals yet.
+        let pid = self.0.pid();
+        // Before that it is `env`, which may not have set the signals to their defaults yet.
         wait_for("the agent to be a program of its own", SOON, || {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             (comm.trim_end() == "serf").then_some(())
         });
-        send(pid, Signal::SIGINT);
+        self.0.signal(Signal::SIGINT);
     }
 
     /// Waits for the end of an agent that was told to leave.
     pub(crate) fn ended(mut self) {
         wait_for("the end of an agent that leaves", SOON, || {
-            self.0.try_wait().unwrap()
+            (!self.0.runs()).then_some(())
         });
     }
 }
 
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Sends the gossip packet "this member is alive" as nobody in particular.
+/// Sends the gossip packet "this member is alive" without being a member.
 ///
 /// The format is that of memberlist 0.2: the message type (4), then a msgpack map.
 pub(crate) fn forge_alive(cluster: &Cluster, name: &[u8], address: &[u8], role: &[u8]) {
@@ -83,7 +70,8 @@ pub(crate) fn forge_alive(cluster: &Cluster, name: &[u8], address: &[u8], role: 
         "Meta",
         &raw_of(&[&[255, 0x81], &raw_of(b"role")[..], &raw_of(role)[..]].concat()),
     );
-    // Protocol versions: lowest, highest and current of memberlist, then of Serf.
+    // These are the lowest, highest and current versions of memberlist's protocol, then those
+    // of Serf's.
     field("Vsn", &raw_of(&[1, 5, 2, 2, 5, 4]));
     let socket = UdpSocket::bind(format!("{}:0", cluster.address(250))).unwrap();
     socket

@@ -22,7 +22,7 @@ fn two_balancers_agree_and_the_other_serves_on_when_one_dies() {
     assert_eq!(report.failed(), 0, "{report:?}");
 }
 
-/// Nodes come and go although the first balancer, a seed of all, is gone.
+/// Lets nodes come and go although the first balancer, which is a seed of all, is gone.
 fn cluster_goes_on(cluster: &Cluster, load: harness::load::Running) -> harness::load::Report {
     cluster.succeed(&["node", "start", "s4"]);
     cluster.succeed(&["node", "stop", "s1"]);

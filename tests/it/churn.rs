@@ -11,7 +11,7 @@ use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 use crate::agent::Agent;
 use crate::view;
 
-/// Other steps in every run. A failure tells the seed, and `MUSTER_SEED` repeats it.
+/// Gives other steps in every run. A failure tells the seed, and `MUSTER_SEED` repeats them.
 fn dice() -> fastrand::Rng {
     let seed = std::env::var("MUSTER_SEED").map_or_else(
         |_| fastrand::u64(..),
@@ -34,9 +34,9 @@ fn a_hundred_joins_and_leaves_at_random_end_in_agreement() {
             leaving.push(agent);
             continue;
         }
-        // The address is free again when the agent before has ended.
+        // The address may be that of an agent which is leaving, and is free when that has ended.
         leaving.drain(..).for_each(Agent::ended);
-        // A new name each time: Serf keeps the name of one that is gone for a while.
+        // Each gets a new name, since Serf keeps the name of a member that is gone for a while.
         let name = format!("g{step}");
         agents.insert(
             host,
@@ -44,10 +44,10 @@ fn a_hundred_joins_and_leaves_at_random_end_in_agreement() {
         );
     }
     leaving.drain(..).for_each(Agent::ended);
-    // An agent ends 3 s after it was told to leave, whether the others know or not:
-    // where they do not, they find out that it is dead, and its file stays for a while.
+    // An agent ends 3 s after it was told to leave, whether the others have heard of it or
+    // not. If they have not, they find out that it is dead, and its file stays for a while.
     wait_for("all guests to be members", FAILURE, || {
-        (view::living_at(&cluster, 42).len() == agents.len() + 1).then_some(())
+        (view::living_in(&cluster).len() == agents.len() + 1).then_some(())
     });
     let agreed = view::wait_for_agreement(&cluster, FAILURE);
     assert_eq!(agreed.len(), agents.len() + 1);
@@ -63,7 +63,7 @@ fn thirty_agents_that_start_at_once_are_followed_until_the_last_has_left() {
         })
         .collect();
     wait_for("all of them to be members", FAILURE, || {
-        (view::living_at(&cluster, 42).len() == 30).then_some(())
+        (view::living_in(&cluster).len() == 30).then_some(())
     });
     assert_eq!(view::wait_for_agreement(&cluster, FAILURE).len(), 30);
     while !agents.is_empty() {
@@ -111,8 +111,8 @@ fn a_name_that_comes_back_with_another_address_is_served_there() {
 fn a_name_that_was_killed_is_served_at_another_address_once_serf_allows_it() {
     let cluster = Cluster::up(66, 2);
     cluster.succeed(&["node", "kill", "s1"]);
-    // Serf keeps the address of a name that died for up to a minute, which is as
-    // long as the script waits.
+    // Serf keeps the address of a member that died for up to a minute, which is as long as
+    // the script waits.
     let _ = cluster.run_script(&["node", "start", "s1", &cluster.address(150)]);
     cluster.wait_for_nodes_within(FAILURE, &["s1", "s2"]);
     let file = std::fs::read_to_string(cluster.file("ha", "nodes/s1")).unwrap();
@@ -127,7 +127,7 @@ fn a_frozen_agent_costs_no_request_and_its_node_is_there_again_afterwards() {
     let agent = cluster.service_pid("s1", "serf").unwrap();
     send(agent, SIGSTOP);
     wait_for("Serf to miss it", FAILURE, || {
-        (!view::living_at(&cluster, 42).contains(&"s1".to_string())).then_some(())
+        (!view::living_in(&cluster).contains(&"s1".to_string())).then_some(())
     });
     send(agent, SIGCONT);
     cluster.wait_for_nodes_within(FAILURE, &["s1", "s2", "s3"]);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Longer than nodes are held.
+/// Longer than a node that is lost is held.
 pub(crate) const EXPIRED: Duration = Duration::from_secs(31);
 
 /// The nodes that are held, of the directory `nodes`.
@@ -19,7 +19,7 @@ pub(crate) fn lost(nodes: &Path) -> Vec<String> {
     names
 }
 
-/// Makes it as if all of them had been lost since `age` ago.
+/// Makes it look as if all of them had been lost for `age`.
 pub(crate) fn set_lost_since(nodes: &Path, age: Duration) {
     let date = humantime::format_rfc3339_millis(SystemTime::now() - age);
     for name in lost(nodes) {

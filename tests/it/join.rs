@@ -1,4 +1,4 @@
-//! `serf-join`: who is joined again, told by what it asks of Serf.
+//! `serf-join`: whom it joins again, seen by what it asks of Serf.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use harness::root;
 
-/// What is joined where `members` live and `seeds` are to be.
+/// What `serf-join` joins when `members` are alive and `seeds` are named.
 fn joined(members: &[&str], seeds: &str) -> String {
     let dir = harness::scratch();
     let (list, joined) = (dir.path().join("list"), dir.path().join("joined"));

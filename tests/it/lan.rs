@@ -1,5 +1,5 @@
-//! Hosts with a network of their own: what a loopback net cannot show, cut cables
-//! and multicast.
+//! Hosts with a network of their own, for what a loopback net does not have: cables that are
+//! cut, and multicast.
 
 use std::fs;
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ impl Lan {
         self.start_at(Switch::Near, number, folder, settings);
     }
 
-    /// The same, at one of the switches.
+    /// Plugs a host in at one of the switches, and starts the services of `folder` on it.
     pub(crate) fn start_at(
         &mut self,
         switch: Switch,

@@ -1,4 +1,4 @@
-//! Requests under a steady change of membership: none fails.
+//! No request fails while the membership changes all the time.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal::{SIGKILL, SIGSTOP};
 
 /// How long the membership changes under load.
 const LONG: Duration = Duration::from_secs(30);
-/// Until HAProxy sends nothing to a dead node: tenfold of what is wanted.
+/// How long HAProxy may need until it sends nothing to a dead node: tenfold of what is wanted.
 const LAST_REQUEST: Duration = Duration::from_secs(10);
 
 #[test]
@@ -56,7 +56,7 @@ fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
     next_requests(200);
     cluster.succeed(&["node", "kill", "s3"]);
     assert_gets_nothing(&cluster, "s3", || next_requests(500));
-    // Of another only the application dies, and stays dead.
+    // Of another node only the application dies, and is not started again.
     let once = Command::new(program("svc"))
         .arg("-O")
         .arg(cluster.file("s4", "services/webapp"))
@@ -77,7 +77,7 @@ fn a_dead_node_gets_no_request_and_only_those_fail_that_were_in_flight_on_it() {
     assert!(report.failed() <= in_flight, "{in_flight}: {report:?}");
 }
 
-/// Follows the death of a node.
+/// Waits until HAProxy has found that a node is dead, which then gets no request any more.
 fn assert_gets_nothing(cluster: &Cluster, node: &str, next_requests: impl Fn()) {
     let end = format!("HAProxy to send nothing to {node}, which should take one second");
     wait_for(&end, LAST_REQUEST, || {

@@ -1,5 +1,5 @@
-//! The member list can be wrong: what is lost keeps its file for a while, and a
-//! loss of more than half is not believed.
+//! The member list can be wrong. A node that is lost keeps its file for a while, and a loss
+//! of more than half of the nodes is not believed.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
         send(agent, SIGSTOP);
     }
     wait_for("all three to be lost", FAILURE, || {
-        // Serf finds them one by one; none may end its hold before the last is found.
+        // Serf finds that they are lost one by one. None may be given up before it has found the last.
         set_lost_since(&nodes, Duration::ZERO);
         (lost(&nodes) == names).then_some(())
     });
@@ -91,7 +91,7 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
         send(agent, SIGCONT);
     }
     wait_for("all of them to be living members again", FAILURE, || {
-        (view::living_at(&cluster, 42) == names && lost(&nodes).is_empty()).then_some(())
+        (view::living_in(&cluster) == names && lost(&nodes).is_empty()).then_some(())
     });
     cluster.wait_for_nodes(&names);
     let report = load.stop();

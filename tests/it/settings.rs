@@ -1,4 +1,4 @@
-//! `serf-agent`: what of its environment the agent is given.
+//! `serf-agent`: which settings of its environment the agent is given.
 
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! What a member's tags do: port, weight, service.
+//! What a member's tags do: the port, the weight and the service.
 
 use std::process::Command;
 

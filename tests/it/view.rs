@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use harness::cluster::Cluster;
+use harness::cluster::{BALANCER, Cluster};
 use harness::wait_for;
 
 /// The living backends among the members that `serf` lists.
@@ -18,9 +18,9 @@ pub(crate) fn living(serf: &mut Command) -> Vec<String> {
     names
 }
 
-/// Asks the agent at the address HOST of a cluster who is alive as a backend.
-pub(crate) fn living_at(cluster: &Cluster, host: u8) -> Vec<String> {
-    let agent = format!("{}:7373", cluster.address(host));
+/// Asks the agent of `ha` who is alive as a backend in its cluster.
+pub(crate) fn living_in(cluster: &Cluster) -> Vec<String> {
+    let agent = format!("{}:7373", cluster.address(BALANCER));
     living(Command::new("serf").env("SERF_RPC_ADDR", agent))
 }
 
@@ -29,8 +29,8 @@ pub(crate) fn living_at(cluster: &Cluster, host: u8) -> Vec<String> {
 pub(crate) fn wait_for_agreement(cluster: &Cluster, deadline: Duration) -> Vec<String> {
     let what = "members, /nodes, haproxy.cfg and HAProxy to agree";
     wait_for(what, deadline, || {
-        let living = living_at(cluster, 42);
-        let servers: Vec<String> = cluster.servers(42).into_keys().collect();
+        let living = living_in(cluster);
+        let servers: Vec<String> = cluster.servers(BALANCER).into_keys().collect();
         let agree = cluster.node_files("ha") == living
             && cluster.configured("ha") == living
             && servers == living;

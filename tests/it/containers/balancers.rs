@@ -10,7 +10,7 @@ use harness::{http, wait_for};
 const FIRST: u16 = 1936;
 const SECOND: u16 = 1937;
 
-/// When a balancer that starts knows its nodes. It takes less than 2 s.
+/// How long a balancer that starts may need until it knows its nodes. It takes less than 2 s.
 const RIGHT: Duration = Duration::from_secs(20);
 
 #[test]
@@ -73,7 +73,7 @@ fn a_node_with_another_gossip_key_never_gets_in() {
             .contains("could decrypt the message")
             .then_some(())
     });
-    // A join that still came would be seen by now: the one that follows is.
+    // If the rogue had joined after all, it would be seen before the node that starts next.
     project.up(2, &["webapp"]);
     let servers = project.wait_for_nodes(FIRST, 2);
     assert!(servers.iter().all(|server| server.name != "rogue"));

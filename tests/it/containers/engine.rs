@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Nothing that is asked of the engine takes longer, a build on a slow line included.
+/// Seconds. Nothing that is asked of the engine takes longer, not even a build on a slow line.
 const LIMIT: &str = "900";
 
 static TURN: Mutex<u32> = Mutex::new(0);
@@ -15,7 +15,7 @@ pub(crate) fn turn() -> MutexGuard<'static, u32> {
     let mut turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     IMAGES.get_or_init(build_images);
     *turn += 1;
-    // Not for a test that runs alone.
+    // They are not built for a test that runs alone.
     if *turn == 2 && std::env::var_os("IMAGE_TAG").is_none() {
         std::thread::spawn(build_examples);
     }
@@ -26,8 +26,9 @@ fn build_images() {
     told(&mut limited("scripts/containers.sh", &["build"]));
 }
 
-/// Those of the documentation take a minute each, while clusters mostly wait:
-/// their own tests, which come late, find them done. They also say what fails.
+/// Builds the images of the documentation. Each takes a minute, and clusters mostly wait
+/// meanwhile, so that the tests of these images, which come late, find them built. Those
+/// tests also say when a build fails.
 fn build_examples() {
     for name in ["nginx", "apache-sshd"] {
         let (tag, folder) = (format!("muster-test/{name}"), format!("docs/{name}"));
@@ -61,7 +62,7 @@ pub(crate) fn docker(arguments: &[&str]) -> String {
     told(&mut limited("docker", arguments))
 }
 
-/// The same, `None` where docker fails.
+/// What docker prints; `None` when it fails.
 pub(crate) fn try_docker(arguments: &[&str]) -> Option<String> {
     let output = run(&mut limited("docker", arguments));
     output.status.success().then(|| text(&output.stdout))
@@ -73,7 +74,7 @@ pub(crate) fn container_log(container: &str) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-/// What the command prints. Fails with everything it said when it does.
+/// What the command prints. If it fails, the test fails with everything that it said.
 pub(crate) fn told(command: &mut Command) -> String {
     let output = run(command);
     assert!(
@@ -96,13 +97,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
-/// A container outside of any project, gone with the value.
+/// A container outside of any project, which goes with the value.
 pub(crate) struct Container(pub(crate) String);
 
 impl Container {
     /// `docker run -d` with these arguments.
     pub(crate) fn run(arguments: &[&str]) -> Container {
-        // As one of a project it is known to be of this process.
+        // By the name of a project it is known that this process has started it.
         let label = format!(
             "--label=com.docker.compose.project=muster-test-alone-{}-0",
             std::process::id()

@@ -1,4 +1,4 @@
-//! `logs/` is for everybody to read.
+//! Everybody may read `logs/`, so nothing secret is in it.
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ use super::engine::{Container, docker, image, limited, root, told, turn};
 use super::project::PATIENCE;
 
 const IMAGE: &str = "debian:trixie-slim";
-/// Says who it is, where it lives, and a variable of the container's.
+/// A service that prints its user, its directory and a variable of the container.
 const WHO: &str = "#!/usr/bin/with-contenv sh\necho \"$(id -u) $PWD $GIVEN\"\nexec sleep 1000\n";
 
 const WHO_FIRST: &str = "#!/usr/bin/with-contenv sh\necho \"first $GIVEN\"\n";
@@ -56,19 +56,19 @@ impl Files {
     }
 }
 
-/// Until the container has said it so often.
+/// Waits until the container has said it so often.
 fn wait_said(container: &Container, text: &str, times: usize) {
     wait_for(&format!("{text:?}, {times} times"), PATIENCE, || {
         (container.log().matches(text).count() >= times).then_some(())
     });
 }
 
-/// The code of a container that ends by itself.
+/// The exit code of a container that ends by itself.
 fn code(container: &Container) -> String {
     docker(&["wait", &container.0])
 }
 
-/// The code of one that is stopped, and not killed for being slow.
+/// The exit code of a container that is stopped, with so much time that it need not be killed.
 fn stopped(container: &Container) -> String {
     docker(&["stop", "-t", "60", &container.0]);
     code(container)

@@ -67,10 +67,10 @@ fn place_all(files: &Path) {
     for (path, script) in scripts {
         place(&files.join(path), script, 0o755);
     }
-    // The lab's files lose their modes on Windows; version 1 took them all the same.
+    // On Windows the lab's files lose their modes, and must be taken all the same.
     place(&files.join("s1/serf/run"), SERF_RUN, 0o644);
     place(&files.join("lab/haproxy.cfg"), CONFIGURATION, 0o644);
-    // The handlers write it anew.
+    // The handlers replace this file.
     place(&files.join("haproxy.cfg"), CONFIGURATION, 0o666);
     // The container's user is not the one that made the files.
     let permissions = std::fs::Permissions::from_mode(0o755);
@@ -103,7 +103,7 @@ fn haproxy_of(container: &Container) -> String {
     })
 }
 
-/// Ended by itself: nobody had to be killed for it.
+/// Stops a container, which must end by itself: no process had to be killed.
 fn ends_well(container: &Container) {
     docker(&["stop", "-t", "60", &container.0]);
     let code = docker(&["inspect", "-f", "{{.State.ExitCode}}", &container.0]);

@@ -1,10 +1,10 @@
-//! HAProxy's log: in the container's own, and at a receiver elsewhere.
+//! HAProxy's log is in the container's log, and reaches a receiver elsewhere.
 
 use super::engine::{Container, container_log, docker, image, turn};
 use super::project::{PATIENCE, Project};
 use harness::wait_for;
 
-/// What makes rsyslogd a receiver that prints what it gets, and from whom.
+/// Starts rsyslogd as a receiver that prints what it gets, and from whom.
 const RECEIVER: &str = r#"
 printf '%s\n' 'module(load="imudp")' 'input(type="imudp" port="514")' \
     'action(type="omfile" file="/dev/stdout")' >/run/receiver.conf
@@ -25,7 +25,7 @@ fn the_balancers_log_reaches_the_engine_and_a_receiver() {
     project.up(1, &["webapp", "ha"]);
     project.wait_for_nodes(1936, 1);
     let balancer = &project.containers("ha")[0];
-    // A node that goes is one line of HAProxy's.
+    // HAProxy writes a line when a node fails its check.
     docker(&["pause", &project.containers("webapp")[0]]);
     let told = |log: &str| log.contains("haproxy") && log.contains("is DOWN");
     wait_for("the line in the engine's log", PATIENCE, || {

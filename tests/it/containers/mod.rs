@@ -1,7 +1,7 @@
 //! The composed system in real containers, on Docker.
 //!
-//! One test at a time (`engine::turn`): each has a whole cluster, and machines
-//! with two cores should see facts before their deadlines.
+//! One test runs at a time (`engine::turn`), since each has a whole cluster, and a machine
+//! with two cores has to reach its facts before their deadlines.
 
 mod balancers;
 mod engine;

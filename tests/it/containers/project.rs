@@ -12,10 +12,11 @@ use harness::{http, wait_for};
 
 use super::engine::{docker, limited, told, try_docker};
 
-/// Serf's failure detection and a name's return take up to a minute; machines are slow.
+/// Serf needs up to a minute to find out who is dead or to let a name return, and machines
+/// are slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A composed system, gone with the value.
+/// A composed system, which goes with the value.
 pub(crate) struct Project {
     name: String,
     publish: String,
@@ -136,11 +137,11 @@ impl Project {
     }
 }
 
-/// The connections of the steady load: each can have one request in flight on a
-/// node that is killed or cut off.
+/// The steady load has so many connections, each of which can have one request in flight
+/// on a node that is killed or cut off.
 pub(crate) const IN_FLIGHT: u64 = 32;
 
-/// 500 requests a second, on kept connections and on new ones.
+/// Asks 500 times a second, on kept connections and on new ones.
 pub(crate) fn steady_load(project: &Project, port: u16) -> Running {
     load::start(project.published(port), 500)
 }

@@ -155,7 +155,7 @@ fn haproxy_is_found_where_an_ordinary_users_path_has_no_folder_for_it() {
     let mut command = fixture.command();
     let output = command.env("PATH", "/usr/bin:/bin").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    // It was asked: what it refuses is refused.
+    // HAProxy was asked, so what it refuses is refused.
     fixture.template("global\n    frobnicate\n");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(100), "{output:?}");

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use assert_cmd::cargo::cargo_bin;
 
-/// A template of the shape of ours, as short as HAProxy takes one.
+/// A template that is built as ours, and as short as HAProxy accepts it.
 pub(crate) const TEMPLATE: &str = "global
     stats timeout 30s
 defaults
@@ -21,7 +21,7 @@ backend nodes
 {%- endfor %}
 ";
 
-/// `/nodes`, a template, and where the result goes.
+/// A folder of nodes, a template, and the place of the result.
 pub(crate) struct Fixture {
     scratch: harness::Scratch,
 }
@@ -95,7 +95,7 @@ impl Fixture {
         servers.map(str::to_string).collect()
     }
 
-    /// The program without options, nor the environment that stands for them.
+    /// The program without options, and without the variables that stand for them.
     pub(crate) fn bare() -> Command {
         let mut command = Command::new(cargo_bin!("haproxy-gen"));
         for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
@@ -116,7 +116,7 @@ impl Fixture {
         command
     }
 
-    /// Runs it with the real HAProxy to check.
+    /// Runs it, and lets it check with the real HAProxy.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let mut command = self.command();
         command.arg("--haproxy").arg(harness::require("haproxy"));

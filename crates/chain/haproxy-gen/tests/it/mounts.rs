@@ -19,7 +19,7 @@ fn script(fixture: &Fixture, text: &str) -> Run {
         harness::require("haproxy").display()
     );
     let mut command = Command::new(harness::require("unshare"));
-    // Where user namespaces are forbidden, root can do without one.
+    // Root needs no user namespace, and can go on where they are forbidden.
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
         command.args(["--user", "--map-root-user"]);
     }
@@ -50,7 +50,7 @@ fn a_full_disk_leaves_the_old_file_and_the_next_run_catches_up() {
          grep -c server $etc/haproxy.cfg
          ls -A $etc | grep new",
     );
-    // `timeout server` is a line with that word, too.
+    // The line `timeout server` is counted, too.
     assert_eq!(
         run.stdout, "made 0\nfull 111\nsame\nagain 0\n3\n",
         "{}",

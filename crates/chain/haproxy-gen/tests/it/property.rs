@@ -1,5 +1,4 @@
-//! Whatever the nodes are: HAProxy takes the file, and a second run has nothing
-//! to do.
+//! Whatever the nodes are, HAProxy takes the file, and a second run has nothing to do.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

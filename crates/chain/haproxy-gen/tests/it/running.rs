@@ -15,7 +15,7 @@ fn ip(host: u8) -> String {
     address(&format!("140.{host}"))
 }
 
-/// The file of a node at such an address.
+/// The line of a node at such an address.
 fn node_line(name: &str, host: u8) -> String {
     format!("{name} {}", ip(host))
 }

@@ -1,11 +1,11 @@
-//! HAProxy dies, or its connection ends, at each command that a run sends: the
-//! next run makes it agree with the file all the same.
+//! HAProxy dies, or its connection ends, at each command that a run sends. The next run
+//! makes it agree with the file all the same.
 
 use crate::haproxy::{Config, Haproxy, address};
 use crate::relay::{Relay, Strike};
 
-/// One node joins, one leaves, one gets another weight, one moves. Who joins has
-/// never been there before, or its server line would only be used again.
+/// One node joins, one leaves, one gets another weight, and one moves. The one that joins has
+/// a new name, since an old one would only be taken into use again.
 fn changed(haproxy: &Haproxy, round: usize) -> Config {
     let mut config = haproxy.config(&[4, 2, 3]);
     config.servers[0].name = format!("n{round}");
@@ -14,7 +14,7 @@ fn changed(haproxy: &Haproxy, round: usize) -> Config {
     config
 }
 
-/// Commands of a look at HAProxy, and of each of these changes.
+/// The commands by which a run looks at HAProxy, and those of each of these changes.
 const COMMANDS: [&str; 9] = [
     "show servers state",
     "show info",
@@ -81,7 +81,7 @@ fn strike_at_each_command(test: u8, strike: Strike) {
         assert!([0, 1].contains(&next.code()), "{when}: {}", next.stderr());
         assert_runs(&haproxy, &config, &when);
         haproxy.assert_agrees();
-        // And it is ready for another change.
+        // It also takes another change.
         haproxy.change(&haproxy.config(&[1, 2, 3]));
         struck.push(command);
     }

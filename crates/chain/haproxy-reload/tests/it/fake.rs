@@ -1,4 +1,4 @@
-//! A HAProxy that answers what it is told to: on Unix sockets `s` and `m`.
+//! A HAProxy that answers what it is told to, on the Unix sockets `s` and `m`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,11 +9,11 @@ use harness::Scratch;
 
 use crate::haproxy::{Run, command};
 
-/// What a true one says about a worker with the fingerprint 1 and no server.
+/// What a real HAProxy says of a worker with the fingerprint 1 and no server.
 pub(crate) const STATE: &str = "CONFIG_FINGERPRINT=1\n\nVariable not found.\n\n1\n\
     # be_id be_name srv_id\n\nName: HAProxy\nVersion: 2.6.12\nPid: 7\nUptime_sec: 1\n\
     Stopping: 0\n\n";
-/// Of a master whose worker is the one above.
+/// What the master of this worker says.
 pub(crate) const PROCESSES: &str = "#<PID> <type> <reloads> <uptime> <version>\n\
     6 master 0 [failed: 0] 0d 2.6.12\n# workers\n7 worker 0 0d 2.6.12\n\n";
 
@@ -21,9 +21,9 @@ pub(crate) const PROCESSES: &str = "#<PID> <type> <reloads> <uptime> <version>\n
 #[derive(Clone, Copy)]
 pub(crate) enum Answer {
     Text(&'static str),
-    /// Nothing, and the connection stays open.
+    /// It stays open, and nothing is sent.
     Silence,
-    /// The same without an end.
+    /// The same text is sent again and again, without an end.
     Endless(&'static str),
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// The file wants one server, so there is something to do.
+    /// A HAProxy without sockets, and a file that wants one server, so that something is to do.
     pub(crate) fn new() -> Self {
         let dir = harness::scratch();
         let file = format!(
@@ -84,7 +84,7 @@ impl Fake {
             .expect("run haproxy-reload"))
     }
 
-    /// It fails in time, and says this.
+    /// Asserts that a run fails, and says this.
     pub(crate) fn assert_fails(&self, arguments: &[&str], told: &str) {
         let run = self.run(arguments);
         let stderr = run.stderr();
@@ -98,7 +98,7 @@ impl Fake {
     }
 }
 
-/// Non-blocking connections, held open until the queue takes no more.
+/// Connects without waiting, and holds the connections open, until the queue is full.
 fn fill(path: &Path) {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
     use std::os::fd::AsRawFd;

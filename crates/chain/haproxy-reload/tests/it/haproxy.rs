@@ -11,7 +11,7 @@ use harness::{Owned, Scratch, wait_for};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A haproxy.cfg; its servers are numbers, and `s1` has an address of its own.
+/// A haproxy.cfg. Its servers have numbers, from which their names and addresses are made.
 #[derive(Clone)]
 pub(crate) struct Config {
     test: u8,
@@ -153,7 +153,7 @@ impl Haproxy {
             .expect("run haproxy-reload"))
     }
 
-    /// Writes and runs, and it must have been done.
+    /// Writes the file and runs the program, which must have done something.
     pub(crate) fn change(&self, config: &Config) -> String {
         self.write(config);
         let run = self.run(&[]);
@@ -161,7 +161,7 @@ impl Haproxy {
         run.stderr()
     }
 
-    /// A run finds nothing to do.
+    /// Asserts that a run finds nothing to do.
     pub(crate) fn assert_agrees(&self) {
         let run = self.run(&[]);
         assert_eq!(
@@ -217,8 +217,8 @@ impl Haproxy {
     }
 }
 
-/// What was refused once, in the configuration's folder, is not tried for a minute
-/// from now on: the pause of a second could be over before it is looked at.
+/// Makes the pause a minute long after which a refused file is tried again. The pause of a
+/// second could be over before the test looks.
 pub(crate) fn lengthen_pause(dir: &Path) {
     let path = dir.join(".haproxy.cfg.refused");
     let refused = std::fs::read_to_string(&path).unwrap();
@@ -237,7 +237,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
         .arg("--master")
         .arg(dir.join("m"))
         .args(arguments)
-        // A machine with other work may be slow; who tests the limit says so.
+        // A machine with other work may be slow. Tests of the limit set their own.
         .args(
             ["--timeout", "5m"]
                 .iter()
@@ -247,7 +247,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a run of haproxy-reload gave.
+/// How a run of haproxy-reload ended, and what it printed.
 pub(crate) struct Run(pub(crate) Output);
 
 impl Run {

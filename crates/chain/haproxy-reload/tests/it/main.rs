@@ -1,5 +1,5 @@
-//! The program as it is run: on the real HAProxy, and where no real one
-//! answers so oddly, on a fake one.
+//! The program as people run it, with the real HAProxy, or with a fake one for answers that
+//! no real one gives.
 
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 

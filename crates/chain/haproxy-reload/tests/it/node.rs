@@ -11,7 +11,7 @@ use harness::wait::pass;
 /// How long `/slow` takes.
 pub(crate) const SLOW: Duration = Duration::from_millis(1500);
 
-/// Shorter than HAProxy has patience, with `inter 1s`.
+/// How long a slow check takes: less than HAProxy waits for it, with `inter 1s`.
 const SLOW_CHECK: Duration = Duration::from_millis(500);
 
 /// Answers every request with its name, and HEAD, the health check, as it was told to.

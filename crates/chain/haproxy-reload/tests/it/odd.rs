@@ -1,4 +1,4 @@
-//! Answers that no true HAProxy gives, or only a dying one.
+//! Answers that no real HAProxy gives, or only one that is dying.
 
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};

@@ -12,12 +12,12 @@ use nix::sys::signal::Signal::SIGKILL;
 
 use crate::haproxy::{Haproxy, PATIENCE};
 
-/// What happens instead of the next command.
+/// What is done instead of the next command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Strike {
-    /// kill -9 of master and worker.
+    /// Master and worker are killed.
     Haproxy,
-    /// kill -9 of the worker, which the master does not survive for long.
+    /// The worker is killed, which the master does not survive for long.
     Worker,
     /// Only the connection ends.
     Connection,
@@ -50,8 +50,8 @@ impl Relay {
         }
     }
 
-    /// Gives the socket back to a HAProxy that still lives. The command in whose
-    /// place it struck, if it did.
+    /// Gives the socket back to a HAProxy that still lives. Returns the command instead of
+    /// which the relay struck, if it did.
     pub(crate) fn end(self) -> Option<String> {
         if let Ok(mut stream) = UnixStream::connect(&self.front) {
             stream.write_all(END.as_bytes()).unwrap();

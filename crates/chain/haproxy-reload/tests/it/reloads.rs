@@ -1,4 +1,4 @@
-//! More than servers changes: a reload, confirmed, or refused in words.
+//! When more than servers changes, HAProxy is reloaded, and confirms it or refuses in words.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -253,7 +253,7 @@ fn what_commands_cannot_do_is_a_reload() {
 #[test]
 fn what_haproxy_objects_to_is_a_reload() {
     let haproxy = Haproxy::start(41, &[1]);
-    // No release takes this one for a server that is added.
+    // No release of HAProxy takes this option when a server is added by a command.
     let refused = address(41, 2);
     let refused = format!("    server s2 {refused} usesrc 127.0.0.1 weight 1\n");
     let text = haproxy.config(&[1]).text() + &refused;

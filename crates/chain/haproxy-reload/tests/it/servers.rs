@@ -1,4 +1,4 @@
-//! Only servers change: commands, and never a reload.
+//! When only servers change, commands are enough, and there is no reload.
 
 use harness::wait_for;
 

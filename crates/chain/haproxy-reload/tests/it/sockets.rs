@@ -1,5 +1,5 @@
-//! HAProxy's command socket: a file without it is refused, and who runs such a
-//! file is reloaded through its master.
+//! A file without HAProxy's command socket is refused, and a HAProxy that runs such a file is
+//! reloaded through its master.
 
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use harness::wait_for;
 
 use crate::haproxy::{Config, Haproxy, PATIENCE, lengthen_pause};
 
-/// The file with its socket elsewhere: HAProxy takes it.
+/// A file with its socket elsewhere, which HAProxy takes.
 fn elsewhere(haproxy: &Haproxy) -> String {
     let mut config = haproxy.config(&[1]);
     config.fingerprint = Some("2".to_owned());
@@ -78,7 +78,7 @@ fn a_socket_that_somebody_removed_is_told_in_time_with_what_helps() {
     assert!(begin.elapsed() < Duration::from_secs(120));
 }
 
-/// HAProxy runs a file without our socket, and the old worker is gone.
+/// A HAProxy that runs a file without our socket, and whose old worker is gone.
 fn locked_out(test: u8) -> Haproxy {
     let haproxy = Haproxy::start(test, &[1]);
     haproxy.write_bytes(elsewhere(&haproxy).as_bytes());

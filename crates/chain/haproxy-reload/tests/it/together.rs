@@ -29,7 +29,7 @@ fn codes(runs: Vec<Child>) -> Vec<i32> {
     codes
 }
 
-/// None while the master starts itself anew.
+/// How many reloads the master has counted; `None` while it starts itself anew.
 fn reloads(haproxy: &Haproxy) -> Option<u64> {
     let answer = haproxy.ask_master("show proc")?;
     let master = answer.lines().find(|line| line.contains("master"))?;
@@ -71,7 +71,7 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
         };
         let mut config = haproxy.config(numbers);
         config.servers[1].weight = u16::try_from(turn).unwrap();
-        // Every fourth is a reload.
+        // The fingerprint changes with every fourth turn, which makes it a reload.
         config.fingerprint = Some((1 + turn / 4).to_string());
         haproxy.write(&config);
         let mut run = start_runs(&haproxy, 1, &[]).remove(0);

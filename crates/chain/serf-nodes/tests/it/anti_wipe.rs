@@ -17,7 +17,7 @@ fn follow(case: &Case, states: &[(&str, &str)], arguments: &[&str]) -> Ran {
     case.follow(&members, arguments)
 }
 
-/// As if the node had been lost long ago.
+/// Makes it look as if the node had been lost long ago.
 fn date_back(case: &Case, name: &str) {
     case.put(&format!("nodes/.lost/{name}"), "2020-01-01T00:00:00.000Z\n");
 }

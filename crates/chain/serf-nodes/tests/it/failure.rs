@@ -1,4 +1,4 @@
-//! Disks that are full or read-only: what can be done is done, the rest is told.
+//! When a disk is full or read-only, what can be done is done, and the rest is told.
 
 use std::process::{Command, Output};
 

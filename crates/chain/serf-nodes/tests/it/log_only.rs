@@ -1,4 +1,4 @@
-//! `--log-only`: the lab's lines, and nothing in `/nodes`.
+//! `--log-only` writes the lab's lines, and nothing in `/nodes`.
 
 use super::{Case, run};
 

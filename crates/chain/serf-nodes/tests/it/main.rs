@@ -80,7 +80,7 @@ impl Case {
         run(self.command().args(arguments).write_stdin(stdin))
     }
 
-    /// An event of one line a member: name, address, role.
+    /// Runs the program for an event of these members, each with its name, address and role.
     pub(crate) fn event(&self, event: &str, members: &[[&str; 3]]) -> Ran {
         let lines = members
             .iter()
@@ -89,7 +89,7 @@ impl Case {
         run(self.command().env("SERF_EVENT", event).write_stdin(stdin))
     }
 
-    /// The list with a balancer and these members, given on stdin.
+    /// Runs the program on a list of a balancer and these members, given on stdin.
     pub(crate) fn follow(&self, members: &[String], arguments: &[&str]) -> Ran {
         let ha =
             r#"{"name":"ha","addr":"10.0.0.42:7946","status":"alive","tags":{"role":"balancer"}}"#;
@@ -136,7 +136,7 @@ pub(crate) fn backend(name: &str, ip: &str, status: &str) -> String {
     tagged(name, ip, status, "")
 }
 
-/// The same with further tags, each with a comma before it.
+/// Such a member with further tags, each with a comma before it.
 pub(crate) fn tagged(name: &str, ip: &str, status: &str, tags: &str) -> String {
     format!(
         r#"{{"name":"{name}","addr":"{ip}:7946","port":7946,"tags":{{"role":"backend"{tags}}},"status":"{status}","protocol":{{"max":5,"min":2,"version":5}}}}"#

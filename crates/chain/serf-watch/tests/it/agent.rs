@@ -1,4 +1,4 @@
-//! An agent of ours: it speaks the RPC of Serf's, and lies when it is told to.
+//! An agent of the tests' own, which speaks Serf's RPC and lies when it is told to.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -27,12 +27,12 @@ pub(crate) struct Member {
 #[derive(Clone)]
 pub(crate) enum Answer {
     Honest,
-    /// The right bytes, one at a time.
+    /// It sends the right bytes, one at a time.
     Slowly,
     Nothing,
-    /// Bytes that are no answer.
+    /// It sends bytes that are no answer.
     Lie(Vec<u8>),
-    /// Half of the answer, and then the end.
+    /// It sends half of the answer, and ends the connection.
     Half,
 }
 
@@ -63,7 +63,7 @@ struct State {
     asked: usize,
     accepted: usize,
     streams: Vec<TcpStream>,
-    /// Those that follow the log, with the number of their question.
+    /// The connections that follow the log, each with the number of its question.
     monitors: Vec<(TcpStream, u64)>,
     closing: bool,
 }
@@ -85,7 +85,7 @@ pub(crate) fn member(name: &str) -> Member {
     }
 }
 
-/// Where an agent at an address that ends so is asked.
+/// The address of the RPC of an agent whose own address ends with `host`.
 pub(crate) fn rpc(host: &str) -> String {
     format!("{}:7373", harness::address(host))
 }
@@ -99,7 +99,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Agent {
-    /// At an address of this process that ends so.
+    /// Starts one at the address of this process that ends with `host`.
     pub(crate) fn start(host: &str) -> Agent {
         Agent::with_key(host, None)
     }
@@ -152,7 +152,7 @@ impl Agent {
         });
     }
 
-    /// A line of the log to everybody who follows it.
+    /// Sends a line of the log to everybody who follows it.
     pub(crate) fn log(&self, line: &str) {
         let mut state = lock(&self.state);
         for (stream, seq) in &mut state.monitors {
@@ -160,7 +160,7 @@ impl Agent {
         }
     }
 
-    /// The one connection that follows the log, to write whatever one likes to it.
+    /// The connection that follows the log, so that a test can write anything to it.
     pub(crate) fn monitor(&self) -> (TcpStream, u64) {
         wait_for("somebody to follow the log", LONG, || {
             let state = lock(&self.state);
@@ -186,7 +186,7 @@ impl Drop for Agent {
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(state);
-        // The one that accepts sees it with the next connection.
+        // The thread that accepts connections sees it with the next one.
         let _ = TcpStream::connect(&self.rpc);
         let _ = self.accepts.take().unwrap().join();
     }
@@ -204,7 +204,7 @@ fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>) {
         drop(locked);
         let shared = Arc::clone(state);
         std::thread::spawn(move || {
-            // An error is the other side's end, or ours.
+            // It fails when the other side has ended the connection, or this one has.
             let _ = serve(&stream, &shared);
             let _ = stream.shutdown(Shutdown::Both);
         });
@@ -246,7 +246,7 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> Result<(), Box<dyn std
 }
 
 fn members(mut stream: &TcpStream, seq: u64, state: &Mutex<State>) -> io::Result<()> {
-    // Held while it is written, so that no line of the log comes in between.
+    // The lock is held while the answer is written, so that no line of the log comes between.
     let mut state = lock(state);
     state.asked += 1;
     let list = encode(&BTreeMap::from([("Members", &state.members)]));

@@ -11,7 +11,7 @@ const JOIN: &str = "2026/01/01 00:00:00 [INFO] serf: EventMemberJoin: s1 127.0.0
 const OTHER: &str = "2026/01/01 00:00:00 [DEBUG] memberlist: Stream connection from=127.0.0.1:5\n";
 const STAYS: &str = "2026/01/01 00:00:00 [DEBUG] serf: messageJoinType: ha\n";
 
-/// Handled, and looked at again after the run.
+/// Waits until the change was handled, and the members were looked at again after that.
 fn settled(agent: &Agent, watcher: &Watcher) {
     watcher.wait_ends(1);
     agent.wait_asked(2);
@@ -80,7 +80,7 @@ fn lines_about_anything_else_ask_nothing() {
         agent.log(OTHER);
         agent.log(STAYS);
     }
-    // Read after all of them, so it shows that they were read.
+    // This line is read after all of them, so it shows that they were read.
     agent.log(JOIN);
     agent.wait_asked(3);
     assert!(agent.asked() <= 4, "{}", agent.asked());
@@ -105,12 +105,12 @@ fn it_wakes_for_nothing_but_its_looks_and_their_answers() {
     let agent = Agent::start("60.12");
     let watcher = Watcher::start(&agent.rpc, OFTEN);
     settled(&agent, &watcher);
-    // In this order, what passes between the two counts for it and not against it.
+    // In this order, what happens between the two readings is in favour of the program.
     let (asked, woken) = (agent.asked(), watcher.woken());
     agent.wait_asked(asked + 40);
     let woken = watcher.woken() - woken;
     let asked = agent.asked() - asked;
-    // A few for what was under way at the beginning and at the end.
+    // A few more are allowed for what was under way at the beginning and at the end.
     assert!(woken <= 2 * asked as u64 + 6, "{woken} for {asked} looks");
 }
 
@@ -149,7 +149,7 @@ fn a_flood_never_blocks_the_agent_even_while_the_command_runs() {
     watcher.wait_begins(1);
 
     let (mut stream, seq) = agent.monitor();
-    // A write that is blocked for so long fails.
+    // A write that blocks for so long fails.
     stream.set_write_timeout(Some(LONG)).unwrap();
     let part = record(seq, OTHER).repeat(1000);
     for _ in 0..200 {
@@ -172,7 +172,7 @@ fn a_flood_of_false_signs_is_answered_with_few_questions() {
     let part = record(seq, JOIN).repeat(100);
     let before = std::time::Instant::now();
     for _ in 0..200 {
-        // An answer must not come in the middle of a record.
+        // No answer may come in the middle of a record.
         stream.write_all(&part).unwrap();
     }
     agent.add("s1");

@@ -1,6 +1,4 @@
-//! The command: one at a time, again when it failed, never cut short without need.
-
-use std::path::Path;
+//! One command runs at a time, runs again when it failed, and is not cut short without need.
 
 use harness::wait_for;
 use nix::sys::signal::Signal;
@@ -149,12 +147,6 @@ fn a_run_that_does_not_end_is_ended_with_all_that_it_started() {
     watcher.signal(Signal::SIGTERM);
     assert_eq!(watcher.wait().code(), Some(0));
     wait_for("the child to be gone", LONG, || {
-        is_gone(child).then_some(())
+        harness::has_ended(child).then_some(())
     });
-}
-
-/// A zombie of somebody who does not wait for it is gone as well.
-fn is_gone(pid: u32) -> bool {
-    let stat = text(Path::new(&format!("/proc/{pid}/stat")));
-    stat.is_empty() || stat.contains(") Z ")
 }

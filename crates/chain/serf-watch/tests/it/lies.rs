@@ -7,7 +7,7 @@ use harness::wait_for;
 use crate::agent::{Agent, Answer, Reply, encode};
 use crate::watcher::{LONG, NEVER, OFTEN, Watcher};
 
-/// The agent lies, is found out, turns honest, and all is well.
+/// Lets the agent lie until it is found out, and then be honest, after which all is well.
 fn lie(host: &str, lie: Vec<u8>, told: &str) {
     let agent = Agent::start(host);
     agent.answer(Answer::Lie(lie));
@@ -98,7 +98,7 @@ fn more_bytes_than_any_message_has_end_it() {
     let watcher = Watcher::start(&agent.rpc, NEVER);
     watcher.wait_ends(1);
     agent.wait_asked(2);
-    // Half a map, and then values without end.
+    // This is half of a map, and then values without end.
     let (mut stream, _) = agent.monitor();
     let nested = [0xdd, 0x00, 0x00, 0xff, 0xff].repeat(1000);
     while std::io::Write::write_all(&mut stream, &nested).is_ok() {

@@ -1,14 +1,13 @@
-//! The real agent.
+//! What Serf's own agent does.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use harness::wait_for;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use harness::{Owned, wait_for};
+use nix::sys::signal::Signal;
 
 use crate::watcher::{LONG, Watcher, text};
 
@@ -19,40 +18,32 @@ const PACE: &[&str] = &["--every", "1s", "--again", "0s"];
 
 struct Serf {
     ip: String,
-    child: Child,
+    process: Owned,
 }
 
 impl Serf {
-    /// Called so, at an address that ends so, with more options.
+    /// Starts one with this name, at the address that ends with `host`, with more options.
     fn start(name: impl AsRef<OsStr>, host: &str, more: &[&str]) -> Serf {
         let ip = harness::address(host);
         let mut node = OsString::from("-node=");
         node.push(name);
-        let log = File::create("/dev/null").unwrap();
-        let child = Command::new(harness::require("serf"))
+        let mut command = Command::new(harness::require("serf"));
+        command
             .arg("agent")
             .arg(node)
             .args([format!("-bind={ip}"), format!("-rpc-addr={ip}:7373")])
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Serf { ip, child }
+            .args(more);
+        let process = Owned::spawn(&mut command).unwrap();
+        Serf { ip, process }
     }
 
-    /// One that joins this one.
+    /// Starts another one, which joins this one.
     fn joined_by(&self, name: impl AsRef<OsStr>, host: &str) -> Serf {
         join(name, host, &self.ip)
     }
 
     fn rpc(&self) -> String {
         format!("{}:7373", self.ip)
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
     fn tell(&self, arguments: &[&str]) {
@@ -65,14 +56,7 @@ impl Serf {
     }
 }
 
-impl Drop for Serf {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// One that joins the agent at this address.
+/// Starts an agent that joins the one at the address `seed`.
 fn join(name: impl AsRef<OsStr>, host: &str, seed: &str) -> Serf {
     let seed = format!("-retry-join={seed}");
     Serf::start(name, host, &[&seed, "-retry-interval=1s"])
@@ -91,7 +75,7 @@ fn follow(serf: &Serf, options: &[&str], key: &str) -> Watcher {
 }
 
 impl Watcher {
-    /// Until a run has found a member of which the parts are said.
+    /// Waits until a run has found a member in whose entry all of the parts stand.
     fn wait_found(&self, parts: &[&str]) {
         let what = format!("a member with {parts:?}");
         wait_for(&what, VERY_LONG, || self.has_found(parts).then_some(()));
@@ -115,7 +99,7 @@ fn a_join_a_tag_and_a_leave_are_each_followed() {
     watcher.wait_found(&["\"s1\"", "alive", &s1.ip]);
     s1.tell(&["tags", "-set", "weight=50"]);
     watcher.wait_found(&["\"s1\"", "\"weight\":\"50\""]);
-    s1.signal(Signal::SIGINT);
+    s1.process.signal(Signal::SIGINT);
     watcher.wait_found(&["\"s1\"", "left"]);
 }
 
@@ -144,7 +128,7 @@ fn an_agent_that_was_killed_is_followed_again_and_so_is_the_death_of_another() {
 fn its_key_is_understood() {
     let folder = harness::scratch();
     let config = folder.path().join("serf.json");
-    // As long as the keys that people make, which is more than a short string of the protocol.
+    // It is as long as the keys that people make, and so no short string of the protocol.
     let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     std::io::Write::write_all(
         &mut File::create(&config).unwrap(),
@@ -176,6 +160,6 @@ fn names_that_are_not_utf8_are_followed_too() {
     let name = OsStr::from_bytes(b"s\xff\nx");
     let s1 = ha.joined_by(name, "64.42");
     watcher.wait_found(&[&s1.ip, "alive"]);
-    s1.signal(Signal::SIGINT);
+    s1.process.signal(Signal::SIGINT);
     watcher.wait_found(&[&s1.ip, "left"]);
 }

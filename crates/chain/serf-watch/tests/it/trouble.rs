@@ -39,7 +39,7 @@ fn an_agent_that_restarts_is_followed_again() {
 
 #[test]
 fn a_key_is_shown_when_there_is_one() {
-    // Longer than the short strings of the protocol.
+    // It is longer than the short strings of the protocol.
     let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     let agent = Agent::with_key("62.3", Some(key));
     let mut watcher = Watcher::new();
@@ -115,7 +115,7 @@ fn a_failed_run_is_tried_again_as_soon_as_the_agent_is_back() {
     watcher.put("code", "111\n");
     watcher.run(&agent.rpc, NEVER);
     watcher.wait_ends(1);
-    // The next attempt would be in an hour.
+    // If the agent did not come back, the next attempt would be in an hour.
     drop(agent);
     watcher.put("code", "0\n");
     let _agent = Agent::start("62.7");

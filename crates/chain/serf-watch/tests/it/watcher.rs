@@ -12,11 +12,12 @@ use nix::unistd::Pid;
 
 pub(crate) const LONG: Duration = Duration::from_secs(150);
 
-/// So long that nothing happens for it within a test.
+/// The pauses are so long that nothing happens because of them within a test.
 pub(crate) const NEVER: &[&str] = &["--every", "1h", "--again", "0s"];
 pub(crate) const OFTEN: &[&str] = &["--every", "50ms", "--again", "0s"];
 
-/// Notes its begin and end, lasts while the file `hold` is there, ends with what `code` says.
+/// Notes its beginning and its end, goes on while the file `hold` is there, and ends with the
+/// code in the file `code`.
 const SCRIPT: &str = "
 cd \"$1\" || exit 99
 echo begin >>begins
@@ -39,7 +40,7 @@ pub(crate) fn program() -> Command {
 }
 
 impl Watcher {
-    /// Not started yet, so that its command can be prepared.
+    /// A watcher that is not started yet, so that its command can be prepared.
     pub(crate) fn new() -> Watcher {
         Watcher {
             folder: harness::scratch(),
@@ -78,7 +79,7 @@ impl Watcher {
     }
 
     pub(crate) fn put(&self, name: &str, text: &str) {
-        // Whole at once: the command may be reading it.
+        // The file is replaced as a whole, since the command may be reading it.
         let new = self.path(".new");
         File::create(&new)
             .unwrap()
@@ -165,7 +166,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Whatever the command still does, it ends.
+        // This ends the command, whatever it still does.
         let _ = std::fs::remove_file(self.path("hold"));
         if let Some(child) = &mut self.child {
             let _ = child.kill();
