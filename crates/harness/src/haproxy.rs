@@ -16,9 +16,9 @@ use crate::{Owned, programs, wait};
 
 pub use statistics::Statistics;
 
-/// Ten times what a start with 10,000 servers takes.
+/// How long a start may take: ten times what one with 10,000 servers takes.
 const START: Duration = Duration::from_secs(60);
-/// HAProxy answers at once; a socket that is silent for so long is given up.
+/// How long an answer may take. HAProxy answers at once.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The files of one HAProxy, and where it listens. `HAPROXY` in the environment names
@@ -37,7 +37,7 @@ pub struct Haproxy {
 }
 
 impl Haproxy {
-    /// One with its files in `directory`, which listens at `address`.
+    /// A HAProxy with its files in `directory`, which listens at `address`. It is not started.
     pub fn new(directory: &Path, address: impl Into<String>) -> Self {
         Self {
             config: directory.join("haproxy.cfg"),
@@ -82,7 +82,7 @@ impl Haproxy {
         Ok(master)
     }
 
-    /// `haproxy -c`, as `haproxy-gen` runs it.
+    /// A check of the configuration, as `haproxy-gen` runs it.
     ///
     /// # Errors
     /// When it is not installed.
@@ -107,7 +107,7 @@ impl Haproxy {
         ask(&self.socket, command)
     }
 
-    /// The process that serves: another one after a reload.
+    /// The number of the process that serves, which is another one after a reload.
     ///
     /// # Errors
     /// When it does not answer.
@@ -126,7 +126,7 @@ impl Haproxy {
     }
 }
 
-/// The process that serves at a command socket.
+/// The number of the process that answers at a command socket.
 ///
 /// # Errors
 /// When it does not answer.
@@ -160,7 +160,7 @@ pub fn ask(socket: &Path, command: &str) -> anyhow::Result<String> {
     talk().with_context(|| format!("ask {command} of {}", socket.display()))
 }
 
-/// Does the same over the network.
+/// Gives the HAProxy at a network address one command, and returns the whole answer.
 ///
 /// # Errors
 /// When nobody answers.
@@ -189,7 +189,7 @@ fn exchange<S: Read + Write>(
 pub struct Server {
     /// Its share of the requests; 0 is none.
     pub weight: u32,
-    /// Whether new requests are sent to it, as far as commands say so.
+    /// Whether it is to get requests: it is not in maintenance, and has a weight.
     pub wanted: bool,
 }
 

@@ -20,7 +20,8 @@ pub use report::Report;
 
 /// A request that has no answer by then has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many requests can wait for an answer before those that follow are late.
+/// So many requests can wait for an answer at the same time. When all of them wait, those
+/// that follow are late.
 const WORKERS: u32 = 32;
 
 /// What becomes of a connection after its request.
@@ -51,7 +52,7 @@ pub struct Load {
     pub address: SocketAddr,
     /// Requests a second.
     pub rate: u32,
-    /// Over which connections.
+    /// What becomes of its connections.
     pub connections: Connections,
 }
 
@@ -101,10 +102,10 @@ impl Running {
         self.schedule.next.load(Ordering::Relaxed)
     }
 
-    /// Ends it, when what is under way has its answer, and says how it went.
+    /// Ends the load as soon as the requests under way have their answers, and says how it went.
     ///
     /// # Panics
-    /// When a thread of the client did.
+    /// When a thread of the client has panicked.
     pub fn stop(self) -> Report {
         self.schedule.over.store(true, Ordering::Relaxed);
         for worker in &self.workers {
@@ -119,7 +120,7 @@ impl Running {
     }
 }
 
-/// Which request is due when.
+/// When each request is due.
 #[derive(Debug)]
 struct Schedule {
     start: Instant,
@@ -147,7 +148,7 @@ impl Schedule {
     }
 }
 
-/// Whether the time came before it was over.
+/// Waits until `due`, and returns whether that came before it was over.
 fn park_until(due: Instant, over: impl Fn() -> bool) -> bool {
     while !over() {
         match due.checked_duration_since(Instant::now()) {

@@ -5,20 +5,20 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::OnceLock;
 
-/// The one of this process, and what keeps others from it: a name that the kernel
-/// gives to one process at a time, that ends with the process however it ends, and
-/// that holds in the same network namespace as the addresses.
+/// The net of this process, and what keeps others from it: an abstract socket. The kernel
+/// gives its name to one process at a time and takes it back however the process ends, and
+/// the name belongs to the same network namespace as the addresses.
 static NET: OnceLock<(u8, UnixListener)> = OnceLock::new();
 
-/// The N of 127.N.x.y, which are addresses of this process alone: tests of this
-/// machine that run at the same time, in whatever folder, never meet. Within a
-/// process each test takes an x of its own. 127.0 is the people's.
+/// The N of 127.N.x.y, which are addresses of this process alone, so that tests that run at
+/// the same time on this machine never meet. Within a process each test takes an x of its
+/// own. 127.0 is left to people.
 ///
 /// # Panics
-/// When all of them are taken.
+/// When all nets are taken.
 pub fn net() -> u8 {
     let (net, _kept) = NET.get_or_init(|| {
-        // Not all from the same number, so that they do not all ask for the same ones.
+        // Each process begins with another number, so that they do not all ask for the same nets.
         let first = std::process::id() % 254;
         let numbers = (0..254).filter_map(|n| u8::try_from(1 + (first + n) % 254).ok());
         let mut free = numbers.filter(|net| !is_used(*net));
@@ -28,7 +28,7 @@ pub fn net() -> u8 {
     *net
 }
 
-/// 127.N.`rest`, such as `harness::address("60.1")`.
+/// An address of this process alone: `harness::address("60.1")` is 127.N.60.1.
 pub fn address(rest: &str) -> String {
     format!("127.{}.{rest}", net())
 }
@@ -39,8 +39,8 @@ fn take(net: u8) -> Option<UnixListener> {
     UnixListener::bind_addr(&address).ok()
 }
 
-/// Whether anybody has a socket there: somebody else, or what a run of tests has
-/// left that was killed.
+/// Whether anybody has a socket in a net: somebody else, or what a run of tests has left
+/// that was killed.
 fn is_used(net: u8) -> bool {
     ["tcp", "udp"].iter().any(|table| {
         let table = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
@@ -48,8 +48,8 @@ fn is_used(net: u8) -> bool {
     })
 }
 
-/// Of a line of `/proc/net/tcp` or `udp`, whose second word is `ADDRESS:PORT` in
-/// hexadecimal, the address as the machine has it in memory.
+/// Whether the socket of a line of `/proc/net/tcp` or `udp` is in a net. The second word of
+/// the line is `ADDRESS:PORT` in hexadecimal, the address as the machine has it in memory.
 fn has_local(line: &str, net: u8) -> bool {
     let local = line.split_whitespace().nth(1);
     let address = local.and_then(|local| local.split(':').next());

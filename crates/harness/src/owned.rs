@@ -1,4 +1,4 @@
-//! A process that ends with the value that stands for it.
+//! Processes that end with the values that stand for them, and signals.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ impl Owned {
         child.map(Self).with_context(|| format!("start {program}"))
     }
 
-    /// Its number.
+    /// The number of the process.
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
@@ -55,7 +55,7 @@ impl Drop for Owned {
     fn drop(&mut self) {
         if self.runs() {
             let all = family(self.0.id());
-            // The parents first: a supervisor would start its services anew.
+            // Parents come first, since a supervisor would start its services anew.
             for pid in all {
                 send(pid, Signal::SIGKILL);
             }
@@ -64,7 +64,7 @@ impl Drop for Owned {
     }
 }
 
-/// Sends a signal to a process; one that is gone needs none.
+/// Sends a signal to a process. A process that is gone needs none.
 pub fn send(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
         let _ = kill(Pid::from_raw(pid), signal);

@@ -10,14 +10,14 @@ use nix::unistd::Pid;
 
 use crate::wait;
 
-/// A process that SIGKILL has not ended by then stands in the kernel.
+/// A process that SIGKILL has not ended after this time hangs in the kernel.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked whether they have ended.
+/// How often we look whether they have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Whoever works in `folder`, or has its path in an argument or in the environment,
-/// and whoever descends from them; but for this process and those that it descends
-/// from. One that has ended and that nobody has waited for is not there any more.
+/// The processes that work in `folder` or have its path in an argument or in the environment,
+/// and all that descend from them. This process and those that it descends from are left out,
+/// and so are processes that have ended, even if nobody has waited for them yet.
 pub fn processes_of(folder: &Path) -> Vec<i32> {
     tied(folder).into_keys().collect()
 }
@@ -27,7 +27,7 @@ pub fn has_ended(pid: u32) -> bool {
     Life::of(pid.cast_signed()).is_none()
 }
 
-/// Ends all of them, and those that they start meanwhile.
+/// Ends all processes of `folder`, and those that they start meanwhile.
 pub(crate) fn end(folder: &Path) {
     let start = Instant::now();
     loop {
@@ -36,7 +36,7 @@ pub(crate) fn end(folder: &Path) {
             return;
         }
         for (pid, seen) in found {
-            // Its number may be somebody else's by now.
+            // Its number may belong to another process by now.
             if Life::of(pid).is_some_and(|life| life.since == seen.since) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
@@ -84,11 +84,11 @@ fn ancestors() -> Vec<i32> {
     std::iter::successors(Some(own), |pid| Some(Life::of(*pid)?.parent)).collect()
 }
 
-/// Of a process that has not ended.
+/// What tells a process that has not ended from others.
 #[derive(Clone, Copy, Debug)]
 struct Life {
     parent: i32,
-    /// When it began, in ticks since the machine did.
+    /// When it began, in ticks since the machine was started.
     since: u64,
 }
 

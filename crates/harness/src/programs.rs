@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-/// Where `program` is on the PATH.
+/// Where `program` is, on the PATH or in a folder that only root's path has.
 ///
 /// # Panics
 /// When it is not installed, saying what to do.
@@ -16,7 +16,7 @@ pub fn require(program: &str) -> PathBuf {
     find(program).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Where `program` is: on the PATH, or where only root's path looks.
+/// Where `program` is, on the PATH or in a folder that only root's path has.
 ///
 /// # Errors
 /// When it is not installed, saying what to do.
@@ -36,9 +36,9 @@ fn is_program(path: &Path) -> bool {
 
 /// Writes a script that can be executed at once.
 ///
-/// Through a process of its own: while another thread of the tests starts a process,
-/// that one has for a moment a copy of each of our descriptors, and executing a file
-/// that anybody has open to write it fails with "text file busy".
+/// Another process writes it. If this one did, a process that another thread starts at the
+/// same time would have a copy of the descriptor for a moment, and executing a file that
+/// anybody has open for writing fails with "text file busy".
 ///
 /// # Panics
 /// When it cannot be written.

@@ -1,12 +1,12 @@
-//! A folder of a test's own, with which everything goes that the test started in it.
+//! A folder of a test's own. Everything that the test has started in it goes with it.
 
 use std::path::Path;
 
 use crate::processes;
 
-/// An empty directory. When the value goes, so does every process that is tied to
-/// the directory, and then the directory itself: a test that fails half-way leaves
-/// nothing behind. What is to end in its own way is told to before that.
+/// An empty directory. When the value goes, every process that is tied to the directory is
+/// killed, and then the directory is removed, so that a test that fails half-way leaves
+/// nothing behind. What is to end in its own way has to be told to before that.
 #[derive(Debug)]
 pub struct Scratch(tempfile::TempDir);
 
@@ -23,8 +23,8 @@ impl Drop for Scratch {
     }
 }
 
-/// A new one, in the folder that `MUSTER_SCRATCH` names, or in `/tmp`. Its path is
-/// short, since that of a Unix socket is limited to 107 bytes.
+/// Makes such a directory in the folder that `MUSTER_SCRATCH` names, or in `/tmp`. Its path is
+/// short, since the path of a Unix socket is limited to 107 bytes.
 ///
 /// # Panics
 /// When it cannot be made.

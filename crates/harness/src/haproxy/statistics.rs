@@ -20,8 +20,9 @@ impl Statistics {
         row.get(column).copied()
     }
 
-    /// The servers in use and the state of each, such as `UP` or `DOWN 1/2`. One that has
-    /// left is kept in maintenance for a while (by HAProxy 2.6 until a reload), and is none.
+    /// The servers in use and the state of each, such as `UP` or `DOWN 1/2`. Those in
+    /// maintenance are left out: HAProxy keeps a server that has left for a while (2.6 until
+    /// a reload).
     pub fn states(&self) -> BTreeMap<String, String> {
         let Some(status) = self.column("status") else {
             return BTreeMap::new();

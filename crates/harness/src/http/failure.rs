@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-/// What became of a request that was not answered with success.
+/// Why a request was not answered with success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// Nobody listens.
@@ -14,11 +14,11 @@ pub enum Failure {
     ClosedEarly,
     /// A connection that had served before ended instead of serving again.
     ClosedOnReuse,
-    /// No answer within the client's patience.
+    /// No answer came in time.
     Timeout,
     /// The answer was no HTTP.
     Malformed,
-    /// The answer says that it did not work.
+    /// The status of the answer is none of success.
     Status(u16),
     /// The system refused the client something.
     Other,

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// No head of a server that is to be measured is longer.
+/// A longer head is an error: no server that is tested or measured sends one.
 const MAX_HEAD: u64 = 64 << 10;
 
 /// What a server answered.
@@ -10,7 +10,7 @@ const MAX_HEAD: u64 = 64 << 10;
 pub struct Response {
     /// The number in its first line.
     pub status: u16,
-    /// Names in small letters, and values, in the order in which they came.
+    /// The names, in small letters, and the values, in the order in which they came.
     pub headers: Vec<(String, String)>,
     /// What follows the head.
     pub body: Vec<u8>,
@@ -25,7 +25,7 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// The body as text, in which whatever is no UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -111,7 +111,7 @@ fn exactly(stream: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> io::Re
     }
 }
 
-/// Whether another chunk follows.
+/// Reads a chunk, and tells whether another one follows.
 fn chunk(stream: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<bool> {
     let size = line(stream)?;
     let digits = size.split(';').next().unwrap_or_default().trim();

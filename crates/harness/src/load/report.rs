@@ -1,4 +1,4 @@
-//! How a load went.
+//! What a load has met.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ const LATE: Duration = Duration::from_secs(1);
 /// How a load went.
 #[derive(Clone, Default)]
 pub struct Report {
-    /// Requests that were begun.
+    /// How many requests were begun.
     pub requests: u64,
-    /// Those of them that failed.
+    /// How many of them failed in which way.
     pub failures: BTreeMap<Failure, u64>,
-    /// Those of them that were answered, but more than a second after they were due.
+    /// How many of them were answered, but more than a second after they were due.
     pub late: u64,
-    /// Kept connections that the server ended while nothing was asked of them, and without
+    /// How many kept connections the server ended while nothing was asked of it, and without
     /// having announced it. That is no failure, since the client looks before it asks.
     pub ended_idle: u64,
-    /// When each answered request was due, from the beginning on, and how long
-    /// its answer took.
+    /// When each answered request was due, counted from the beginning, and how long its
+    /// answer took; in the order in which they were due.
     pub answers: Vec<(Duration, Duration)>,
 }
 
@@ -81,7 +81,7 @@ impl Report {
     }
 }
 
-/// Without the single answers, which are thousands.
+/// Shows everything but the single answers, which are thousands.
 impl std::fmt::Debug for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Report")

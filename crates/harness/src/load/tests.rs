@@ -1,4 +1,4 @@
-//! The client against servers that do as little as they must, and against bad ones.
+//! The client asks servers that do as little as they must, and bad ones.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
