@@ -64,8 +64,7 @@ mod tests {
     fn it_makes_a_configuration_of_all_nodes() {
         let scratch = harness::scratch();
         let directory = scratch.path().join("lab");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let setting = Setting::unchecked(root);
+        let setting = Setting::unchecked(harness::root());
         let handler = Handler::new(&setting, &directory, 2).unwrap();
         assert!(handler.join("x").unwrap() > 0.0);
         let text = fs::read_to_string(directory.join("haproxy.cfg")).unwrap();

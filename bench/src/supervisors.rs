@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use files::{Durability, replace};
 use harness::{Owned, has_ended, wait};
 use nix::sys::signal::Signal;
@@ -232,10 +232,7 @@ pub(crate) fn require(kinds: &[Kind]) -> anyhow::Result<()> {
             Kind::Tini => "tini",
             Kind::DumbInit => "dumb-init",
         };
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        if !std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
-            bail!("{program} is not installed: scripts/require {program}");
-        }
+        harness::find(program)?;
     }
     Ok(())
 }
@@ -245,8 +242,7 @@ mod tests {
     use super::*;
 
     fn setting() -> Setting {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        Setting::unchecked(root)
+        Setting::unchecked(harness::root())
     }
 
     #[test]

@@ -1,32 +1,19 @@
 //! `bench load` prints one line of JSON.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::SocketAddr;
 
+use harness::http;
 use serde_json::Value;
 
 use crate::{bench, run, text};
 
-/// Answers every request with these words, until the tests end.
-fn server(address: &str, answer: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind(address).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream, answer));
+/// Answers every request with this status and body, until the tests end.
+fn server(host: &str, status: &'static str, body: &'static str) -> SocketAddr {
+    http::serve((harness::address(host), 0), move |peer| {
+        while peer.request().is_some() {
+            peer.answer(status, body);
         }
-    });
-    address
-}
-
-fn serve(mut stream: TcpStream, answer: &str) {
-    let reader = BufReader::new(stream.try_clone().unwrap());
-    for line in reader.lines().map_while(Result::ok) {
-        if line.is_empty() && stream.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
+    })
 }
 
 fn load(address: SocketAddr, option: &str) -> (Option<i32>, Value) {
@@ -41,10 +28,7 @@ fn load(address: SocketAddr, option: &str) -> (Option<i32>, Value) {
 
 #[test]
 fn a_load_without_failures_is_done() {
-    let address = server(
-        &harness::address("43.5:0"),
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-    );
+    let address = server("43.5", "200 OK", "hi");
     for option in ["--keep-alive", "--close", "--both"] {
         let (code, told) = load(address, option);
         assert_eq!(
@@ -59,10 +43,7 @@ fn a_load_without_failures_is_done() {
 
 #[test]
 fn failures_are_counted_by_kind_and_decide_the_exit_code() {
-    let address = server(
-        &harness::address("43.6:0"),
-        "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n",
-    );
+    let address = server("43.6", "502 Bad", "");
     let (code, told) = load(address, "--both");
     assert_eq!(code, Some(1), "{told}");
     assert_eq!(told["failures"]["status 502"], told["requests"], "{told}");

@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::{alone, bench, programs, root, run, text};
+use harness::root;
+
+use crate::{alone, bench, programs, run, text};
 
 fn ask(question: &str) -> String {
     let _alone = alone();

@@ -6,9 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use harness::Scratch;
+use harness::{Scratch, root};
 
-use crate::{alone, programs, root, run, text};
+use crate::{alone, programs, run, text};
 
 const QUESTIONS: [&str; 8] = [
     "chain", "burst", "members", "size", "init", "memory", "effect", "churn",

@@ -1,8 +1,9 @@
 //! The Docker engine, the images (built once a run), and the tests' turns.
 
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use harness::root;
 
 /// Seconds. Nothing that is asked of the engine takes longer, not even a build on a slow line.
 const LIMIT: &str = "900";
@@ -40,13 +41,6 @@ fn build_examples() {
 pub(crate) fn image(name: &str) -> String {
     let tag = std::env::var("IMAGE_TAG").unwrap_or_else(|_| "latest".to_owned());
     format!("muster/{name}:{tag}")
-}
-
-/// The project's directory.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests are in the project")
 }
 
 /// `program`, in the project's directory, ended when it takes too long.

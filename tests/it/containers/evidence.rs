@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::engine::root;
+use harness::root;
 
 #[test]
 fn the_evidence_holds_no_key_and_no_path_of_the_machine_that_made_it() {

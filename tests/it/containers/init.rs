@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use harness::{Scratch, wait_for};
+use harness::{Scratch, root, wait_for};
 
-use super::engine::{Container, docker, image, limited, root, told, turn};
+use super::engine::{Container, docker, image, limited, told, turn};
 use super::project::PATIENCE;
 
 const IMAGE: &str = "debian:trixie-slim";

@@ -1,13 +1,9 @@
 //! The templates that are installed.
 
-use std::path::Path;
-
 use crate::fixture::{Fixture, Run};
 
 fn shipped(name: &str) -> Fixture {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../ha/config")
-        .join(name);
+    let path = harness::root().join("ha/config").join(name);
     Fixture::new(&std::fs::read_to_string(path).unwrap())
 }
 
