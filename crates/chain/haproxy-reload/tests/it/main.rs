@@ -5,6 +5,7 @@
 
 mod cut;
 mod fake;
+mod generated;
 mod haproxy;
 mod load;
 mod node;
