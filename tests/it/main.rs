@@ -8,6 +8,7 @@
 #![expect(clippy::print_stderr, reason = "a failed test shows the logs")]
 
 mod agent;
+mod architecture;
 mod balancers;
 mod churn;
 mod crash;

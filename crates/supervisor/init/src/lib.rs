@@ -23,6 +23,3 @@ pub use overlay::keeps_environment;
 pub use overlay::place::DEFAULT_SCANDIR;
 pub use process::diagnose;
 pub use run::{DEFAULT_SERVICES, Options, run};
-
-#[cfg(test)]
-mod layers;
