@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-/// What of one value is shown at most, in bytes: a name of 60 kB must not fill a log.
+/// The longest part of one value that is shown, in bytes, so that a name of 60 kB
+/// cannot fill a log.
 const MAX_SHOWN: usize = 100;
 
-/// Bytes that show as printable ASCII on one line: see [`escape`].
+/// Displays bytes as printable ASCII on one line: see [`escape`].
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(&'a [u8]);
 
 /// Shows `bytes` so that they can neither forge a log line nor steer a terminal.
 ///
-/// Printable ASCII stays as it is, but the backslash; everything else becomes
-/// `\n`, `\t`, `\r` or `\xNN`. After 100 bytes comes `...`.
+/// Printable ASCII is shown as it is, except for the backslash, which is doubled.
+/// Everything else becomes `\n`, `\t`, `\r` or `\xNN`. Only the first 100 bytes are
+/// shown, with `...` for the rest.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> Escaped<'_> {
     Escaped(bytes)
@@ -22,7 +24,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for &byte in self.0.iter().take(MAX_SHOWN) {
             match byte {
-                // std escapes quotes as well, but a log is no string literal.
+                // `escape_default` would escape quotes, which a log line does not need.
                 b'\'' | b'"' => write!(f, "{}", char::from(byte))?,
                 _ => write!(f, "{}", std::ascii::escape_default(byte))?,
             }

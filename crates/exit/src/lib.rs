@@ -1,5 +1,5 @@
-//! Exit codes, the one place that prints a result and ends a program, and what of
-//! other people's input may be shown.
+//! How every program ends: its exit codes, how its output and errors are printed,
+//! and how input from others is escaped before it is shown.
 
 mod escape;
 
@@ -12,19 +12,21 @@ use anyhow::Context;
 
 pub use escape::{Escaped, escape};
 
-/// Used wrongly, or it can never work (the number that s6 and execline use).
+/// The program was used wrongly, or can never work as it is configured. s6 and
+/// execline use the same number.
 const MISUSE: u8 = 100;
-/// The system failed, or it may work later (the number that s6 and execline use).
+/// The system failed, and a later run may work. s6 and execline use the same number.
 const FAILED: u8 = 111;
 
-/// How a program ended that did not fail.
+/// How a program ends when it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done, something changed.
+    /// 0: something was changed or shown.
     Changed,
-    /// 1: nothing to do, or the answer is no.
+    /// 1: there was nothing to do, or the answer is no.
     Unchanged,
-    /// The code of a program that ran on our behalf.
+    /// Another code that the program's page explains, such as that of a program that
+    /// it ran.
     Code(u8),
 }
 
@@ -38,9 +40,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Parses the arguments, runs the program, prints what went wrong as
-/// `program: what: why` and gives the exit code: that of [`Exit`], 100 for what
-/// was used wrongly ([`misuse`]), 111 for every other failure.
+/// The whole of a program's `main`: parses the arguments, calls `run`, and prints
+/// an error as `program: what: why`.
+///
+/// The exit code is that of [`Exit`], 100 if the program was used wrongly
+/// ([`misuse`]), and 111 for every other error.
 pub fn main<A: clap::Parser>(
     program: &str,
     run: impl FnOnce(A) -> anyhow::Result<Exit>,
@@ -68,7 +72,8 @@ fn from_arguments<A: clap::Parser>(
     }
 }
 
-/// clap's own text, without its prefix, since ours stands before it.
+/// clap's own message without its `error: `, since [`say`] puts the program's name
+/// there.
 fn complaint(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.trim_end();
@@ -94,26 +99,28 @@ impl Display for Misuse {
 
 impl std::error::Error for Misuse {}
 
-/// An error that ends the program with 100: it was used wrongly, or it can never work.
+/// An error that ends the program with 100, for a wrong use or for what can never
+/// work.
 pub fn misuse(message: impl Display) -> anyhow::Error {
     anyhow::Error::new(Misuse(message.to_string()))
 }
 
-/// The same error with the same text, ending the program with 100 instead of 111.
+/// Turns an error into one with the same text that ends the program with 100.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it is for map_err")]
 pub fn into_misuse(error: anyhow::Error) -> anyhow::Error {
     misuse(format_args!("{error:#}"))
 }
 
-/// Writes one line, `program: message`, to stderr. Where stderr is closed or
-/// full nothing can be told, so nothing is.
+/// Writes one line, `program: message`, to stderr. If that fails there is nowhere
+/// left to report it, so the failure is ignored.
 pub fn say(program: &str, message: impl Display) {
     let line = format!("{program}: {message}\n");
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Writes `text` to stdout. A reader that has gone away (`| head`) is no error.
+/// Writes `text` to stdout. It is not an error if the reader has gone away, as
+/// `head` does.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout
