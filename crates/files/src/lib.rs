@@ -1,5 +1,5 @@
-//! Files that are read, locked and replaced whole: a reader sees the old content
-//! or the new one, never half of either.
+//! Files that are read, locked and replaced as a whole: a reader sees either the
+//! old content or the new one, never a part of it.
 
 mod lock;
 
@@ -13,29 +13,32 @@ use anyhow::{Context, anyhow, bail};
 
 pub use lock::{lock, lock_beside, lock_until, try_lock};
 
-/// Mode of a file that did not exist: anybody may read a configuration.
+/// The mode of a file that did not exist before: everybody may read it. Once
+/// somebody has set a stricter mode, that is kept.
 const NEW_FILE_MODE: u32 = 0o644;
 
-/// How much of a power cut a replaced file has to outlive.
+/// Whether a replaced file has to survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// The new content is on the disk before the call returns.
+    /// The new content is on the disk when the call returns.
     Synced,
-    /// Whole at any moment, but the old or no content may come back after a
-    /// power cut: for what is made anew in any case.
+    /// Readers still see a whole file at any moment, but after a power cut it may have
+    /// its old content or none. This is for files that the next run can make again.
     Unsynced,
 }
 
-/// Replaces the content of `path`; a file that is there keeps its mode and owner.
+/// Replaces the content of `path`. A file that exists keeps its mode and owner.
 ///
-/// The content goes to `.NAME.new` beside it, which is then renamed. What a
-/// killed run left there is overwritten, so the caller must hold a lock.
+/// The content is written to `.NAME.new` beside it, which is then renamed. A
+/// `.NAME.new` that is there already is taken for the leftover of a killed run and
+/// removed, so the caller must hold a lock.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> anyhow::Result<()> {
     put(path, content, durability, fs::metadata(path).ok().as_ref())
 }
 
-/// The same, where it is known what is there: each question to the file system
-/// counts when there are ten thousand files.
+/// Like [`replace`], for a caller that knows the metadata of the old file already
+/// (`None` if there is none): with ten thousand files a `stat` for each takes a
+/// noticeable time.
 pub fn put(
     path: &Path,
     content: &[u8],
@@ -55,7 +58,8 @@ pub fn put(
     Ok(())
 }
 
-/// Reads a file of at most `max` bytes; `None` when there is none.
+/// Reads a file; `None` if there is none. A file of more than `max` bytes is an
+/// error.
 pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
     let content = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -68,7 +72,8 @@ pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(content))
 }
 
-/// Its size says how much room it needs: to grow takes longer than to read.
+/// Reads at most `max` bytes, into a buffer that is allocated at once: growing it
+/// would take longer than reading.
 fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
     let size = file.metadata()?.len().saturating_add(1).min(max);
     let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
@@ -76,7 +81,8 @@ fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// `.NAME.EXTENSION` beside `path`: where a program keeps what belongs to a file.
+/// The path `.NAME.EXTENSION` beside `path`, where a program keeps its own data
+/// about that file.
 #[must_use]
 pub fn beside(path: &Path, extension: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
@@ -108,7 +114,8 @@ fn write_new(
         .with_context(|| format!("write {}", new.display()))
 }
 
-/// What a killed run left is removed and not opened: it could be a link.
+/// Creates the file. A leftover of a killed run is removed instead of opened, since
+/// a symbolic link there could lead anywhere.
 fn create(new: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(NEW_FILE_MODE);

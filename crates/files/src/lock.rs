@@ -1,5 +1,5 @@
-//! Locks between our programs: `flock` on a file beside what is locked. The
-//! kernel gives them back when their holder ends, however it ends.
+//! Locks between our programs: `flock` on a file beside the one that is protected.
+//! The kernel releases a lock when its holder ends, however that happens.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-/// How soon a lock is looked at again, at first and at last: a hundred who wait must
-/// not take the processor from the one who works.
+/// The pauses between two attempts to take a lock grow from this to [`LONGEST_TURN`],
+/// so that a hundred waiting programs leave the processor to the one that holds it.
 const FIRST_TURN: Duration = Duration::from_millis(1);
 const LONGEST_TURN: Duration = Duration::from_millis(16);
 
 /// Takes the lock, waiting for as long as another run holds it.
 ///
-/// The lock is held until the file is dropped.
+/// The lock is released when the file is dropped.
 pub fn lock(path: &Path) -> anyhow::Result<File> {
     let file = open(path)?;
     file.lock()
@@ -24,7 +24,7 @@ pub fn lock(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Takes the lock if nobody holds it.
+/// Takes the lock; `None` if another run holds it.
 pub fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
     let file = open(path)?;
     match file.try_lock() {
@@ -36,8 +36,8 @@ pub fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
     }
 }
 
-/// Takes the lock, waiting for another run until `deadline`; `None` if that does not
-/// let go before.
+/// Takes the lock, waiting until `deadline`; `None` if another run still holds it
+/// then.
 pub fn lock_until(path: &Path, deadline: Instant) -> anyhow::Result<Option<File>> {
     let mut turn = FIRST_TURN;
     loop {
@@ -50,7 +50,7 @@ pub fn lock_until(path: &Path, deadline: Instant) -> anyhow::Result<Option<File>
     }
 }
 
-/// Where the lock of `path` is: `.NAME.lock` beside it.
+/// The path of the lock for `path`: `.NAME.lock` beside it.
 #[must_use]
 pub fn lock_beside(path: &Path) -> PathBuf {
     crate::beside(path, "lock")
