@@ -1,4 +1,4 @@
-//! What a `backend` or `listen` section amounts to, with what it inherits.
+//! `backend` and `listen` sections, with what they inherit from `defaults`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,25 +9,27 @@ use crate::{Config, Section, Server};
 /// A `backend` or `listen` section.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backend {
-    /// Its servers of the plain form, by name.
+    /// The servers of the plain form, by name.
     pub servers: BTreeMap<String, Server>,
-    /// Servers of another form, by name: part of the fingerprint, and never changed
-    /// by a command.
+    /// The names of servers of another form. They are part of the fingerprint, and no
+    /// command ever changes them.
     pub fixed: BTreeSet<String>,
-    /// Prefixes of `server-template`, whose servers are fixed too.
+    /// The prefixes of `server-template` lines, whose servers are fixed as well.
     pub templates: BTreeSet<String>,
-    /// The algorithm that spreads requests, where one is named.
+    /// The value of `balance`, the algorithm that distributes the requests, if there is
+    /// one.
     pub balance: Option<String>,
-    /// How servers are placed where the algorithm hashes.
+    /// The value of `hash-type`, which matters if the algorithm is a hash.
     pub hash_type: Option<String>,
     /// Whether a `default-server` line applies to its servers.
     pub default_server: bool,
-    /// Whether HAProxy makes cookies of its servers' addresses.
+    /// Whether HAProxy derives cookies from the addresses of its servers
+    /// (`dynamic-cookie-key`).
     pub dynamic_cookie: bool,
 }
 
 impl Backend {
-    /// Whether `name` is a server of another form than the plain one.
+    /// Whether `name` is a server that is not of the plain form.
     #[must_use]
     pub fn is_fixed(&self, name: &str) -> bool {
         self.fixed.contains(name) || self.templates.iter().any(|prefix| numbered(name, prefix))
@@ -55,15 +57,15 @@ impl Backend {
     }
 }
 
-/// Whether `name` is the prefix and a number, as `server-template` makes them.
+/// Whether `name` is the prefix and a number, as `server-template` names its servers.
 fn numbered(name: &str, prefix: &str) -> bool {
     let number = name.strip_prefix(prefix).unwrap_or_default();
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Config<'_> {
-    /// Its `backend` and `listen` sections by name, with what the `defaults`
-    /// sections hand down to them.
+    /// The `backend` and `listen` sections by name, with what they inherit from their
+    /// `defaults` sections.
     #[must_use]
     pub fn into_backends(self) -> BTreeMap<String, Backend> {
         let mut backends = BTreeMap::new();
@@ -89,7 +91,7 @@ impl Config<'_> {
     }
 }
 
-/// The `defaults` section that a header names: `backend web from tcp`.
+/// The `defaults` section that a header names, as in `backend web from tcp`.
 fn named_after<'a>(header: &'a [Cow<str>]) -> Option<&'a str> {
     let from = header.iter().position(|word| word == "from")?;
     header.get(from + 1).map(AsRef::as_ref)

@@ -1,26 +1,28 @@
-//! HAProxy's own check of a configuration: how it is run, and what it says.
+//! HAProxy's own check of a configuration: the command, and the messages it prints.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// What a master process has in its environment, and what would make a HAProxy
-/// that has it believe to be a part of that master.
+/// Variables that a master process sets for its workers. A HAProxy that inherits
+/// them would take itself for a part of that master.
 const OF_A_MASTER: [&str; 4] = [
     "HAPROXY_MWORKER_REEXEC",
     "HAPROXY_MWORKER_WAIT_ONLY",
     "HAPROXY_PROCESSES",
     "HAPROXY_STARTUPLOGS_FD",
 ];
-/// How HAProxy ends its complaints (`Error(s) found in configuration file : ...`,
-/// `Fatal errors found in configuration.`), which says nothing new.
+/// A part of HAProxy's closing message (`Error(s) found in configuration file : ...`,
+/// `Fatal errors found in configuration.`), which adds nothing to the others.
 const SUMMARY: &str = " found in configuration";
 
-/// The command that has `haproxy` check the file `config`. A program without a
-/// folder is looked for in the PATH and in `/usr/sbin`, where Debian has it and
-/// ordinary users do not look. `environment` comes in addition to ours, so that a
-/// file means what it means to the HAProxy that has this environment.
+/// The command by which `haproxy` checks the file `config`.
+///
+/// A program name without a folder is looked up in the PATH and in `/usr/sbin`, where
+/// Debian installs HAProxy and which the PATH of ordinary users lacks. `environment`
+/// is added to our own environment, so that variables in the file have the values
+/// that they have for the HAProxy which runs with it.
 #[must_use]
 pub fn check_command(
     haproxy: &Path,
@@ -38,12 +40,12 @@ pub fn check_command(
     command
 }
 
-/// Why HAProxy refuses a configuration, in its own words, one message each.
+/// HAProxy's reasons for refusing a configuration, one message each.
 pub fn alerts(words: &str) -> impl Iterator<Item = &str> {
     messages(words, "[ALERT]")
 }
 
-/// What HAProxy remarks on a configuration that it takes.
+/// HAProxy's warnings about a configuration, one message each.
 pub fn warnings(words: &str) -> impl Iterator<Item = &str> {
     messages(words, "[WARNING]")
 }
@@ -56,7 +58,7 @@ fn messages<'a>(words: &'a str, severity: &'a str) -> impl Iterator<Item = &'a s
         .map(message)
 }
 
-/// The message without what is in front of it: `   (4711) : config : `.
+/// The message without the prefix `   (4711) : config : `.
 fn message(line: &str) -> &str {
     let line = line.trim_start();
     let line = match line.split_once(") : ") {

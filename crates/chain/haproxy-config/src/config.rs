@@ -1,4 +1,4 @@
-//! A configuration as its sections, and of each its servers and its other lines.
+//! A configuration as a list of sections, each with its servers and its other lines.
 
 use std::ops::Range;
 
@@ -6,42 +6,44 @@ use crate::Server;
 use crate::section::{begins_section, has_servers};
 use crate::words::words;
 
-/// The variable that carries the fingerprint into the running process.
+/// The environment variable by which the running process knows its fingerprint.
 pub const FINGERPRINT: &str = "CONFIG_FINGERPRINT";
-/// The keyword that sets it.
+/// HAProxy's keyword that sets an environment variable.
 const SET: &str = "setenv";
-/// Its line is that long at most.
+/// An upper limit for the length of the line that sets the fingerprint, in bytes.
 const ROOM_FOR_FINGERPRINT: usize = 64;
 
-/// A configuration, read.
+/// A parsed configuration, which borrows from its text.
 #[derive(Debug)]
 pub struct Config<'a> {
-    /// In their order; the first is what stands before any section.
+    /// The sections in the order of the file. The first one has no header and holds the
+    /// lines before all others.
     pub sections: Vec<Section<'a>>,
-    /// The one that the file carries.
+    /// The fingerprint that the file sets, if it sets one.
     pub fingerprint: Option<String>,
     text: &'a str,
-    /// Where the lines are that set the fingerprint.
+    /// The places in `text` of the lines that set a fingerprint.
     own_lines: Vec<Range<usize>>,
-    /// Where the first line `global` ends.
+    /// The place in `text` after the first `global` line.
     after_global: Option<usize>,
 }
 
-/// A section.
+/// A section of a configuration.
 #[derive(Debug, Default)]
 pub struct Section<'a> {
-    /// The line that begins it; none for what stands before any section.
+    /// The line that begins it; `None` for the lines before all sections.
     pub header: Option<&'a str>,
-    /// Whether its servers get requests.
+    /// Whether its `server` lines name servers that get requests.
     pub has_servers: bool,
-    /// Its servers of the plain form, with their names, in their order.
+    /// Its servers of the plain form with their names, in the order of the file.
     pub servers: Vec<(&'a str, Server)>,
-    /// All its other lines, but for those that set a fingerprint.
+    /// All its other lines, except for those that set a fingerprint.
     pub lines: Vec<&'a str>,
 }
 
 impl<'a> Config<'a> {
-    /// Reads `text`, each line of which ends. Whatever it holds, no line is lost.
+    /// Parses `text`, whose last line must end in a line feed too. Nothing in it is an
+    /// error: a line that is not understood is kept as it is.
     #[must_use]
     pub fn parse(text: &'a str) -> Self {
         let mut config = Self {
@@ -67,7 +69,8 @@ impl<'a> Config<'a> {
         config
     }
 
-    /// Takes a line that is no plain server, and gives the section that it begins.
+    /// Adds a line that is not a plain server to `section`, or returns the new section
+    /// if the line begins one.
     fn take(
         &mut self,
         line: &'a str,
@@ -95,8 +98,9 @@ impl<'a> Config<'a> {
         None
     }
 
-    /// The configuration with this fingerprint, and no other, after its first line
-    /// `global`. One without that section gets none, and is always reloaded whole.
+    /// The text with a line that sets this fingerprint after its first `global` line,
+    /// in place of any that were there. Without a `global` section it gets none, and
+    /// every change of such a file needs a reload.
     #[must_use]
     pub fn with_fingerprint(&self, fingerprint: &str) -> String {
         let line = format!("    {SET} {FINGERPRINT} {fingerprint}\n");
@@ -115,7 +119,7 @@ impl<'a> Config<'a> {
         text
     }
 
-    /// Whether a section that can have servers has no plain one.
+    /// Whether there is a section that can have servers but has no plain one.
     #[must_use]
     pub fn has_empty_section(&self) -> bool {
         let mut sections = self.sections.iter();

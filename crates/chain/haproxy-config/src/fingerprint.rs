@@ -1,11 +1,13 @@
-//! Hashes of a configuration: what a running process has in common with it (the
-//! fingerprint), what a check of it has shown, and the whole.
+//! Hashes of a configuration: one of what only a reload can change (the
+//! fingerprint), one of what decides whether HAProxy accepts it, and one of the
+//! whole file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{Config, Section, Server};
 
-/// FNV-1a of 64 bits, which outlives a release of Rust, as its own hash does not.
+/// FNV-1a with 64 bits. The standard library's hash may change between releases of
+/// Rust, and these hashes are stored in files.
 #[derive(Clone, Copy)]
 struct Fnv(u64);
 
@@ -20,12 +22,12 @@ impl Fnv {
         }
     }
 
-    /// Adds a text and its end, which no byte of UTF-8 can be.
+    /// Adds a text and an end mark, the byte 0xff, which never occurs in UTF-8.
     fn add(&mut self, text: &str) {
         self.add_bytes(text.bytes().chain([0xff]));
     }
 
-    /// Adds options with a blank before them, as they stand behind an address.
+    /// Adds the options of a server with a blank before them, as in its line.
     fn add_options(&mut self, options: &str) {
         let blank = (!options.is_empty()).then_some(b' ');
         self.add_bytes(blank.into_iter().chain(options.bytes()).chain([0xff]));
@@ -36,7 +38,7 @@ impl Fnv {
     }
 }
 
-/// Tells one file from another.
+/// The hash of a whole file, to tell it from another one.
 #[must_use]
 pub fn hash_of(file: &[u8]) -> String {
     let mut hash = Fnv::new();
@@ -44,7 +46,7 @@ pub fn hash_of(file: &[u8]) -> String {
     hash.hex()
 }
 
-/// What both hashes begin with: the lines that are no plain servers.
+/// The beginning of both other hashes: all lines that are not plain servers.
 fn hash_lines(config: &Config) -> Fnv {
     let mut hash = Fnv::new();
     for section in &config.sections {
@@ -55,7 +57,7 @@ fn hash_lines(config: &Config) -> Fnv {
     hash
 }
 
-/// The sections that can have servers, each with the line that begins it.
+/// The sections that can have servers, each with its header.
 fn with_servers<'c, 'a>(
     config: &'c Config<'a>,
 ) -> impl Iterator<Item = (&'a str, &'c Section<'a>)> {
@@ -63,13 +65,16 @@ fn with_servers<'c, 'a>(
     sections.filter_map(|section| Some((section.header?, section)))
 }
 
-/// The hash of all that a running HAProxy can only take over by a reload.
+/// The hash of everything that a running HAProxy can only take over by a reload.
 ///
-/// That is every line but the plain servers, and of these the options that most of
-/// a section have, and who has others. Their [`Runtime`](crate::Runtime), and who
-/// has the usual options, is left out: the process tells that itself. A section
-/// without servers counts with the options that its first will have, if `examples`
-/// shows them.
+/// This covers all lines that are not plain servers. Of the plain servers it covers,
+/// for each section, the options that most of them have, and the name and options of
+/// each server that has others. It leaves out their [`Runtime`](crate::Runtime) and
+/// the names of the servers with the usual options, since the process reports these.
+///
+/// `examples` is the same configuration with a server in each empty section. Such a
+/// section counts with the options of its example, so that its first real server
+/// does not change the fingerprint.
 #[must_use]
 pub fn fingerprint(config: &Config, examples: Option<&Config>) -> String {
     let mut hash = hash_lines(config);
@@ -109,15 +114,15 @@ fn usual_options<'c>(section: &'c Section) -> Option<&'c str> {
     Some(most.0)
 }
 
-/// The hash of all that decides whether HAProxy takes the file; none when that
-/// cannot be told from what is hashed.
+/// The hash of everything that decides whether HAProxy accepts the file. `None` if
+/// two servers of a section share a name or an id, so that HAProxy has to judge.
 ///
-/// Two files with the same hash differ in the names, addresses, weights and ids
-/// of their servers alone, and each of these is of a kind that HAProxy takes
-/// ([`Server::parse`]). A name may not be there twice, nor an id: such a file has no
-/// hash. A name that a rule refers to (`use-server s1`) is part of the hash, and
-/// so are the options of each section's servers: `server` may not be allowed
-/// where there was none before.
+/// Two files with the same hash differ only in the names, addresses, weights and ids
+/// of their plain servers, all of which HAProxy accepts ([`Server::parse`]). The hash
+/// includes the server names that another line refers to (`use-server s1`), since
+/// the reference is an error without the server. It also includes the options that
+/// occur in each section, so the first server of a section changes it: HAProxy may
+/// not allow a `server` line there.
 #[must_use]
 pub fn check_hash(config: &Config) -> Option<String> {
     if !config.sections.iter().all(is_unambiguous) {
@@ -156,7 +161,8 @@ fn is_unambiguous(section: &Section) -> bool {
     all_differ(servers.clone().map(|(name, _)| *name)) && all_differ(servers.filter_map(id))
 }
 
-/// Sorting is quick here, since the servers come in the order of their names.
+/// Whether no item occurs twice. Sorting is fast here, since the servers mostly come
+/// in the order of their names.
 fn all_differ<T: Ord>(items: impl Iterator<Item = T>) -> bool {
     let mut items: Vec<T> = items.collect();
     items.sort_unstable();
@@ -173,7 +179,7 @@ fn options_of<'c>(section: &'c Section) -> BTreeSet<&'c str> {
     servers.map(|(_, server)| server.options.as_str()).collect()
 }
 
-/// All in the line that can be a name.
+/// All parts of the line that can be a server's name.
 fn words_of(line: &str) -> impl Iterator<Item = &[u8]> {
     line.as_bytes()
         .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))

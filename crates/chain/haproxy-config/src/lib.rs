@@ -1,10 +1,10 @@
-//! haproxy.cfg as text, and what HAProxy says of it. Nothing else in this
-//! repository knows the grammar of HAProxy's configuration.
+//! The grammar of haproxy.cfg, and the messages of HAProxy's own check of it. No
+//! other crate of this repository knows that grammar.
 //!
-//! A configuration is read once, into a [`Config`]: its sections, and in each of
-//! them the servers of the plain form ([`Server`]) apart from all other lines.
-//! What the [`fingerprint`] leaves out of a plain server is its [`Runtime`], and
-//! that is what a running HAProxy can be asked for and told.
+//! A configuration is parsed once, into a [`Config`]: its sections, and in each of
+//! them the servers of the plain form ([`Server`]), apart from all other lines. The
+//! [`fingerprint()`] leaves out the [`Runtime`] of these servers, since a running
+//! HAProxy reports it itself.
 
 mod backend;
 mod check;
@@ -23,5 +23,6 @@ pub use listener::Listener;
 pub use server::{MAX_WEIGHT, Runtime, Server};
 pub use words::words;
 
-/// The longest configuration that is read, in bytes. 10,000 servers make 1.2 MB.
+/// The size of the largest configuration that is read, in bytes. One with 10,000
+/// servers has 1.2 MB.
 pub const MAX_FILE: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! The lines that open sockets.
+//! The lines of a configuration that open sockets.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,32 +7,34 @@ use std::path::PathBuf;
 use crate::Config;
 use crate::words::words;
 
-/// A range of more ports is not written out.
+/// A range of more ports than this is not expanded into single addresses.
 const MOST_PORTS: u16 = 256;
-/// With these, what one process can bind says nothing about what HAProxy can.
+/// Options that change what binding means: with one of them, HAProxy may be able to
+/// bind what another process cannot, and the other way round.
 const ELSEWHERE: [&str; 3] = ["transparent", "interface", "namespace"];
 
 /// A `bind` line of a `frontend` or `listen` section, or a `stats socket` line of
-/// `global`. Where it listens can depend on HAProxy's own environment.
+/// `global`. The address may contain variables, which are those of HAProxy's own
+/// environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener(String);
 
 impl Listener {
-    /// Whether clients reach it, and not those who send commands.
+    /// Whether it is for clients, rather than for those who send commands.
     #[must_use]
     pub fn is_for_clients(&self) -> bool {
         let words = words(&self.0, &|_| None);
         Socket::of(&words).is_some_and(|socket| !socket.is_for_commands)
     }
 
-    /// Whether all commands can be sent there.
+    /// Whether it takes every command (`level admin`).
     #[must_use]
     pub fn is_for_all_commands(&self) -> bool {
         let words = words(&self.0, &|_| None);
         Socket::of(&words).is_some_and(|socket| socket.takes_all_commands())
     }
 
-    /// The paths at which all commands can be sent; none for every other line.
+    /// The paths of the sockets that take every command; empty for any other line.
     #[must_use]
     pub fn command_paths(&self, environment: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
         let words = words(&self.0, environment);
@@ -41,9 +43,9 @@ impl Listener {
         addresses.map(path).collect()
     }
 
-    /// The TCP addresses that another process can try to bind: none where the line
-    /// has an option that changes what binding means, and none for ranges of more
-    /// than 256 ports.
+    /// The TCP addresses that another process can try to bind. They are empty if the
+    /// line has an option that changes what binding means, and leave out ranges of more
+    /// than 256 ports and what is not an IP address.
     #[must_use]
     pub fn tcp_addresses(&self, environment: &dyn Fn(&str) -> Option<String>) -> Vec<SocketAddr> {
         let words = words(&self.0, environment);
@@ -53,10 +55,10 @@ impl Listener {
     }
 }
 
-/// The words of a listener, told apart.
+/// The parts of a listener's line.
 struct Socket<'a> {
     is_for_commands: bool,
-    /// Separated by commas.
+    /// One or more addresses, separated by commas.
     addresses: &'a str,
     options: &'a [Cow<'a, str>],
 }
@@ -87,7 +89,7 @@ impl<'a> Socket<'a> {
             .any(|option| options.contains(&option.as_ref()))
     }
 
-    /// HAProxy goes by the last `level`.
+    /// If there are several `level` options, HAProxy obeys the last one.
     fn takes_all_commands(&self) -> bool {
         let level = self.options.windows(2).rfind(|pair| pair[0] == "level");
         self.is_for_commands && level.is_some_and(|pair| pair[1] == "admin")
@@ -121,7 +123,7 @@ fn tcp(text: &str) -> Option<Vec<SocketAddr>> {
 }
 
 impl Config<'_> {
-    /// The lines that open sockets.
+    /// The lines that open sockets, in the order of the file.
     #[must_use]
     pub fn listeners(&self) -> Vec<Listener> {
         let mut listeners = Vec::new();

@@ -1,7 +1,7 @@
 //! Which words begin a section.
 
-/// Every keyword that begins a section in a release from 2.6 to 3.3: the first
-/// word of a line, wherever it stands.
+/// The keywords that begin a section in any release from 2.6 to 3.3. Such a word
+/// begins a section wherever it is the first word of a line.
 const KEYWORDS: [&str; 21] = [
     "acme",
     "backend",
@@ -26,13 +26,13 @@ const KEYWORDS: [&str; 21] = [
     "userlist",
 ];
 
-/// Whether a line that begins with `word` begins a section.
+/// Whether a line whose first word is `word` begins a section.
 pub(crate) fn begins_section(word: &str) -> bool {
     KEYWORDS.contains(&word)
 }
 
-/// Whether the servers of such a section get requests. `peers` and `ring` have
-/// `server` lines too, which mean something else.
+/// Whether the `server` lines of such a section name servers that get requests.
+/// `peers` and `ring` have `server` lines too, but with another meaning.
 pub(crate) fn has_servers(keyword: &str) -> bool {
     matches!(keyword, "backend" | "listen")
 }

@@ -1,47 +1,50 @@
-//! The `server` lines whose changes a running HAProxy can be told.
+//! The `server` lines whose changes can be made in a running HAProxy by commands.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::{FromStr, SplitAsciiWhitespace};
 
-/// The highest weight that HAProxy takes (configuration.txt, 5.2, `weight`).
+/// The highest weight that HAProxy accepts (configuration.txt, 5.2, `weight`).
 pub const MAX_WEIGHT: u16 = 256;
-/// The weight of a server that names none.
+/// The weight that HAProxy gives to a server whose line names none.
 const DEFAULT_WEIGHT: u16 = 1;
-/// The highest id that HAProxy takes (configuration.txt, 5.2, `id`).
+/// The highest id that HAProxy accepts (configuration.txt, 5.2, `id`).
 const MAX_ID: u32 = i32::MAX as u32;
-/// HAProxy reads 64 words of a line (`MAX_LINE_ARGS`). This leaves room for the
-/// four of a weight and an id, so that adding these never makes a line too long.
+/// How many options a plain server can have. HAProxy refuses a line of 64 words
+/// (`MAX_LINE_ARGS`), and `server`, name and address are three of them. `weight` and
+/// `id` count as one option each, their numbers as none.
 const MAX_WORDS: usize = 60;
 
-/// A server of the plain form: `server NAME IP:PORT OPTION...`, where every word
-/// is what is written there, name, address, weight and id are of a kind that
-/// HAProxy takes for certain, and the whole can be said again in a command.
+/// A server of the plain form: `server NAME IP:PORT OPTION...`.
+///
+/// Every word means exactly what is written there (no quotes, no variables), HAProxy
+/// is certain to accept name, address, weight and id, and all of the line can be
+/// repeated in a command to a running HAProxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// What a running HAProxy can be asked for and told.
+    /// The settings that a running HAProxy reports.
     pub runtime: Runtime,
-    /// All other words, separated by one space.
+    /// All other words after the address, separated by one space each.
     pub options: String,
 }
 
-/// What a configuration says of a server that `show servers state` tells too, and
-/// that therefore is no part of the fingerprint: a difference in it shows in the
-/// running process.
+/// The settings of a server that `show servers state` reports as well. They are not
+/// part of the fingerprint, since the running process itself shows whether they
+/// differ from the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Runtime {
-    /// Where it listens; the port is not 0.
+    /// Where the server listens; the port is never 0.
     pub address: SocketAddr,
-    /// From 0 to 256; 1 where the line names none.
+    /// 0 to 256; 1 if the line names none.
     pub weight: u16,
-    /// From 1 on; without one HAProxy chooses.
+    /// 1 or more; `None` if the line names none and HAProxy chooses one.
     pub id: Option<u32>,
 }
 
 impl Server {
-    /// Reads a line of a `backend` or `listen` section, and gives the server with
-    /// its name; `None` for every other line, and for a server line that is not
-    /// plain. A comment after it does not count.
+    /// Parses a line of a `backend` or `listen` section into a server and its name.
+    /// `None` if it is not a `server` line, or not one of the plain form. A comment at
+    /// its end is ignored.
     #[must_use]
     pub fn parse(line: &str) -> Option<(&str, Self)> {
         let (line, _comment) = line.split_once('#').unwrap_or((line, ""));
@@ -61,22 +64,22 @@ impl Server {
         Some((name, Self { runtime, options }))
     }
 
-    /// Whether HAProxy checks its health because the line says so.
+    /// Whether the line itself asks for health checks.
     #[must_use]
     pub fn is_checked(&self) -> bool {
         self.has("check")
     }
 
-    /// Whether `option` is one of its words.
+    /// Whether `option` is one of the words in [`Server::options`].
     #[must_use]
     pub fn has(&self, option: &str) -> bool {
         self.options.split(' ').any(|word| word == option)
     }
 }
 
-/// Puts the words after the address into `options`, but for weight and id, which
-/// it gives back. `None` if a number is none, or if a word is there that no
-/// command can say: HAProxy takes `disabled` only from a file.
+/// Collects the words after the address in `options`, except for weight and id,
+/// which it returns. `None` if one of these is invalid or there twice, if there are
+/// too many words, or if `disabled` is among them, which no command can express.
 fn take(mut words: SplitAsciiWhitespace, options: &mut String) -> Option<(u16, Option<u32>)> {
     let (mut weight, mut id) = (None, None);
     let mut room = MAX_WORDS;
@@ -103,8 +106,8 @@ fn number<N: FromStr + PartialOrd>(
     allowed.contains(&number).then_some(number)
 }
 
-/// HAProxy resolves what is no IP address, and takes the zone of an IPv6 address
-/// for a part of a name.
+/// An IP address with a port. Anything else is a name that HAProxy resolves, and so
+/// is an IPv6 address with a zone (`%eth0`).
 fn address(word: &str) -> Option<SocketAddr> {
     let address: SocketAddr = word.parse().ok()?;
     (address.port() != 0 && !word.contains('%')).then_some(address)
@@ -116,10 +119,12 @@ fn is_name(name: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
 }
 
-/// Whether the line means its words and nothing more: no quoting, no variable, no
-/// control character that only one of two programs takes for a blank, and no
-/// semicolon, which ends a command. To look at every byte, to the end, is faster
-/// than to stop at the first that is found: sixteen are compared at once.
+/// Whether the line is only the words that are written there: no quotes, escapes or
+/// variables, no control character that HAProxy might take for a blank while Rust
+/// does not, and no semicolon, which would end a command.
+///
+/// The fold looks at every byte without stopping early, since the compiler can then
+/// compare sixteen at once, which is faster.
 fn is_plain(line: &str) -> bool {
     !line.bytes().fold(false, |found, byte| {
         let is_control = matches!(byte, 0..=8 | 10..=31 | 0x7f);

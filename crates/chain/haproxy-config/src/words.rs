@@ -1,13 +1,14 @@
-//! A line of haproxy.cfg as HAProxy splits it: quotes, escapes, comments and
-//! the environment, which is expanded between double quotes alone.
+//! Splits a line of haproxy.cfg into words as HAProxy does, with quotes, escapes,
+//! comments, and variables, which are expanded only between double quotes.
 
 use std::borrow::Cow;
 
-/// C counts it among the blanks, and Rust does not.
+/// C's `isspace` takes it for a blank, and Rust's `is_ascii_whitespace` does not.
 const VERTICAL_TAB: u8 = 0x0b;
 
-/// The words of `line`; a name of the environment gives what `env` says.
-/// Most lines are thousands of plain ones, so those are not copied.
+/// The words of `line`, with the value that `env` gives for each variable.
+///
+/// A large file consists of thousands of plain lines, so their words are borrowed.
 pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
     if is_plain(line) {
         return line.split_ascii_whitespace().map(Cow::Borrowed).collect();
@@ -15,11 +16,11 @@ pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow
     split(line, env).into_iter().map(Cow::Owned).collect()
 }
 
-/// Whether the words of `line` are what is written there: nothing quoted or
-/// escaped, nothing that depends on the environment, no comment, and no blank
-/// that the standard library does not know.
+/// Whether `line` can be split by the standard library alone: no quotes or escapes,
+/// no variables, no comment, and no blank that only C knows.
 fn is_plain(line: &str) -> bool {
-    // To look at all bytes is faster than to stop at the first that is found.
+    // Looking at all bytes is faster than stopping at the first match, since the
+    // compiler can then compare many at once.
     !line.bytes().fold(false, |found, byte| {
         found | matches!(byte, b'"' | b'\'' | b'\\' | b'$' | b'#' | VERTICAL_TAB)
     })
@@ -54,14 +55,14 @@ fn split(line: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     words
 }
 
-/// A blank for HAProxy, which goes by C's `isspace`.
+/// Whether C's `isspace`, which HAProxy uses, takes `c` for a blank.
 fn is_blank(c: char) -> bool {
     c.is_ascii_whitespace() || c == char::from(VERTICAL_TAB)
 }
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// What stands after a `$`: `NAME`, or `NAME-default` from between braces.
+/// What follows a `$`: `NAME`, or the content of braces, `NAME` or `NAME-default`.
 fn name(chars: &mut Chars) -> String {
     if chars.next_if_eq(&'{').is_some() {
         return chars.by_ref().take_while(|&c| c != '}').collect();
