@@ -1,10 +1,10 @@
-//! Addresses that no node can have.
+//! Which addresses a node can have.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Says why `ip` cannot be a node's address.
+/// Refuses an address that no node can have; the error says why.
 ///
-/// Loopback passes: whether it is allowed is the caller's decision.
+/// Loopback addresses pass, since it is for the caller to allow them or not.
 pub fn check_address(ip: IpAddr) -> Result<(), &'static str> {
     match ip.to_canonical() {
         IpAddr::V4(ip) => check_v4(ip),

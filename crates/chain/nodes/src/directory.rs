@@ -17,15 +17,16 @@ use files::{Durability, put, replace};
 use crate::file::{MAX_FILE, Reader, read_line};
 use crate::{Name, Node};
 
-/// So many files are read in the time that a thread costs, many times over.
+/// How many files there must be for each thread. Reading this many takes many times
+/// as long as starting a thread.
 const FILES_A_THREAD: usize = 500;
-/// What a thread takes at a time: little, so that none has much left to do when
-/// the others are done.
+/// How many files a thread takes at a time: few, so that the threads finish at nearly
+/// the same time.
 const FILES_A_SHARE: usize = 100;
-/// The kernel's own locks leave nothing to do for more.
+/// More threads than this would only wait for each other in the kernel's locks.
 const MAX_THREADS: usize = 4;
 
-/// The directory that holds one file a node.
+/// The directory that holds one file for each node.
 #[derive(Clone, Debug)]
 pub struct Nodes {
     path: PathBuf,
@@ -36,7 +37,7 @@ pub struct Nodes {
 pub struct Listing {
     /// The nodes, in name order.
     pub nodes: Vec<Node>,
-    /// The files that are none, in name order.
+    /// The files that do not hold a node, in name order.
     pub refused: Vec<Refused>,
     /// The names that begin with a dot, in order.
     pub hidden: Vec<OsString>,
@@ -45,25 +46,25 @@ pub struct Listing {
 /// A file that does not hold a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The file; its name may come from anybody, so escape it before it is shown.
+    /// The path. Its last part may come from anybody, so escape it before showing it.
     pub path: PathBuf,
-    /// What is wrong with it, fit for a log.
+    /// What is wrong with the file, escaped for a log.
     pub why: String,
 }
 
 impl Nodes {
-    /// The directory at `path`, which need not exist before it is read.
+    /// The directory at `path`, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes the lock of all who change the directory: `.lock` in it.
+    /// Takes the lock that everybody who changes the directory holds: `.lock` in it.
     pub fn lock(&self) -> anyhow::Result<File> {
         files::lock(&self.path.join(".lock"))
     }
@@ -73,8 +74,8 @@ impl Nodes {
         self.list_while(|| ()).0
     }
 
-    /// Reads every file, and does `work`: while other threads read, where there are
-    /// so many files that they do.
+    /// Reads every file and does `work`, at the same time if there are enough files for
+    /// several threads.
     pub fn list_while<T>(&self, work: impl FnOnce() -> T) -> (anyhow::Result<Listing>, T) {
         let mut names = match self.file_names() {
             Ok(names) => names,
@@ -85,7 +86,7 @@ impl Nodes {
         (Ok(Listing { hidden, ..listing }), done)
     }
 
-    /// Reads one node; `None` when there is no such file, or none that holds a node.
+    /// Reads one node; `None` if there is no such file, or if its line is not a node's.
     pub fn get(&self, name: &Name) -> anyhow::Result<Option<Node>> {
         let path = self.path.join(name.as_str());
         match read_line(&path, &mut [0; MAX_FILE]) {
@@ -94,7 +95,7 @@ impl Nodes {
         }
     }
 
-    /// Writes a node's file; `false` when it said so already.
+    /// Writes a node's file; `false` if it has this content already.
     pub fn write(&self, node: &Node) -> anyhow::Result<bool> {
         let path = self.path.join(node.name.as_str());
         let line = node.line();
@@ -106,14 +107,15 @@ impl Nodes {
         Ok(true)
     }
 
-    /// Writes the file of a node that has none, as a listing under the lock has
-    /// shown: to look for it once more is a tenth of what a new file costs.
+    /// Writes the file of a node that has none, according to a listing that was made
+    /// under the lock. Looking for an old file once more would take a tenth of the time
+    /// of writing the new one.
     pub fn add(&self, node: &Node) -> anyhow::Result<()> {
         let path = self.path.join(node.name.as_str());
         put(&path, node.line().as_bytes(), Durability::Unsynced, None)
     }
 
-    /// Removes a node's file; `false` when there was none.
+    /// Removes a node's file; `false` if there was none.
     pub fn remove(&self, name: &Name) -> anyhow::Result<bool> {
         let path = self.path.join(name.as_str());
         match fs::remove_file(&path) {
@@ -123,8 +125,12 @@ impl Nodes {
         }
     }
 
-    /// Each thread takes the next share when it is done with one: `work` keeps this
-    /// one for a while, and another program may have one of the processors.
+    /// Reads the files of these names with `threads` threads, this one included, and
+    /// does `work`.
+    ///
+    /// Each thread takes the next share when it has finished one, since some are
+    /// slower: this one is busy with `work` at first, and other programs use the
+    /// processors too.
     fn read_by<T>(
         &self,
         threads: usize,
@@ -141,7 +147,7 @@ impl Nodes {
         };
         let done = work_while_reading(threads, work, read);
         let listings = shares.into_iter().map(|(names, listing)| {
-            // Where a thread has failed, this one does its work.
+            // A share that a thread did not finish, since it panicked, is read here.
             listing.into_inner().unwrap_or_else(|| self.read_all(names))
         });
         let listing = listings.reduce(Listing::and);
@@ -182,9 +188,9 @@ impl Nodes {
     }
 }
 
-/// Does `work` while the other threads `read`, then reads with them. Nearly all of
-/// the time goes into the kernel's opening and closing of files, which it does for
-/// several threads at once.
+/// Does `work` while the other threads call `read`, then calls it as well. Nearly all
+/// of the time is spent in the kernel, which opens and closes files for several
+/// threads at once.
 fn work_while_reading<T>(
     threads: usize,
     work: impl FnOnce() -> T,
@@ -229,7 +235,8 @@ impl Listing {
     }
 }
 
-/// A few files are read before a thread has started.
+/// How many threads are to read this many files. A few files are read in less time
+/// than a thread takes to start.
 fn threads_for(files: usize) -> usize {
     let useful = (files / FILES_A_THREAD).min(MAX_THREADS);
     if useful < 2 {

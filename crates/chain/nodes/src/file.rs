@@ -1,4 +1,4 @@
-//! The files of `/nodes`, each read in as few calls as can be.
+//! Reads the files of `/nodes` with as few system calls as possible.
 
 use std::ffi::OsStr;
 use std::fs::{Metadata, OpenOptions};
@@ -9,16 +9,18 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
-/// A node's line is at most a few hundred bytes long.
+/// A file of this size in bytes is refused: a node's line is at most a few hundred
+/// bytes long.
 pub(super) const MAX_FILE: usize = 1024;
-/// Neither a link nor a FIFO that somebody put there may lead a reader astray.
+/// Flags for opening a file: a symbolic link that somebody put there is not followed,
+/// and a FIFO does not block the reader.
 const SAFELY: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK);
 
-/// Reads one file after the other, with one place for all paths and one for all
-/// lines: what is allocated for each shows when there are ten thousand.
+/// Reads one file after another, with one buffer for all paths and one for all lines:
+/// with ten thousand files, allocations for each take a noticeable time.
 pub(super) struct Reader {
     path: Vec<u8>,
-    /// How much of the path is the directory's.
+    /// How many bytes at the beginning of `path` are the directory.
     directory: usize,
     buffer: [u8; MAX_FILE],
 }
@@ -34,7 +36,7 @@ impl Reader {
         }
     }
 
-    /// The line of the file of this name; `None` when there is no such file.
+    /// The content of the file with this name; `None` if there is no such file.
     pub(super) fn line(&mut self, file_name: &OsStr) -> io::Result<Option<&str>> {
         self.path.truncate(self.directory);
         self.path.extend_from_slice(file_name.as_bytes());
@@ -42,7 +44,8 @@ impl Reader {
     }
 }
 
-/// One read call a file: what is longer than a line can be is not read on.
+/// Reads a file with a single call; `None` if there is no such file. It is an error
+/// if the content fills the buffer, is not UTF-8, or cannot be read.
 pub(super) fn read_line<'a>(
     path: &Path,
     buffer: &'a mut [u8; MAX_FILE],
@@ -57,7 +60,8 @@ pub(super) fn read_line<'a>(
         Ok(file) => file,
     };
     let length = match file.read(buffer) {
-        // A FIFO gives nothing, or has nothing yet. What gives a line is taken.
+        // The end of a regular file, or something like a FIFO that nobody writes to,
+        // which gets an error of its own.
         Ok(0) => other_kind(file.metadata()).map_or(Ok(0), Err)?,
         Ok(length) => length,
         Err(error) => return Err(because(error, file.metadata())),
@@ -71,12 +75,13 @@ pub(super) fn read_line<'a>(
     }
 }
 
-/// The error, or what says more to a person than it does.
+/// An error that says what the file is, if it is not a regular one; otherwise the
+/// given error, which then tells a person more.
 fn because(error: io::Error, metadata: io::Result<Metadata>) -> io::Error {
     other_kind(metadata).unwrap_or(error)
 }
 
-/// What is wrong with something that is no file.
+/// The error for anything but a regular file; `None` for a regular one.
 fn other_kind(metadata: io::Result<Metadata>) -> Option<io::Error> {
     let kind = metadata.ok()?.file_type();
     if kind.is_symlink() {

@@ -1,9 +1,10 @@
-//! `/nodes`: one file a node, named after it, that holds one line.
+//! `/nodes`: a directory with one file for each node, which has the node's name and
+//! holds one line.
 //!
-//! `<name> <address>`, then `key=value` for each tag that is used (`port`,
-//! `weight`, `service`), separated by one space, and a final line feed. A file
-//! written by hand is as good as any. Files whose name begins with a dot are not
-//! nodes.
+//! The line is `<name> <address>`, then `key=value` for each tag that is used
+//! (`port`, `weight`, `service`), separated by one space, with a final line feed. A
+//! file may also be written by hand, with further tags and more space. Files whose
+//! name begins with a dot are not nodes.
 
 mod address;
 mod directory;

@@ -1,4 +1,4 @@
-//! The one line of a node's file.
+//! The line in a node's file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,28 +9,29 @@ use haproxy_config::MAX_WEIGHT;
 
 use crate::{Name, check_address};
 
-/// Most lines are no longer than this.
+/// The space that is allocated for a line, in bytes; few lines are longer.
 const USUAL_LINE: usize = 80;
 
-/// What a file in `/nodes` says of a node.
+/// What a file in `/nodes` says about a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The name, and that of the file.
+    /// The name, which is the file's name too.
     pub name: Name,
-    /// Where it is reached.
+    /// The address at which it is reached.
     pub ip: IpAddr,
-    /// The port that it serves on, where it says one: 1 to 65535.
+    /// The port that it serves on, 1 to 65535, if the line names one.
     pub port: Option<u16>,
-    /// Its share of the requests, where it says one: 0 (none) to 256.
+    /// Its share of the requests, 0 (none) to 256, if the line names one.
     pub weight: Option<u16>,
-    /// The service that it belongs to, where it says one.
+    /// The service that it belongs to, if the line names one.
     pub service: Option<Name>,
-    /// Further `key=value` of a file that was written by hand.
+    /// Further tags, which only a file that was written by hand has.
     pub tags: BTreeMap<String, String>,
 }
 
 impl Node {
-    /// Reads the content of the file named `file_name`, or says what is wrong with it.
+    /// Parses the content of the file named `file_name`; the error says what is wrong
+    /// with it.
     pub fn parse(file_name: &Name, text: &str) -> Result<Self, String> {
         let line = text.strip_suffix('\n').unwrap_or(text);
         if line.contains('\n') {
@@ -113,21 +114,21 @@ impl Node {
     }
 }
 
-/// A port as a tag says it: 1 to 65535.
+/// Parses the value of the tag `port`, 1 to 65535.
 pub fn parse_port(text: &str) -> Result<u16, String> {
     number(text)
         .filter(|port| *port > 0)
         .ok_or_else(|| format!("the port '{}' is not 1 to 65535", escape(text.as_bytes())))
 }
 
-/// A weight as a tag says it: 0 to 256.
+/// Parses the value of the tag `weight`, 0 to 256.
 pub fn parse_weight(text: &str) -> Result<u16, String> {
     number(text)
         .filter(|weight| *weight <= MAX_WEIGHT)
         .ok_or_else(|| format!("the weight '{}' is not 0 to 256", escape(text.as_bytes())))
 }
 
-/// Decimal digits alone: Rust would take a plus sign as well.
+/// Parses a number of decimal digits only; `str::parse` accepts a plus sign too.
 fn number(text: &str) -> Option<u16> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())

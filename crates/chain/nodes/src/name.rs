@@ -1,22 +1,23 @@
-//! Names that may become a file's name and a word of haproxy.cfg.
+//! Names that are safe as a file's name and as a word of haproxy.cfg.
 
 use std::fmt;
 use std::sync::Arc;
 
 use exit::escape;
 
-/// The longest name: that of a DNS label.
+/// The length of the longest name, which is that of a DNS label.
 const MAX_LENGTH: usize = 63;
 
 /// The name of a node or of a service: a letter or digit, then letters, digits,
 /// `.`, `_` and `-`, at most 63 in all, not ending in `.` or `-`.
 ///
-/// Clones share their text: of ten thousand names each is in several places.
+/// Clones share their text, since each of ten thousand names is kept in several
+/// places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// Takes `text` as a name, or says why it is none, in escaped form.
+    /// Parses `text` as a name. The error says why it is none, and shows it escaped.
     pub fn parse(text: &str) -> Result<Self, String> {
         match refusal(text.as_bytes()) {
             None => Ok(Self(text.into())),
@@ -24,7 +25,7 @@ impl Name {
         }
     }
 
-    /// The name as it was given.
+    /// The text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
