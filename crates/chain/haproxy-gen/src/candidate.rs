@@ -1,4 +1,4 @@
-//! The configuration that is to be: nodes and template in, text out.
+//! The configuration that nodes and template make, before it is put in place.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::services::Services;
 use crate::template::Template;
 use haproxy_config::{Config, check_hash, fingerprint};
 
-/// How many refused files, or nodes of other services, are named; a flood of
-/// them must not fill the log.
+/// How many refused files, or nodes of other services, are reported by name, so that
+/// a flood of them cannot fill the log.
 const MAX_NAMED: usize = 10;
-/// An address that no node has: it is reserved for documentation.
+/// An address that no node has, since it is reserved for documentation (RFC 5737).
 const EXAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A rendered configuration with its fingerprint.
@@ -24,7 +24,8 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Reads the nodes and the template and renders them.
+    /// Reads the nodes and the template and renders the template for the nodes that it
+    /// serves.
     pub(crate) fn make(nodes: &Path, template: &Path) -> anyhow::Result<Self> {
         let listing = Nodes::new(nodes).list()?;
         tell_refused(&listing.refused);
@@ -50,21 +51,21 @@ impl Candidate {
         })
     }
 
-    /// The whole file.
+    /// The whole text, with its fingerprint.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// What stands for all files that are valid if this one is; none if HAProxy
-    /// has to see it in any case.
+    /// The hash that this file shares with all files that are valid if it is. `None` if
+    /// HAProxy has to check it in any case.
     pub(crate) fn check_hash(&self) -> Option<&str> {
         self.check_hash.as_deref()
     }
 }
 
-/// What the file would be if each service without a node had one: it shows the
-/// options that the first node's line will have, so that its coming does not
-/// change the fingerprint.
+/// What the file would be if each service without a node had one. It shows the options
+/// that the first node's line will have, so that the fingerprint can count them
+/// before that node joins, and does not change when it does.
 fn render_examples(template: &Template, nodes: &[Node]) -> Option<String> {
     let examples = template.services().without_node(nodes);
     let examples = examples.into_iter().filter_map(example);

@@ -1,4 +1,4 @@
-//! HAProxy's own check of a configuration.
+//! Lets HAProxy check a rendered configuration, and shows what it says.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,13 +13,14 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::PROGRAM;
 
-/// Where HAProxy finds the configuration; `-f -` does not read it.
+/// The path by which HAProxy can read its stdin; `-f -` does not do that.
 const STDIN: &str = "/dev/stdin";
-/// The first complaints say most; a broken loop makes one a node.
+/// How many complaints are shown. A broken loop makes one for each node, and the first
+/// ones say most.
 const MAX_COMPLAINTS: usize = 10;
 
-/// Lets HAProxy check `text`, which `template` renders, and which is to become
-/// the file at `path`.
+/// Lets HAProxy check `text`, which is to become the file at `path`. An error tells
+/// the user to mend `template`, of which `text` was made.
 pub(crate) fn check(
     haproxy: &Path,
     text: &str,
@@ -43,8 +44,9 @@ pub(crate) fn check(
     }
 }
 
-/// The text is in memory alone: a full disk is no reason not to check it, and a
-/// pipe could fill up on both sides.
+/// Runs the check with `text` in a file that exists only in memory. A full disk cannot
+/// prevent that, and unlike a pipe it cannot block while HAProxy waits for us to read
+/// its output.
 fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
     let file = in_memory(text).context("hand the configuration to HAProxy")?;
     let mut command = check_command(haproxy, Path::new(STDIN), &BTreeMap::new());
@@ -73,7 +75,7 @@ fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
     if complaints.is_empty() {
         let words = words.trim();
         complaints.push(match (code, words) {
-            // HAProxy has no words for that.
+            // HAProxy exits with 2 without a message.
             (2, "") => "it has nothing to listen on (exit 2)".to_string(),
             _ => format!("{words} (exit {code})"),
         });
@@ -81,8 +83,8 @@ fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
     complaints
 }
 
-/// The lines are those of the rendering, which is not kept: what can be mended
-/// is the template.
+/// The error for a refused configuration. It names the template, since that is what
+/// the user can mend: the rendered text is not kept.
 fn told(complaints: &[String], template: &Path, path: &Path) -> String {
     format!(
         "check what {} renders: HAProxy refuses it, and the old {} stays:\n  {}",
@@ -92,7 +94,7 @@ fn told(complaints: &[String], template: &Path, path: &Path) -> String {
     )
 }
 
-/// The first of the messages, each with the line that it is about.
+/// The first few messages, each with the line that it is about.
 fn with_lines<'a>(messages: impl Iterator<Item = &'a str>, text: &str) -> Vec<String> {
     let mut messages = messages.map(|message| with_line(message, text));
     let mut first: Vec<String> = messages.by_ref().take(MAX_COMPLAINTS).collect();

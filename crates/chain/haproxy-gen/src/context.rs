@@ -1,4 +1,4 @@
-//! What a template sees of the nodes.
+//! The variables that a template sees.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,14 +7,17 @@ use nodes::{Name, Node};
 use serde::Serialize;
 use tera::{Context, Value};
 
-/// The port of a node that says none: the lab's web application listens there.
+/// The port of a node whose file names none: the one that the lab's web application
+/// listens on.
 const DEFAULT_PORT: u16 = 3000;
-/// The weight of a node that says none: less and more are possible.
+/// The weight of a node whose file names none. HAProxy takes 0 to 256, so this leaves
+/// room for lighter and for heavier nodes.
 const DEFAULT_WEIGHT: u16 = 100;
-/// Tera's own name for all that a template sees.
+/// The name of the variable in which Tera shows all others.
 const EVERYTHING: &str = "__tera_context";
 
-/// A node of `nodes`. A template that shows it whole shows it in this order.
+/// An element of `nodes`. A template that prints it as a whole shows the fields in
+/// this order.
 #[derive(Serialize)]
 struct Fields<'a> {
     address: String,
@@ -26,15 +29,15 @@ struct Fields<'a> {
     weight: u16,
 }
 
-/// A node of `addresses`.
+/// An element of `addresses`.
 #[derive(Serialize)]
 struct Address<'a> {
     host: &'a str,
     ip: IpAddr,
 }
 
-/// `nodes`, and the lab's own list of `addresses`. A list that the template does
-/// not name is left empty: nobody sees it, and it costs as much as the other.
+/// The lists `nodes` and `addresses`; the latter is the one of the lab's templates.
+/// To save the time of making it, a list whose name is not in the template is empty.
 pub(crate) fn context(nodes: &[Node], template: &str) -> Context {
     let named = |list: &str| {
         let is_named = template.contains(list) || template.contains(EVERYTHING);
@@ -69,8 +72,8 @@ fn address(node: &Node) -> Address<'_> {
     }
 }
 
-/// As `SocketAddr` shows it, at a tenth of the cost: Serde writes an address
-/// without the machinery of formats.
+/// Formats an address and a port as `SocketAddr` does, in a tenth of the time:
+/// Serde writes an address without `std::fmt`.
 fn with_port(ip: IpAddr, port: u16) -> String {
     let text = Value::from_serializable(&ip);
     let text = text.as_str().unwrap_or_default();

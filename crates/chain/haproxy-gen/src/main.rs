@@ -1,4 +1,4 @@
-//! haproxy-gen: /nodes and a template in, haproxy.cfg out.
+//! haproxy-gen makes haproxy.cfg from /nodes and a template.
 
 mod candidate;
 mod check;
@@ -15,61 +15,61 @@ use exit::Exit;
 use candidate::Candidate;
 use target::Target;
 
-/// The name that stands before each message.
+/// The name before each message.
 const PROGRAM: &str = "haproxy-gen";
 
 /// Makes haproxy.cfg from /nodes and a template: checked, and replaced whole.
 ///
 /// Interface
 ///   Reads every file of /nodes, renders the template, lets `haproxy -c` check
-///   the result and puts it in the place of haproxy.cfg. What HAProxy refuses
-///   never gets there: the old file stays. When nothing changes, nothing is
-///   touched. A file of /nodes that does not hold a node is left out; the first ten
-///   are told, then how many more there are.
+///   the result and puts it in the place of haproxy.cfg. If HAProxy refuses it,
+///   the old file stays. If nothing changes, no file is touched. A file of /nodes
+///   that does not hold a node is left out: the first ten of these are reported,
+///   and how many more there are.
 ///
 ///   The template is in the language of Tera (Jinja's), and sees
-///     nodes       in name order, each with name, ip, port (3000 where the file
-///                 says none), address (ip:port, IPv6 in brackets), weight (100
-///                 where the file says none), service ("" where it says none)
+///     nodes       in name order, each with name, ip, port (3000 if the file
+///                 names none), address (ip:port, IPv6 in brackets), weight (100
+///                 if the file names none), service ("" if it names none)
 ///                 and tags (its further key=value)
 ///     addresses   the same nodes as host and ip
 ///   A name that is not defined is an error. A template serves the nodes that
 ///   name no service, unless a comment in it says which services it serves:
 ///     {# services: web api - #}
 ///   where `-` stands for the nodes that name none. Nodes of other services are
-///   told and left out.
+///   reported and left out.
 ///
 /// Files
 ///   /nodes/NAME                            one node each: NAME ADDRESS [port=N]
 ///                                          [weight=N] [service=NAME] [KEY=VALUE]...
 ///   /config/haproxy.cfg.tera               the template
 ///   /usr/local/etc/haproxy/haproxy.cfg     the result
-///   .haproxy.cfg.lock, .haproxy.cfg.checked beside it: the lock, and what the
-///                                          last check was of
+///   .haproxy.cfg.lock, .haproxy.cfg.checked beside it: the lock, and the hash of
+///                                          what passed the last check
 ///
 /// Signals
-///   None. Killed at any moment, it leaves the old file or the new one.
+///   None. Whenever it is killed, the old file or the new one is in place.
 ///
 /// Exit codes
 ///     0  the file was replaced, or printed, or `--diff` found a difference
-///     1  it was right already
+///     1  nothing to do: the file was right already
 ///   100  used wrongly, or the template is wrong, or HAProxy refuses the result
-///   111  the system failed (disk full, no haproxy), or it may work later
+///   111  the system failed (disk full, no haproxy), and a later run may work
 ///
 /// Notes
-///   One line is added to `global`: `setenv CONFIG_FINGERPRINT HASH`. The hash is
-///   of all but which servers there are, at what address and with what weight, so
-///   haproxy-reload can tell whether the running HAProxy needs a reload. Server
-///   lines count as such when they read `server NAME IP:PORT OPTION...` without
-///   `disabled`, quotes, `$`, `;` and backslashes, in a `backend` or `listen`
-///   section.
+///   One line is added to `global`: `setenv CONFIG_FINGERPRINT HASH`. The hash
+///   covers everything except which servers there are, and their addresses,
+///   weights and ids, so haproxy-reload can tell whether the running HAProxy needs
+///   a reload. This applies to server lines of the form `server NAME IP:PORT
+///   OPTION...` without `disabled`, quotes, `$`, `;` and backslashes, in a
+///   `backend` or `listen` section.
 ///
-///   The check takes 20 ms and more, so it is skipped when the result differs
-///   from the one that was checked last in such servers alone.
+///   The check takes 20 ms or more, so it is skipped if the result differs from
+///   the last one that passed it only in such servers.
 #[derive(clap::Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
-    /// The directory that holds one file a node
+    /// The directory that holds one file for each node
     #[arg(long, env = "NODES_DIR", default_value = "/nodes", value_name = "DIR")]
     nodes: PathBuf,
     /// The template
@@ -80,7 +80,7 @@ struct Args {
         value_name = "FILE"
     )]
     template: PathBuf,
-    /// The file that is made; `-` prints it, unchecked
+    /// The file to make; `-` prints it without a check
     #[arg(
         long,
         env = "HAPROXY_CFG",
@@ -88,10 +88,10 @@ struct Args {
         value_name = "FILE"
     )]
     output: PathBuf,
-    /// The program that checks it, from the PATH or /usr/sbin
+    /// The HAProxy that checks it, looked up in the PATH and /usr/sbin
     #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
     haproxy: PathBuf,
-    /// Do not let HAProxy check it
+    /// Do not let HAProxy check the result
     #[arg(long)]
     no_check: bool,
     /// Show what would change, and write nothing
@@ -148,7 +148,8 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-/// Lets HAProxy check it where that has to be, and says whether it had to.
+/// Lets HAProxy check the candidate unless that is known to be unnecessary. Returns
+/// whether it was checked.
 fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<bool> {
     if args.no_check || target.was_checked(candidate.check_hash()) {
         return Ok(false);
@@ -162,8 +163,9 @@ fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<
     Ok(true)
 }
 
-/// The configuration is in place, and a hash that is missing only costs the next
-/// run a check: so that is told, and no failure.
+/// Stores the hash of the checked candidate. If that fails, only the next run has to
+/// check again, while the configuration is in place: so it is reported and the
+/// program succeeds.
 fn remember(target: &Target, candidate: &Candidate) {
     if let Err(error) = target.remember_check(candidate.check_hash()) {
         exit::say(PROGRAM, format_args!("{error:#}"));

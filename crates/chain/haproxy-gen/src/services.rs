@@ -3,19 +3,19 @@
 use exit::escape;
 use nodes::{Name, Node};
 
-/// What a declaration begins with, inside of a comment.
+/// The word that begins a declaration inside a comment of the template.
 const DECLARATION: &str = "services:";
-/// What stands for the nodes that name no service; it can be no service's name.
+/// The word in a declaration for the nodes that name no service. It is not a valid
+/// name, so no service can be called that.
 const NONE: &str = "-";
 
-/// The services that a template serves; `None` is for the nodes that name none.
+/// The services that a template serves; `None` stands for the nodes that name none.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Services(Vec<Option<Name>>);
 
 impl Services {
-    /// Finds the comment `{# services: NAME... #}` of a template; without one it
-    /// serves the nodes that name no service, as a template that knows nothing of
-    /// services does.
+    /// Reads the comment `{# services: NAME... #}` of a template. A template without
+    /// one knows nothing of services, and serves the nodes that name none.
     pub(crate) fn declared_in(template: &str) -> Result<Self, String> {
         if !template.contains(DECLARATION) {
             return Ok(Self(vec![None]));
@@ -44,28 +44,28 @@ impl Services {
         Ok(Self(services))
     }
 
-    /// Splits the nodes in those of these services and those of others.
+    /// Splits the nodes into those of these services and those of others.
     pub(crate) fn select(&self, mut nodes: Vec<Node>) -> (Vec<Node>, Vec<Node>) {
         let is_other = |node: &mut Node| !self.0.contains(&node.service);
         let others = nodes.extract_if(.., is_other).collect();
         (nodes, others)
     }
 
-    /// The services that none of the nodes belongs to.
+    /// The services to which none of the nodes belongs.
     pub(crate) fn without_node(&self, nodes: &[Node]) -> Vec<Option<Name>> {
         let has_none =
             |service: &&Option<Name>| !nodes.iter().any(|node| node.service == **service);
         self.0.iter().filter(has_none).cloned().collect()
     }
 
-    /// A node's service for a message.
+    /// The name of a node's service, as messages show it.
     pub(crate) fn name_of(node: &Node) -> &str {
         node.service.as_ref().map_or("none", Name::as_str)
     }
 }
 
-/// The names that a comment declares; Tera's whitespace control (`{#-`, `-#}`)
-/// is no part of it.
+/// The names that a comment declares. The dashes of Tera's whitespace control
+/// (`{#-`, `-#}`) are not a part of them.
 fn declared(comment: &str) -> Option<&str> {
     let comment = comment.strip_prefix('-').unwrap_or(comment);
     let comment = comment.strip_suffix('-').unwrap_or(comment);

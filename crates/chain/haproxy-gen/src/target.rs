@@ -1,4 +1,4 @@
-//! The file that is made, and what is kept beside it.
+//! haproxy.cfg, and the lock and the hash of the last check beside it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,10 @@ use files::{Durability, beside, lock, lock_beside, read, replace};
 use haproxy_config::MAX_FILE;
 use similar::TextDiff;
 
-/// A hash is 16 digits and a line feed.
+/// More than the 16 digits and the line feed of a hash, in bytes.
 const MAX_HASH: u64 = 64;
-/// A difference that is not the shortest is better than one that is waited for.
+/// After this time the diff may be longer than necessary, which is better than
+/// waiting for the shortest one.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A configuration file.
@@ -20,14 +21,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The file at `path`, which need not be there.
+    /// The file at `path`, which need not exist.
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
         }
     }
 
-    /// Keeps other runs out: an older state must not come after a newer one.
+    /// Keeps other runs out, so that an older state never replaces a newer one.
     pub(crate) fn lock(&self) -> anyhow::Result<File> {
         lock(&lock_beside(&self.path)).map_err(|error| match self.path.parent() {
             Some(folder) if is_missing(folder) => anyhow!(
@@ -39,7 +40,8 @@ impl Target {
         })
     }
 
-    /// How `text` differs from the file, as a unified diff; `None` if not.
+    /// The differences between the file and `text` as a unified diff; `None` if there
+    /// are none.
     pub(crate) fn difference(&self, text: &str) -> anyhow::Result<Option<String>> {
         let old = self.read()?;
         if old.as_deref() == Some(text.as_bytes()) {
@@ -55,7 +57,7 @@ impl Target {
         Ok(Some(diff.unified_diff().header(&path, &new).to_string()))
     }
 
-    /// Replaces the file; `false` if it says so already.
+    /// Replaces the content of the file; `false` if it is `text` already.
     pub(crate) fn replace(&self, text: &str) -> anyhow::Result<bool> {
         if self.read()?.as_deref() == Some(text.as_bytes()) {
             return Ok(false);
@@ -64,15 +66,15 @@ impl Target {
         Ok(true)
     }
 
-    /// Whether the last check was of a file with this hash. One that cannot be read
-    /// costs a check, no more.
+    /// Whether the last file that passed the check had this hash. If the stored hash
+    /// cannot be read, the answer is no, which costs only another check.
     pub(crate) fn was_checked(&self, hash: Option<&str>) -> bool {
         let last = read(&self.checked(), MAX_HASH).ok().flatten();
         hash.zip(last)
             .is_some_and(|(hash, last)| last == line(hash).as_bytes())
     }
 
-    /// Keeps the hash of a file that passed the check.
+    /// Stores the hash of a file that passed the check.
     pub(crate) fn remember_check(&self, hash: Option<&str>) -> anyhow::Result<()> {
         match hash {
             Some(hash) => replace(&self.checked(), line(hash).as_bytes(), Durability::Unsynced),
@@ -89,7 +91,7 @@ impl Target {
     }
 }
 
-/// A file that is named without a folder is made in the present one.
+/// Whether the folder does not exist. An empty path is the current directory.
 fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }

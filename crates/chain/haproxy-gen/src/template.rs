@@ -1,4 +1,4 @@
-//! The template: read, and rendered.
+//! Reading, parsing and rendering the template.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use tera::Tera;
 use crate::context::context;
 use crate::services::Services;
 
-/// A template is written by a person.
+/// The largest template that is read, in bytes: a person writes far less.
 const MAX_TEMPLATE: u64 = 1 << 20;
 
-/// A template that can be rendered.
+/// A template that was parsed without errors.
 pub(crate) struct Template {
     path: PathBuf,
     text: String,
@@ -33,8 +33,9 @@ impl Template {
         Self::parse(path, &text)
     }
 
-    /// Takes `text` as the template at `path`. Carriage returns and a byte order
-    /// mark are an editor's, and riddles to whoever reads HAProxy's complaint.
+    /// Parses `text` as the template at `path`. It drops carriage returns and a byte
+    /// order mark, which some editors add: HAProxy's complaint about them would be hard
+    /// to understand.
     pub(crate) fn parse(path: &Path, text: &str) -> anyhow::Result<Self> {
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let refuse =
@@ -52,8 +53,8 @@ impl Template {
         })
     }
 
-    /// Renders it for these nodes. HAProxy takes no file whose last line does not
-    /// end, and not every editor ends it.
+    /// Renders the template for these nodes. It adds a missing line feed at the end,
+    /// without which HAProxy refuses the file.
     pub(crate) fn render(&self, nodes: &[Node]) -> anyhow::Result<String> {
         let context = context(nodes, &self.text);
         let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
@@ -67,18 +68,18 @@ impl Template {
         Ok(text)
     }
 
-    /// The services that it serves.
+    /// The services that the template serves.
     pub(crate) fn services(&self) -> &Services {
         &self.services
     }
 
-    /// Where it is.
+    /// The path of the template.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Tera's own report, which shows file, line, column and the place.
+/// Tera's own message, which shows file, line and column, and the source there.
 fn words(error: &tera::Error) -> String {
     let report = error.to_string();
     let report = report.trim();
