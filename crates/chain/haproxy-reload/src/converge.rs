@@ -1,4 +1,4 @@
-//! Compares, acts, and compares again until HAProxy agrees with the file.
+//! Compares the file with HAProxy, acts, and compares again until they agree.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -18,25 +18,28 @@ use crate::haproxy::socket::pause;
 use crate::plan::{Plan, plan};
 use crate::reload::refused::Refused;
 
-/// A file that changes faster than HAProxy reloads is left to the next run.
+/// How many reloads one run makes. A file that changes faster than HAProxy reloads is
+/// left to the next run.
 const MOST_RELOADS: usize = 3;
-/// What is waited for takes some milliseconds.
+/// The pause before looking at the worker again. What a run waits for, such as the
+/// end of a health check, mostly takes some milliseconds.
 const TURN: Duration = Duration::from_millis(5);
-/// To list thousands of servers takes HAProxy as long as us to parse them, so
-/// both is done at the same time; for a file of fewer bytes a thread costs more.
+/// The size in bytes above which the file is parsed while HAProxy lists its servers,
+/// since both take about as long. For a smaller file, starting a thread costs more
+/// than that saves.
 const LARGE: usize = 64 << 10;
-/// How many steps the log names one by one.
+/// How many steps the log names one by one; of the others it has only the number.
 const TOLD: usize = 5;
 
-/// The file, the worker, and what is between them.
+/// The file, the running worker, and what to do about their differences.
 pub(crate) struct Situation {
     pub(crate) file: File,
-    /// None where nobody answers, and the master does.
+    /// `None` if nobody answers at the worker's socket but the master does.
     pub(crate) running: Option<Running>,
     pub(crate) plan: Plan,
 }
 
-/// haproxy.cfg, and the one that HAProxy took last, where it is another.
+/// haproxy.cfg, and the last file that HAProxy took, if that is a different one.
 pub(crate) struct File {
     pub(crate) bytes: Vec<u8>,
     pub(crate) wanted: Wanted,
@@ -44,8 +47,8 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Parsing thousands of servers is most of a run, so what was parsed before
-    /// is kept where it is the same.
+    /// Parses the file, or takes over `before` if the content is the same: parsing
+    /// thousands of servers takes most of a run's time.
     fn new(files: &Files, bytes: Vec<u8>, before: Option<Self>) -> anyhow::Result<Self> {
         if let Some(before) = before.filter(|before| before.bytes == bytes) {
             return Ok(before);
@@ -65,7 +68,8 @@ pub(crate) fn situation(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Situ
     compare(files, None, haproxy)
 }
 
-/// Reads the file first: a worker that starts in between has it already.
+/// Compares the file with the worker. It reads the file first, so that a worker which
+/// starts meanwhile has this content or a newer one.
 fn compare(files: &Files, before: Option<File>, haproxy: &Haproxy) -> anyhow::Result<Situation> {
     let bytes = read_bytes(&files.config)?;
     let large = bytes.len() > LARGE;
@@ -94,13 +98,14 @@ fn at_once<A, B: Send>(one: impl FnOnce() -> A, other: impl Fn() -> B + Copy + S
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, other);
         let one = one();
-        // Where no thread is to be had, this one does its work.
+        // If no thread can be started, this one does its work.
         let done = thread.ok().and_then(|thread| thread.join().ok());
         (one, done.unwrap_or_else(other))
     })
 }
 
-/// While somebody else reloads, an old worker can still answer.
+/// Asks the worker, until it is one that is not stopping: during a reload by somebody
+/// else, the old worker may still answer.
 fn current(haproxy: &Haproxy) -> anyhow::Result<Option<Running>> {
     loop {
         let running = haproxy.look()?;
@@ -114,17 +119,17 @@ fn current(haproxy: &Haproxy) -> anyhow::Result<Option<Running>> {
     }
 }
 
-/// One run. The caller holds the lock.
+/// The state of one run. The caller holds the lock.
 pub(crate) struct Convergence<'a> {
     files: &'a Files,
     haproxy: &'a Haproxy,
     refused: Refused,
-    /// Reload whatever the plan says.
+    /// Whether to reload even if the plan needs none.
     full: bool,
     reloads: usize,
-    /// The hash of the file that HAProxy was reloaded for.
+    /// The hash of the file with which this run last reloaded HAProxy.
     reloaded: Option<String>,
-    /// The steps that were done since the last reload.
+    /// The steps that were tried since the last reload.
     done: BTreeSet<Step>,
 }
 
@@ -160,7 +165,7 @@ impl<'a> Convergence<'a> {
         }
     }
 
-    /// Why a reload is needed, None where commands may do.
+    /// Why a reload is needed; `None` if commands may be enough.
     fn reason(&self, now: &Situation) -> Option<String> {
         if self.full {
             return Some("asked for".to_owned());
@@ -172,7 +177,8 @@ impl<'a> Convergence<'a> {
         again.map(|step| format!("after its command was sent, still: {}", step.text))
     }
 
-    /// The inner error is one that a reload can put right.
+    /// Sends the commands of the plan, or waits for a check. An inner error is one
+    /// that a reload can put right; an outer one ends the run.
     fn command(&mut self, now: &Situation) -> anyhow::Result<anyhow::Result<()>> {
         let steps = &now.plan.steps;
         if steps.is_empty() {
@@ -189,7 +195,8 @@ impl<'a> Convergence<'a> {
         Ok(sent)
     }
 
-    /// A check takes a second at most, where the file does not allow it more.
+    /// Lets a check of `server` go on for a moment. It ends by itself, after HAProxy's
+    /// `timeout check` or `inter` at the latest.
     fn wait(&self, server: &str) -> anyhow::Result<()> {
         if Instant::now() >= self.haproxy.worker.deadline {
             bail!("take {server} into use: a check of its old address does not end");
@@ -198,7 +205,8 @@ impl<'a> Convergence<'a> {
         Ok(())
     }
 
-    /// Gives back what it knows of the file.
+    /// Reloads HAProxy. Returns the parsed file for the next comparison, unless it has
+    /// changed meanwhile.
     fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
         self.check_progress(why, &now)?;
         let begin = Instant::now();
@@ -219,7 +227,8 @@ impl<'a> Convergence<'a> {
         if read_bytes(&self.files.config)? != file.bytes {
             return Ok(None);
         }
-        // What was read before and after is what HAProxy read in between.
+        // The content is the same before and after the reload, so this is what HAProxy
+        // has read.
         self.files.keep(&file.bytes, Durability::Synced)?;
         if let Identity::Hash(hash) = &file.wanted.identity {
             remember_taken(&self.haproxy.worker, hash)?;
@@ -229,7 +238,9 @@ impl<'a> Convergence<'a> {
         Ok(Some(file))
     }
 
-    /// A reload that changes nothing must not be repeated each second for ever.
+    /// Fails if another reload would be no use: the last one was made with the same
+    /// file and did not help, or there were too many. The former is remembered as a
+    /// refusal, so that not every run reloads again.
     fn check_progress(&self, why: &str, now: &Situation) -> anyhow::Result<()> {
         let hash = hash_of(&now.file.bytes);
         if self.reloaded.as_ref() == Some(&hash) {
@@ -245,10 +256,11 @@ impl<'a> Convergence<'a> {
         Ok(())
     }
 
-    /// They agree.
+    /// Ends the run when HAProxy agrees with the file.
     fn finish(&self, now: &Situation) -> anyhow::Result<Exit> {
         self.refused.forget();
-        // Made anew by the next run, so an fsync for each membership is too much.
+        // If this copy is lost the next run makes it again, so it is not worth an
+        // fsync for every change of the members.
         self.files.keep(&now.file.bytes, Durability::Unsynced)?;
         let deleted = purge(&self.haproxy.worker, &now.plan.purge)?;
         let changed = !self.done.is_empty() || self.reloads > 0 || deleted > 0;

@@ -1,4 +1,4 @@
-//! What the file says, and what is kept beside it.
+//! haproxy.cfg, and the files beside it.
 
 pub(crate) mod admin;
 pub(crate) mod kept;

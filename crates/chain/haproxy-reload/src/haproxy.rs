@@ -1,4 +1,4 @@
-//! What HAProxy says: its worker and its master, asked at their command sockets.
+//! The running HAProxy: its worker and its master, and their command sockets.
 
 pub(crate) mod commands;
 pub(crate) mod master;
@@ -14,28 +14,28 @@ use self::master::Processes;
 use self::running::Running;
 use self::socket::{Absent, Socket};
 
-/// The two sockets of a HAProxy.
+/// The two command sockets of a HAProxy.
 pub(crate) struct Haproxy {
     pub(crate) worker: Socket,
     pub(crate) master: Socket,
 }
 
 impl Haproxy {
-    /// What the worker says; None if its socket is gone and the master's is not.
+    /// Asks the worker; `None` if nobody answers at its socket but the master does.
     pub(crate) fn look(&self) -> anyhow::Result<Option<Running>> {
         match look(&self.worker) {
             Err(error) if error.is::<Absent>() && Processes::ask(&self.master).is_ok() => {}
             looked => return looked.map(Some),
         }
-        // A HAProxy that was about to start has both by now.
+        // A HAProxy that was just starting has opened both sockets by now.
         match look(&self.worker) {
             Err(error) if error.is::<Absent>() => Ok(None),
             looked => looked.map(Some),
         }
     }
 
-    /// HAProxy's own environment, in which `"${HAPROXY_HTTP-*:80}"` is meant.
-    /// Empty where it cannot be had.
+    /// HAProxy's own environment, from which it takes the value of variables such as
+    /// `"${HAPROXY_HTTP-*:80}"`. Empty if it cannot be read.
     pub(crate) fn environment(&self, master: u32) -> BTreeMap<String, String> {
         match self.worker.ask("show env") {
             Ok(answer) => pairs(answer.lines()),
@@ -44,13 +44,13 @@ impl Haproxy {
     }
 }
 
-/// What the worker behind `socket` says about itself.
+/// Asks the worker behind `socket` about itself and its servers.
 pub(crate) fn look(socket: &Socket) -> anyhow::Result<Running> {
     let answer = socket.ask(&running::question())?;
     Running::parse(&answer).with_context(|| format!("ask {}", socket.path.display()))
 }
 
-/// What the process was started with; nothing if it may not be looked at.
+/// The environment that the process was started with; empty if we may not read it.
 fn environ(pid: u32) -> String {
     let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

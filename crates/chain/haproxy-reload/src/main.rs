@@ -1,4 +1,4 @@
-//! `haproxy-reload`: see [`Options`], whose text is the program's page.
+//! `haproxy-reload`: the documentation of [`Options`] is the program's page.
 
 mod converge;
 mod file;
@@ -22,32 +22,33 @@ use crate::haproxy::socket::Socket;
 /// Makes the running HAProxy agree with haproxy.cfg
 ///
 /// Interface
-///   Compares the file with what HAProxy itself says that it runs. Where only
+///   Compares the file with what HAProxy itself says that it runs. If only
 ///   servers, their addresses or their weights differ, it sends commands: a
-///   server that is added gets no request before it passed its check, one that
-///   left finishes the requests that it has. Where anything else differs, or a
-///   command did not have its effect, HAProxy is reloaded through its master
-///   socket, and the new worker is waited for. It can be run at any time, by
-///   anybody, as often as one likes: where nothing differs nothing is done.
+///   server that is added gets no request before it has passed its check, and
+///   one that left finishes the requests that it has. If anything else differs,
+///   or a command did not have its effect, it reloads HAProxy through the master
+///   socket and waits for the new worker. It can be run at any time, by anybody
+///   and as often as one likes: if nothing differs, it does nothing.
 ///
 /// Files
 ///   haproxy.cfg                read, never written
 ///   haproxy.cfg.good           the last file that HAProxy took
-///   .haproxy.cfg.refused       the last one that it refused, and the pause
-///   .haproxy.cfg.reload.lock   held while it works
+///   .haproxy.cfg.refused       which file it refused last, when, and the pause
+///   .haproxy.cfg.reload.lock   held during a run
 ///
 /// Exit codes
 ///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown)
 ///   1    nothing to do
 ///   100  used wrongly
-///   111  failed, and the old worker goes on; the next run tries again
+///   111  failed, and the old worker keeps running; the next run tries again
 ///
 /// Notes
-///   A file that HAProxy refused is tried again after 1 s, then 2 s and so on
-///   up to 60 s; another content at once. The file needs `stats socket SOCKET
-///   level admin`, and HAProxy runs as `haproxy -W -S MASTER`. If nobody answers
-///   at SOCKET and the master does, HAProxy is reloaded. Where somebody removed
-///   the socket that does not help: start HAProxy anew (`svc -r`).
+///   A file that HAProxy refused is tried again after 1 s, then after 2 s and so
+///   on up to 60 s; a file with other content is tried at once. The file needs
+///   `stats socket SOCKET level admin`, and HAProxy has to run as `haproxy -W
+///   -S MASTER`. If nobody answers at SOCKET but the master does, HAProxy is
+///   reloaded. If somebody removed the socket, that does not help: restart
+///   HAProxy (`svc -r`).
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 #[expect(
@@ -79,19 +80,19 @@ struct Options {
         default_value = "/var/run/haproxy-master.sock"
     )]
     master: PathBuf,
-    /// The longest that a run may take
+    /// How long a run may take before it gives up
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     timeout: Duration,
-    /// Reload even if commands would do, or nothing
+    /// Reload even if commands would be enough, or if nothing differs
     #[arg(long)]
     full: bool,
-    /// Say what would be done
+    /// Show what would be done, and do nothing
     #[arg(long, conflicts_with = "full")]
     dry_run: bool,
-    /// Show the servers: wanted, running, their health and their requests
+    /// Show the servers in the file and in HAProxy, their health and their requests
     #[arg(long, conflicts_with_all = ["full", "dry_run"])]
     status: bool,
-    /// The same for programs
+    /// With --status: show the same as JSON
     #[arg(long, requires = "status")]
     json: bool,
 }
@@ -101,7 +102,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> anyhow::Result<Exit> {
-    // A year is for ever; more would not fit into a clock.
+    // A year is as good as for ever, and adding much more to an `Instant` overflows.
     let timeout = options.timeout.min(Duration::from_secs(365 * 86_400));
     let deadline = Instant::now() + timeout;
     let socket = |path, half_close| Socket {

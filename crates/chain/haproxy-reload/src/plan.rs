@@ -1,4 +1,5 @@
-//! What is to be done: wanted and running in, commands or a reload out. No I/O.
+//! Decides what to do: compares the wanted file with what runs and makes a list of
+//! commands, or the reason for a reload. There is no I/O here.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -10,26 +11,29 @@ use crate::file::wanted::{Identity, Wanted};
 use crate::haproxy::commands::Step;
 use crate::haproxy::running::{Running, State};
 
-/// `add server` walks through the servers that are there: new ones times all
-/// of them. 2,000 in an empty backend are 0.4 s; beyond that a reload is faster.
+/// The largest product of new servers and all servers for which they are added by
+/// commands; above it a reload is faster. Each `add server` walks through all servers
+/// that are there: adding 2,000 to an empty backend takes 0.4 s.
 const MOST_ADDED: usize = 1_500_000;
 
-/// Before 3.0 a server that left cannot be deleted, and each keeps 6 kB.
+/// How many servers that left may stay; if there are more, and they are more than half
+/// of all, a reload purges them. Before 3.0 they cannot be deleted, and each uses 6 kB
+/// of memory.
 const MOST_RETIRED: usize = 1_000;
 
-/// Options of a `server` line that HAProxy refuses for a server added at run
-/// time, or takes and does not honour.
+/// Options that HAProxy refuses for a server added at run time, or accepts without
+/// effect.
 const NEVER_ADDED: [&str; 4] = ["agent-check", "init-addr", "resolvers", "track"];
 
-/// What would make the running HAProxy agree with the file.
+/// What makes the running HAProxy agree with the file.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Plan {
-    /// Why commands are not enough.
+    /// Why commands are not enough; `None` if they are.
     pub(crate) reload: Option<String>,
     pub(crate) steps: Vec<Step>,
-    /// A server whose last check has to end before the next step.
+    /// A server that can only be changed when the check that is under way has ended.
     pub(crate) pending: Option<String>,
-    /// Servers, as `BACKEND/NAME`, to be deleted as soon as they are idle.
+    /// Servers, as `BACKEND/NAME`, that are to be deleted as soon as they are idle.
     pub(crate) purge: Vec<String>,
 }
 
@@ -47,7 +51,7 @@ impl Plan {
 }
 
 impl Display for Plan {
-    /// One line for each thing that would be done; nothing if nothing is.
+    /// One line for each thing to do; empty if there is nothing to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.reload {
             return writeln!(f, "reload, since {why}");
@@ -64,7 +68,8 @@ impl Display for Plan {
     }
 }
 
-/// Compares; `good` is the file that HAProxy took last, where it is known.
+/// Compares the file with what runs. `good` is the last file that HAProxy took, if it
+/// is known and not the same.
 pub(crate) fn plan(wanted: &Wanted, good: Option<&Wanted>, running: &Running) -> Plan {
     let mut planner = Planner {
         running,
@@ -99,8 +104,9 @@ fn differs(wanted: &Wanted, running: &Running) -> Option<String> {
     Some(why.to_owned())
 }
 
-/// HAProxy does not tell the options that a server has; they are outside of
-/// the fingerprint only as long as each server keeps its own.
+/// Finds a server whose options changed although the fingerprint did not, as when two
+/// servers exchange theirs. HAProxy does not report options, so the comparison is
+/// with the last file that it took.
 fn options_changed(wanted: &Wanted, good: Option<&Wanted>) -> Option<String> {
     let is_fingerprinted = matches!(wanted.identity, Identity::Fingerprint(_));
     let good = good.filter(|good| is_fingerprinted && good.identity == wanted.identity)?;
@@ -129,7 +135,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// The first reason stands.
+    /// Asks for a reload. Only the first reason is kept.
     fn reload(&mut self, why: String) {
         self.plan.reload.get_or_insert(why);
     }
@@ -143,7 +149,8 @@ impl Planner<'_> {
         self.running.release() >= (3, 0)
     }
 
-    /// Walks through both lists side by side: both are sorted by name.
+    /// Plans the changes of one backend. Both lists are sorted by name, so one walk
+    /// through both is enough.
     fn backend(&mut self, backend: &str, wanted: &Backend) {
         let id = |server: &String| format!("{backend}/{server}");
         let running = self.running.backends.get(backend);
@@ -218,14 +225,16 @@ impl Planner<'_> {
             return;
         }
         if wanted.is_checked() && state.maintenance && state.checking {
-            // It may be a check of another address, whose success would count.
+            // This may be a check of the old address, whose success HAProxy would count
+            // for the new one.
             self.plan.pending.get_or_insert_with(|| id.to_owned());
             return;
         }
         let (mut words, mut commands) = settings(id, wanted, state);
         let moves = state.address != Some(wanted.runtime.address);
         if moves && wanted.is_checked() && !state.maintenance {
-            // The rest when no check of the old address is under way any more.
+            // This step leaves the server in maintenance, with its new address. A later
+            // one takes it into use, when no check of the old address is under way.
         } else if moves || state.maintenance || state.drain {
             commands.extend(into_use(id, wanted, state.checked));
             words.push("into use".to_owned());
@@ -240,7 +249,7 @@ impl Planner<'_> {
 
     fn retire(&mut self, id: &str, state: &State) {
         if !state.maintenance {
-            // Maintenance lets running requests end; no new one goes there.
+            // In maintenance a server finishes its requests and gets no new ones.
             let commands = vec![format!("set server {id} state maint")];
             self.step(format_args!("retire {id}"), commands);
         }
@@ -272,8 +281,8 @@ impl Planner<'_> {
     }
 }
 
-/// Whether a server runs as the file says. All of [`Runtime`] has to be compared
-/// here, since the fingerprint says nothing of it.
+/// Whether a server runs as the file says. This has to compare all of [`Runtime`],
+/// which the fingerprint leaves out.
 pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
     let Runtime {
         address,
@@ -288,7 +297,8 @@ pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
         && (state.checked || !wanted.is_checked())
 }
 
-/// Address and weight; out of use first, since the new address has passed no check.
+/// The words and commands that set address and weight. For a new address the server is
+/// put into maintenance first, since that address has not passed a check.
 fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<String>) {
     let (mut words, mut commands) = (Vec::new(), Vec::new());
     let Runtime {
@@ -309,14 +319,15 @@ fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<Strin
     (words, commands)
 }
 
-/// Takes a server into use: DOWN at first, and HAProxy's own check promotes it,
-/// so that it gets no request before. `ready` must be the last word: before it
-/// nothing is sent there, whatever happens to us in between.
+/// The commands that take a server into use. A server with checks is set DOWN first, so
+/// that it gets no request before HAProxy's own check has passed. `state ready` must
+/// come last: if we are killed before it, the server gets no requests.
 fn into_use(id: &str, server: &Server, checked: bool) -> Vec<String> {
     if !server.is_checked() {
         return vec![format!("set server {id} state ready")];
     }
-    // Enabling what is enabled corrupts a list in some releases since 3.2.
+    // Enabling checks that are enabled already corrupts a list in some releases since
+    // 3.2.
     let enable = (!checked).then(|| format!("enable health {id}"));
     let states = ["state drain", "health down", "state ready"];
     let states = states.map(|state| format!("set server {id} {state}"));

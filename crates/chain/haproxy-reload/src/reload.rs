@@ -1,4 +1,5 @@
-//! The seamless reload: tried first, asked for, confirmed.
+//! The seamless reload. It first tries what can fail, then asks the master to reload,
+//! and then waits until the new worker answers.
 
 mod bind;
 mod check;
@@ -17,18 +18,20 @@ use crate::haproxy::master::{self, Answer, Processes};
 use crate::haproxy::socket::{Absent, pause};
 use crate::haproxy::{Haproxy, look};
 
-/// With so many old workers the memory of a small machine is at stake.
+/// How many old workers may still be finishing when a reload is asked for. More could
+/// use up the memory of a small machine.
 const MOST_OLD: usize = 5;
-/// A reload takes 60 ms.
+/// The pause before asking the master again; a reload takes about 60 ms.
 const TURN: Duration = Duration::from_millis(5);
-/// A worker that is listed has opened its sockets. A socket that somebody removed
-/// is inherited without its name, and waiting does not help.
+/// How long the command socket of a new worker may be absent. A worker that the master
+/// lists has opened its sockets, so if the socket stays absent, somebody removed its
+/// file: the worker then inherits the open socket without a path.
 const OPENING: Duration = Duration::from_secs(2);
 
 impl Haproxy {
-    /// Has HAProxy read its file again, and returns when the new worker
-    /// answers. The old one goes on where that fails. `worker` is the one that
-    /// answers now.
+    /// Makes HAProxy read its file again, and returns when the new worker answers. If
+    /// that fails, the old worker keeps running. `hash` is that of the file, and
+    /// `worker` the process that answers now, if one does.
     pub(crate) fn reload(
         &self,
         config: &Path,
@@ -54,7 +57,7 @@ impl Haproxy {
             .context("try the addresses of the file, before HAProxy does")?;
         let answer = self.ask_for_it(&before);
         if answer.is_err() && worker.is_none() {
-            // Each run would reload it again, and help as little.
+            // Without a pause, each run would reload again and not help either.
             refused.remember(hash)?;
         }
         let Some(words) = answer? else {
@@ -73,8 +76,9 @@ impl Haproxy {
         Err(anyhow!("{words}").context("HAProxy refused the file, and the old worker goes on"))
     }
 
-    /// HAProxy takes a file without our socket, and then nobody could be asked
-    /// about the next. Without its environment the path is not known.
+    /// Refuses a file without the worker's command socket: HAProxy would accept it, and
+    /// then no later file could be compared with what runs. Without HAProxy's
+    /// environment this is not checked, since the path may depend on it.
     fn check_socket(
         &self,
         config: &Path,
@@ -106,7 +110,8 @@ impl Haproxy {
         }
     }
 
-    /// HAProxy's words if it refused, None if the new worker is there.
+    /// Asks the master for a reload. Returns HAProxy's words if it refused the file,
+    /// and `None` when the new worker is there.
     fn ask_for_it(&self, before: &Processes) -> anyhow::Result<Option<String>> {
         loop {
             match master::reload(&self.master)? {
@@ -120,8 +125,11 @@ impl Haproxy {
         }
     }
 
-    /// Only its answer shows that a worker is there; the master refuses
-    /// connections for 40 to 80 ms while it starts itself anew.
+    /// Waits until the new worker itself answers, since the master's word is not
+    /// enough. Returns HAProxy's words, which are empty, if the reload failed.
+    ///
+    /// Errors are only remembered until the deadline: the master refuses connections
+    /// for 40 to 80 ms while it restarts itself.
     fn confirm(&self, before: &Processes) -> anyhow::Result<Option<String>> {
         let mut last = anyhow!("the master process does not say that it is done");
         let mut absent_until = None;

@@ -1,4 +1,4 @@
-//! `--status`: what a person on call wants to see first.
+//! `--status`: the report that a person on call wants to see first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,16 +23,16 @@ const HEADINGS: [&str; 10] = [
 
 #[derive(Serialize)]
 struct Report {
-    /// Its version; empty, with the worker 0, where no worker answers.
+    /// HAProxy's version. If no worker answers it is empty, and `pid` is 0.
     haproxy: String,
     pid: u32,
     uptime: u64,
     file: String,
-    /// Whether a run would do nothing.
+    /// Whether a run would have nothing to do.
     agrees: bool,
     /// What a run would do, or why the file cannot be used.
     next: Vec<String>,
-    /// Seconds until a refused file is tried again.
+    /// Seconds until a refused file is tried again; 0 if it may be tried now.
     retry_in: u64,
     servers: Vec<Row>,
 }
@@ -50,11 +50,11 @@ struct Row {
     errors: u64,
     wanted_address: Option<String>,
     wanted_weight: Option<u16>,
-    /// `same`, `new`, `left`, `differs`.
+    /// How it compares with the file: `same`, `new`, `left` or `differs`.
     file: &'static str,
 }
 
-/// Prints the table, or the same as JSON.
+/// Prints the report as a table or as JSON.
 pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Result<Exit> {
     let report = report(files, haproxy)?;
     let text = if json {
@@ -67,7 +67,7 @@ pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Resu
 }
 
 fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
-    // A file that cannot be used must not hide what runs.
+    // If the file cannot be used, the report still shows what runs.
     let (bytes, wanted, running, next) = match situation(files, haproxy) {
         Ok(now) => {
             let next = lines(&now.plan);
@@ -228,7 +228,7 @@ fn cells(row: &Row) -> [String; 10] {
     ]
 }
 
-/// Numbers to the right, words to the left.
+/// A line of the table, with numbers aligned to the right and words to the left.
 fn line(cells: &[String; 10], widths: &[usize; 10]) -> String {
     let padded = cells.iter().zip(widths).enumerate();
     let text: String = padded

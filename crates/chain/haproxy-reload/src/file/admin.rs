@@ -1,12 +1,12 @@
-//! The socket for commands: without it in the file HAProxy would take the file,
-//! and no later one could be compared with what runs.
+//! Whether a file opens our command socket. HAProxy would accept a file without it,
+//! but then no later file could be compared with what runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use haproxy_config::Listener;
 
-/// Whether one of `listeners` opens `socket` for all commands. `environment` is
+/// Whether one of `listeners` opens `socket` with `level admin`. `environment` is
 /// HAProxy's own.
 pub(crate) fn opens(
     listeners: &[Listener],
@@ -20,8 +20,9 @@ pub(crate) fn opens(
     paths.any(|path| is_same(&path, socket))
 }
 
-/// `/var/run` is often a link to `/run`. What a relative path means HAProxy
-/// alone knows, so there the name has to do.
+/// Whether the two are the same path, through links such as the one from `/var/run` to
+/// `/run`. Only HAProxy knows to which folder a relative path belongs, so then only the
+/// names are compared.
 fn is_same(path: &Path, socket: &Path) -> bool {
     if path.is_relative() || socket.is_relative() {
         return path.file_name() == socket.file_name();

@@ -1,4 +1,4 @@
-//! The files beside haproxy.cfg that are this program's own.
+//! The files that this program keeps beside haproxy.cfg.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,24 +8,25 @@ use std::time::Instant;
 use anyhow::anyhow;
 use haproxy_config::MAX_FILE;
 
-/// haproxy.cfg and what stands beside it.
+/// The paths of haproxy.cfg and of the files beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) config: PathBuf,
 }
 
 impl Files {
-    /// The last file that HAProxy took.
+    /// A copy of the last file that HAProxy took.
     pub(crate) fn good(&self) -> PathBuf {
         self.named("good")
     }
 
-    /// The last file that HAProxy refused, and when it is tried again.
+    /// The hash of the last file that HAProxy refused, and when that may be tried
+    /// again.
     pub(crate) fn refused(&self) -> PathBuf {
         files::beside(&self.config, "refused")
     }
 
-    /// Not the lock of haproxy-gen, which must not wait for a reload.
+    /// This is not the lock of haproxy-gen, which must not have to wait for a reload.
     fn lock_path(&self) -> PathBuf {
         files::lock_beside(&self.named("reload"))
     }
@@ -38,14 +39,15 @@ impl Files {
         self.config.with_file_name(name)
     }
 
-    /// One run at a time; the next finds its work done.
+    /// Takes the lock, so that there is one run at a time. A run that had to wait
+    /// mostly finds nothing left to do.
     pub(crate) fn lock(&self, deadline: Instant) -> anyhow::Result<File> {
         let path = self.lock_path();
         files::lock_until(&path, deadline)?
             .ok_or_else(|| anyhow!("lock {}: another run is still at work", path.display()))
     }
 
-    /// Keeps `content` as the last good file, unless it is that already.
+    /// Stores `content` as the last file that HAProxy took, unless it is that already.
     pub(crate) fn keep(&self, content: &[u8], durability: files::Durability) -> anyhow::Result<()> {
         let path = self.good();
         if read_good(&path).as_deref() == Some(content) {
@@ -55,7 +57,8 @@ impl Files {
     }
 }
 
-/// A copy that cannot be read counts as none: it is only written anew.
+/// The last file that HAProxy took. A copy that cannot be read counts as none, and is
+/// written again later.
 pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
     files::read(path, MAX_FILE).ok()?
 }

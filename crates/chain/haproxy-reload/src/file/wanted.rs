@@ -1,4 +1,4 @@
-//! What is wanted: haproxy.cfg, read as far as servers and listeners go.
+//! The wanted state: the servers and listeners of haproxy.cfg.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,22 +7,22 @@ use std::path::Path;
 use anyhow::bail;
 use haproxy_config::{Backend, Config, Listener, MAX_FILE, hash_of};
 
-/// haproxy.cfg.
+/// The parts of haproxy.cfg that this program compares or checks.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Wanted {
-    /// What the running process carries when it has taken this file.
+    /// By what the running process shows that it has taken this file.
     pub(crate) identity: Identity,
     pub(crate) backends: BTreeMap<String, Backend>,
     pub(crate) listeners: Vec<Listener>,
 }
 
-/// How a running process shows which file it has taken.
+/// What identifies a file in the process that has taken it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// By what haproxy-gen wrote into the file, which stands for everything but the
-    /// servers of the plain form.
+    /// The fingerprint that haproxy-gen wrote into the file. It covers everything
+    /// except what a running process reports of its plain servers.
     Fingerprint(String),
-    /// By the hash of the whole file, which this program writes into the process.
+    /// The hash of the whole file, which this program stores in the process.
     Hash(String),
 }
 
@@ -42,8 +42,8 @@ pub(crate) fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// What the file says, refused if HAProxy would lose its listeners by it:
-/// version 2.6 takes an empty file and serves nothing.
+/// Parses the file. It is refused if HAProxy would serve nothing with it, or could not
+/// be asked any more: HAProxy 2.6 accepts even an empty file.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Wanted> {
     let wanted = Wanted::parse(bytes);
     match wanted.unfit(bytes) {
@@ -57,7 +57,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Wanted> {
 
 impl Wanted {
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        // The standard library's other way takes longer, and nearly every file is UTF-8.
+        // `from_utf8_lossy` alone takes longer, and nearly every file is UTF-8.
         let text =
             str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let mut config = Config::parse(&text);

@@ -1,4 +1,4 @@
-//! Commands to the worker: what changes the running HAProxy.
+//! The commands that change the running worker.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,21 @@ use anyhow::ensure;
 use super::running;
 use super::socket::Socket;
 
-/// HAProxy 3.2 takes no line that is longer than its buffer, 16 kB unless
-/// `tune.bufsize` says otherwise; versions before it read a line in pieces.
+/// The longest line that is sent, in bytes. HAProxy 3.2 and later accept no line that
+/// is longer than their buffer, which is 16 kB unless `tune.bufsize` says otherwise.
 const LONGEST_LINE: usize = 12 << 10;
-/// How long one run waits for servers that left, to delete them.
+/// How long one run waits, for all servers together, until those that left can be
+/// deleted.
 const REMOVABLE: Duration = Duration::from_millis(200);
 
-/// Commands that belong together on one line, and what they do in words.
+/// Commands that have to be sent on one line, and a text that says what they do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Step {
     pub(crate) text: String,
     pub(crate) commands: Vec<String>,
 }
 
-/// Sends the commands of all steps; what HAProxy objects to is the error.
+/// Sends the commands of all steps. It is an error if HAProxy objects to one.
 pub(crate) fn apply(socket: &Socket, steps: &[Step]) -> anyhow::Result<()> {
     for line in lines(steps) {
         accepted(&socket.ask(&line)?)?;
@@ -28,8 +29,8 @@ pub(crate) fn apply(socket: &Socket, steps: &[Step]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The commands of each step stay on one line, so that the state between two
-/// of them, if we are killed there, is as short as can be.
+/// Packs the steps into as few lines as possible. The commands of a step stay on one
+/// line, so that a step is hardly ever left half done if we are killed.
 fn lines(steps: &[Step]) -> Vec<String> {
     const NUMBERS: &str = "set severity-output number";
     let mut lines: Vec<String> = Vec::new();
@@ -64,7 +65,7 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes into the worker which file it has taken.
+/// Stores in the worker the hash of the file that it has taken.
 pub(crate) fn remember_taken(socket: &Socket, hash: &str) -> anyhow::Result<()> {
     let answer = socket.ask(&format!(
         "experimental-mode on;set var {} str({hash})",
@@ -78,8 +79,8 @@ pub(crate) fn remember_taken(socket: &Socket, hash: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Deletes those of `servers` that have no connection any more, and says how
-/// many; the others wait in maintenance for a later run.
+/// Deletes those of `servers` that have no connections left, and returns how many
+/// these were. The others stay in maintenance until a later run.
 pub(crate) fn purge(socket: &Socket, servers: &[String]) -> anyhow::Result<usize> {
     let until = Instant::now() + REMOVABLE;
     let mut deleted = 0;

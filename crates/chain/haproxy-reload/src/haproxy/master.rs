@@ -1,30 +1,30 @@
-//! HAProxy's master process: its workers, and the reload.
+//! HAProxy's master process: the list of its workers, and the command to reload.
 
 use anyhow::{Context, bail, ensure};
 
 use crate::haproxy::socket::{SILENCE, Socket};
 
-/// What `show proc` tells.
+/// The answer to `show proc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Processes {
     pub(crate) master: u32,
     pub(crate) reloads: u64,
-    /// Reloads that failed since the last one that did not; 2.6 and later.
+    /// How many reloads have failed since the last one that succeeded (2.6 and later).
     pub(crate) failed: u64,
     pub(crate) workers: Vec<u32>,
-    /// Those that finish their last connections.
+    /// Old workers that finish their last connections.
     pub(crate) old: Vec<u32>,
 }
 
-/// What a master says to `reload`.
+/// The answer to `reload`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Nothing: 2.6 closes the connection and goes to work.
+    /// There is no answer: HAProxy 2.6 closes the connection and begins to reload.
     Nothing,
     Taken,
-    /// The words are HAProxy's, perhaps none.
+    /// The reload failed, with HAProxy's words, which may be empty.
     Refused(String),
-    /// Somebody else's reload is not over yet.
+    /// Another reload is still in progress.
     Busy,
 }
 
@@ -76,13 +76,13 @@ impl Processes {
         Ok(())
     }
 
-    /// Whether a reload that was asked for after `before` is over.
+    /// Whether a reload has ended since `before`.
     pub(crate) fn is_after(&self, before: &Self) -> bool {
-        // A master that was started anew counts from 0 again.
+        // The counter of a master that was restarted begins at 0 again.
         self.master != before.master || self.reloads > before.reloads
     }
 
-    /// The worker that took over from those of `before`.
+    /// The worker that was not there in `before`.
     pub(crate) fn successor(&self, before: &Self) -> Option<u32> {
         self.workers
             .iter()
@@ -101,12 +101,12 @@ fn failed(rest: &[&str]) -> anyhow::Result<u64> {
     }
 }
 
-/// Asks for a reload; an answer that fits no release is an error.
+/// Asks for a reload. An answer that no release of HAProxy gives is an error.
 pub(crate) fn reload(master: &Socket) -> anyhow::Result<Answer> {
     let left = master
         .deadline
         .saturating_duration_since(std::time::Instant::now());
-    // 2.7 and later answer only when the new worker is there or not.
+    // 2.7 and later answer only when the new worker is ready or has failed.
     answer(&master.ask_patiently("reload", left.max(SILENCE))?)
 }
 

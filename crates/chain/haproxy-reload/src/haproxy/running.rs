@@ -1,4 +1,4 @@
-//! What runs: HAProxy's own answers, which can be cut off or nonsense.
+//! What the worker runs, parsed from its answers, which may be cut off or nonsense.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -6,13 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::{Context, ensure};
 use haproxy_config::FINGERPRINT;
 
-/// The variable that holds the hash of the file that a worker has taken, where the
-/// file has no fingerprint. It lives in the worker, so that a restarted one is never
-/// taken for another.
+/// HAProxy's variable for the hash of the file that the worker has taken, if that file
+/// has no fingerprint. It is lost when the worker ends, so a new worker is never
+/// believed to have taken the file of an old one.
 pub(crate) const TAKEN: &str = "proc.haproxy_reload_file";
 
-/// One line for everything; `show info` is last, so that its presence proves
-/// that the list of servers before it is whole.
+/// The line that asks for everything at once. `show info` comes last: if its answer is
+/// there, the list of servers before it is complete.
 pub(crate) fn question() -> String {
     format!("show env {FINGERPRINT};get var {TAKEN};show servers state;show info")
 }
@@ -23,38 +23,38 @@ const CHECK_IN_PROGRESS: u32 = 1;
 const CHECK_ENABLED: u32 = 4;
 const RUNNING: u32 = 2;
 
-/// The worker that answers.
+/// The worker that answered, and its servers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Running {
     pub(crate) version: String,
     pub(crate) pid: u32,
     pub(crate) uptime: u64,
-    /// It is an old worker that finishes its last connections.
+    /// Whether it is an old worker that only finishes its last connections.
     pub(crate) stopping: bool,
     pub(crate) fingerprint: Option<String>,
-    /// The hash of the file that it was seen to take.
+    /// The value of [`TAKEN`], if it was set.
     pub(crate) taken: Option<String>,
     pub(crate) backends: Backends,
 }
 
 pub(crate) type Backends = BTreeMap<String, BTreeMap<String, State>>;
 
-/// One server.
+/// The state of one server.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "HAProxy's own independent flags"
 )]
 pub(crate) struct State {
-    /// None where HAProxy has chosen it.
+    /// `None` if HAProxy has chosen it.
     pub(crate) id: Option<u32>,
-    /// None where HAProxy has a name to resolve, or a socket of another kind.
+    /// `None` if the server has a host name or a socket of another kind.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) weight: u32,
     pub(crate) maintenance: bool,
     pub(crate) drain: bool,
     pub(crate) checked: bool,
-    /// A check is under way, perhaps of an address that it had before.
+    /// Whether a check is under way, perhaps of an address that the server had before.
     pub(crate) checking: bool,
     pub(crate) up: bool,
 }
@@ -93,7 +93,7 @@ impl Running {
         Ok(1)
     }
 
-    /// Major and minor number; 0.0 where HAProxy says something else.
+    /// The major and the minor number of the version; 0 for what is not a number.
     pub(crate) fn release(&self) -> (u32, u32) {
         let mut numbers = self
             .version
@@ -117,7 +117,7 @@ fn servers(lines: &mut std::str::Lines) -> anyhow::Result<Backends> {
             .or_default()
             .push((name.to_owned(), state));
     }
-    // A map made of all at once costs less than one that grows.
+    // Building each map from all its rows at once is faster than inserting them singly.
     let servers =
         |(backend, rows): (&str, Vec<_>)| (backend.to_owned(), rows.into_iter().collect());
     Ok(rows.into_iter().map(servers).collect())
@@ -127,7 +127,8 @@ fn escaped(line: &str) -> String {
     exit::escape(line.as_bytes()).to_string()
 }
 
-/// The columns that count, of some 25.
+/// Parses a line of `show servers state`, which has some 25 columns, into backend,
+/// name and state. `None` if it is not such a line.
 fn row(line: &str) -> Option<(&str, &str, State)> {
     let mut columns = [""; 19];
     for (column, text) in columns.iter_mut().zip(line.split_ascii_whitespace()) {

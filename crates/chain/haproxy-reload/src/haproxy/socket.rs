@@ -1,5 +1,5 @@
-//! HAProxy's command sockets: one line out, an answer to its end in, and
-//! everything bounded in time and size.
+//! HAProxy's command sockets: sends one line and reads the whole answer, within
+//! limits for time and size.
 
 use std::fmt::{self, Display};
 use std::io::{ErrorKind, Read, Write};
@@ -16,12 +16,14 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
-/// A socket on which nobody says a word for so long is given up.
+/// How long HAProxy may stay silent, for most commands, before we give up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
-/// `show stat` of 50,000 servers; an answer without end stops here.
+/// The longest answer that is read, in bytes. It is enough for `show stat` with 50,000
+/// servers.
 const LONGEST: usize = 64 << 20;
 
-/// Why nobody can be asked at a socket, which somebody may have removed.
+/// The error if nobody listens at a socket or if it does not exist. HAProxy may still
+/// be running then: somebody may have removed the file.
 #[derive(Debug)]
 pub(crate) struct Absent(&'static str);
 
@@ -41,11 +43,13 @@ impl Display for Absent {
 #[derive(Clone, Debug)]
 pub(crate) struct Socket {
     pub(crate) path: PathBuf,
-    /// When whatever is going on must have ended.
+    /// When the whole run has to end.
     pub(crate) deadline: Instant,
-    /// For how long a refused connection is tried again.
+    /// For how long to try again if the connection is refused, as by a master that is
+    /// restarting itself.
     pub(crate) refusals: Duration,
-    /// The master answers when our half is closed; a worker at the line's end.
+    /// Whether to close our half of the connection after the line: the master answers
+    /// only then, a worker at the end of the line.
     pub(crate) half_close: bool,
 }
 
@@ -68,7 +72,8 @@ impl Socket {
         if self.half_close {
             stream.shutdown(Shutdown::Write)?;
         }
-        // Who asks at the last moment gets an answer yet, and can tell it.
+        // A question that is asked just before the deadline still gets time for an
+        // answer, so that the run can report what HAProxy said.
         let until = self.deadline.max(Instant::now() + SILENCE);
         let (mut answer, mut buffer) = (Vec::new(), [0; 1 << 14]);
         loop {
@@ -112,8 +117,8 @@ fn read_once(mut stream: &UnixStream, buffer: &mut [u8]) -> std::io::Result<usiz
     }
 }
 
-/// A blocking connect waits for ever where the other side has stopped
-/// accepting; Linux applies the time limit of sending to it.
+/// Connects within [`SILENCE`]. A blocking `connect` would wait for ever if the other
+/// side has stopped accepting, but Linux applies the send time-out to it as well.
 fn connect_once(path: &Path) -> Result<UnixStream, Errno> {
     let socket = socket(
         AddressFamily::Unix,
@@ -127,6 +132,8 @@ fn connect_once(path: &Path) -> Result<UnixStream, Errno> {
     Ok(UnixStream::from(socket))
 }
 
+/// The error for a failed read or write. The text of a time-out names [`SILENCE`],
+/// although [`Socket::ask_patiently`] may have waited longer.
 fn silent(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => anyhow::anyhow!("nobody answers for 2 s"),
@@ -134,7 +141,7 @@ fn silent(error: std::io::Error) -> anyhow::Error {
     }
 }
 
-/// For what can only be asked again and again.
+/// Waits before asking again for something of which HAProxy gives no notice.
 pub(crate) fn pause(length: Duration) {
     std::thread::park_timeout(length);
 }

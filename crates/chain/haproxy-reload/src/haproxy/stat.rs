@@ -1,25 +1,27 @@
-//! `show stat`: the counters of each server, by the names in its first line.
+//! Parses `show stat`, finding each server's counters by the column names in the first
+//! line.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
 
-/// The counters of a server, as HAProxy counts them.
+/// The status and counters of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stat {
-    /// `UP`, `DOWN 1/2`, `MAINT`, `no check`.
+    /// Such as `UP`, `DOWN 1/2`, `MAINT` or `no check`.
     pub(crate) status: String,
-    /// Seconds since it changed.
+    /// Seconds since the status changed.
     pub(crate) since: u64,
-    /// `L7OK 200`.
+    /// The result of the last health check, such as `L7OK 200`.
     pub(crate) check: String,
     pub(crate) sessions: u64,
     pub(crate) requests: u64,
-    /// Connections that failed and answers that did.
+    /// Failed connections and failed responses together.
     pub(crate) errors: u64,
 }
 
-/// The rows by `BACKEND/SERVER`; frontends and sums have names as well.
+/// The rows by `BACKEND/SERVER`. The rows of frontends and of whole backends are there
+/// too, as `NAME/FRONTEND` and `NAME/BACKEND`.
 pub(crate) fn parse(answer: &str) -> anyhow::Result<BTreeMap<String, Stat>> {
     let mut lines = answer.lines();
     let header = lines.next().and_then(|line| line.strip_prefix("# "));
@@ -60,7 +62,7 @@ fn row(columns: &[&str], fields: &[String]) -> Option<(String, Stat)> {
     Some((format!("{}/{}", text("pxname")?, text("svname")?), stat))
 }
 
-/// The fields of a line; a quote within quotes is written twice.
+/// Splits a line at the commas that are not between quotes, and drops the quotes.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;

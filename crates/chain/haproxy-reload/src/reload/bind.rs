@@ -1,5 +1,5 @@
-//! Bind addresses are tried before a reload: a new HAProxy that finds one
-//! taken stops the old one's listeners for 2 s before it gives up.
+//! Tries the bind addresses of a file before a reload. A new HAProxy that finds one
+//! of them taken would stop the old one's listeners for 2 s before it gives up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -14,8 +14,8 @@ use nix::sys::socket::{
 
 use haproxy_config::Listener;
 
-/// Fails if an address of `listeners` that the process `pid` does not have yet
-/// cannot be bound. `environment` is HAProxy's own.
+/// Fails if `listeners` have an address on which the process `pid` does not listen
+/// yet and which cannot be bound. `environment` is HAProxy's own.
 pub(crate) fn probe(
     listeners: &[Listener],
     environment: &BTreeMap<String, String>,
@@ -39,8 +39,8 @@ fn probe_one(
     listening: &[Listening],
     own: &BTreeSet<u64>,
 ) -> anyhow::Result<()> {
-    // HAProxy listens somewhere: without a socket of its own it could not be
-    // looked at, and whatever is there may be its.
+    // HAProxy always listens somewhere, so an empty set means that we may not see its
+    // sockets. Then each listening socket may be one of them.
     let is_own = |socket: &Listening| own.is_empty() || own.contains(&socket.inode);
     if listening
         .iter()
@@ -56,13 +56,14 @@ fn probe_one(
     match try_bind(address) {
         Err(Errno::EADDRINUSE) if taken() => bail!("bind {address}: another program listens there"),
         Err(Errno::EADDRNOTAVAIL) => bail!("bind {address}: this machine has no such address"),
-        // Other obstacles (no right to port 80) need not be HAProxy's.
+        // Any other error, such as having no right to bind port 80, may be ours alone.
         _ => Ok(()),
     }
 }
 
-/// Binds and lets go. It never listens, so it takes no connection away, and
-/// it says EADDRINUSE where HAProxy would share the port with a stranger.
+/// Binds the address and releases it. It never listens, so it takes no connection
+/// from anybody. Without `SO_REUSEPORT` it fails with `EADDRINUSE` even where HAProxy
+/// could share the port with another program.
 fn try_bind(address: SocketAddr) -> Result<(), Errno> {
     let family = if address.is_ipv4() {
         AddressFamily::Inet
@@ -74,7 +75,7 @@ fn try_bind(address: SocketAddr) -> Result<(), Errno> {
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address))
 }
 
-/// A listening TCP socket of this machine.
+/// A listening TCP socket in this network namespace.
 #[derive(Debug, PartialEq, Eq)]
 struct Listening {
     address: SocketAddr,
@@ -82,7 +83,7 @@ struct Listening {
 }
 
 impl Listening {
-    /// Whether the two cannot be bound beside each other.
+    /// Whether the two addresses cannot both be bound.
     fn meets(&self, other: SocketAddr) -> bool {
         let (one, two) = (self.address.ip().to_canonical(), other.ip().to_canonical());
         self.address.port() == other.port()
@@ -99,6 +100,7 @@ fn listening() -> Vec<Listening> {
         .collect()
 }
 
+/// Parses a line of `/proc/net/tcp`, if it is a listening socket. The columns are
 /// `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode`.
 fn row(line: &str) -> Option<Listening> {
     const LISTEN: &str = "0A";
@@ -114,7 +116,8 @@ fn row(line: &str) -> Option<Listening> {
     })
 }
 
-/// The kernel writes each group of four bytes as a number of the machine.
+/// Parses an address, of which the kernel prints each group of four bytes as a number
+/// in the machine's byte order.
 fn hex_ip(hex: &str) -> Option<IpAddr> {
     let groups = hex.as_bytes().chunks(8).map(|group| {
         let text = std::str::from_utf8(group).ok()?;
@@ -128,7 +131,7 @@ fn hex_ip(hex: &str) -> Option<IpAddr> {
     }
 }
 
-/// The sockets of a process; none where it may not be looked at.
+/// The inodes of a process's sockets; empty if we may not see them.
 fn own_sockets(pid: u32) -> BTreeSet<u64> {
     let directory = Path::new("/proc").join(pid.to_string()).join("fd");
     let inode = |entry: std::fs::DirEntry| {

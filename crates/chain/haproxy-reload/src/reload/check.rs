@@ -1,4 +1,4 @@
-//! HAProxy's words for a file that it refused.
+//! HAProxy's reasons for refusing a file.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,26 +11,26 @@ use std::time::Duration;
 use anyhow::Context;
 use haproxy_config::{alerts, check_command};
 
-/// More mistakes than that are not told at once.
+/// How many of HAProxy's reasons are shown.
 const MOST_ALERTS: usize = 5;
-/// For how long HAProxy's words are waited for; `haproxy -c` takes 0.03 s.
+/// How long to wait for output of `haproxy -c`, which takes 0.03 s.
 const WORDS: Duration = Duration::from_secs(5);
 
-/// What HAProxy has against the file, without what it only remarks, and so marked
-/// that each message is known for HAProxy's own.
+/// The first alerts in HAProxy's output, without its warnings and notices. Each gets
+/// the prefix `[ALERT]`, by which a reader knows it for HAProxy's message.
 pub(super) fn first_alerts(words: &str) -> String {
     let alerts = alerts(words).take(MOST_ALERTS);
     let lines: Vec<String> = alerts.map(|alert| format!("[ALERT] {alert}")).collect();
     lines.join("\n")
 }
 
-/// What `haproxy -c` has against the file; nothing where it cannot be run. 2.6 gives
-/// its reasons for refusing a reload only to its own log.
+/// The alerts of `haproxy -c` about the file; empty if it cannot be run. This is for
+/// HAProxy 2.6, which writes its reasons for refusing a reload only to its own log.
 pub(super) fn objections(config: &Path, environment: &BTreeMap<String, String>) -> String {
     first_alerts(&check(config, environment).unwrap_or_default())
 }
 
-/// What `haproxy -c` says.
+/// The output of `haproxy -c`.
 fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Result<String> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = check_command(Path::new("haproxy"), config, environment);
@@ -39,12 +39,13 @@ fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Resul
         .stdout(Stdio::null())
         .stderr(OwnedFd::from(theirs));
     let mut child = command.spawn().context("run haproxy -c")?;
-    // With the command goes our copy of their end, so that the words end with it.
+    // The command holds our copy of HAProxy's end of the socket. Without dropping it,
+    // the read below would never see the end of the output.
     drop(command);
     ours.set_read_timeout(Some(WORDS))?;
     let mut words = Vec::new();
     let read = (&mut ours).take(1 << 16).read_to_end(&mut words);
-    // It has said all, or it hangs at a name that nobody resolves.
+    // By now it has written everything, or it hangs, as when a name cannot be resolved.
     let _ = child.kill();
     child.wait()?;
     read?;

@@ -1,5 +1,6 @@
-//! A file that HAProxy refused is not tried at every turn: each failed reload
-//! forks a master, and a busy port costs an outage of 2 s.
+//! Remembers which file HAProxy refused, so that it is not tried at every run: each
+//! failed reload restarts the master, and a port that is taken costs an outage of
+//! 2 s.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +10,8 @@ use anyhow::bail;
 const FIRST: u64 = 1;
 const LAST: u64 = 60;
 
-/// `DIGEST TIME PAUSE`, the time in milliseconds, the pause in seconds.
+/// The content of the file: `DIGEST TIME PAUSE`. The time is in milliseconds since
+/// 1970, the pause in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     digest: String,
@@ -26,8 +28,8 @@ impl Entry {
         Some(Self { digest, at, pause })
     }
 
-    /// For how many milliseconds `digest` has to wait yet. A clock that was set
-    /// back does not make it longer.
+    /// How many milliseconds are left until `digest` may be tried again. If the
+    /// clock was set back there is no wait at all, rather than a longer one.
     fn left(&self, digest: &str, now: u64) -> u64 {
         if self.digest != digest || now < self.at {
             return 0;
@@ -49,7 +51,7 @@ impl Entry {
     }
 }
 
-/// The file that remembers it.
+/// The file that holds the entry.
 pub(crate) struct Refused {
     path: PathBuf,
 }
@@ -59,13 +61,13 @@ impl Refused {
         Self { path }
     }
 
-    /// Nonsense in the file counts as nothing.
+    /// The entry in the file; `None` if there is none or it cannot be parsed.
     fn entry(&self) -> Option<Entry> {
         let bytes = files::read(&self.path, 4096).ok()??;
         Entry::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// In how many seconds it is tried again.
+    /// In how many seconds `digest` may be tried again, rounded up.
     pub(crate) fn left(&self, digest: &str) -> u64 {
         let milliseconds = self.entry().map_or(0, |entry| entry.left(digest, now()));
         milliseconds.div_ceil(1000)
@@ -86,7 +88,8 @@ impl Refused {
     }
 
     pub(crate) fn forget(&self) {
-        // If it cannot be removed, it speaks of another content than the next.
+        // A file that cannot be removed does no harm: its entry does not apply to the
+        // next content.
         let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -124,7 +124,7 @@ fn a_server_of_another_form_that_does_not_run_is_a_row_too() {
 }
 
 proptest! {
-    /// The first line of the report and its rows come from one comparison.
+    /// The first line of the report and its rows never contradict each other.
     #[test]
     fn each_step_of_the_plan_is_a_row_that_differs(
         (wanted, running) in any_situation(),

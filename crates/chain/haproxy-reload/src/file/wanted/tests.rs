@@ -61,7 +61,7 @@ fn servers_of_the_usual_form_are_read_with_their_options() {
         options: "check inter 1s".to_owned(),
     };
     assert_eq!(nodes.servers["s1"], expected);
-    // HAProxy's own default.
+    // The line names no weight, and HAProxy's default is 1.
     assert_eq!(nodes.servers["s2"].runtime.weight, 1);
 }
 
@@ -73,7 +73,7 @@ fn a_file_that_would_end_all_service_is_refused() {
     assert!(text(b"global\n\0\n").contains("no text"));
     assert!(text(&FILE.as_bytes()[..FILE.len() - 5]).contains("a part of it is missing"));
     assert!(text(b"global\n    daemon\n").contains("no `bind`"));
-    // HAProxy takes it, and then there is no way to make it take another one.
+    // HAProxy accepts such a file, and then no later one could be passed to it.
     let deaf = b"global\n    stats socket /s level user\nfrontend f\n    bind :80\n";
     assert!(text(deaf).contains("no `stats socket PATH level admin`"));
 }

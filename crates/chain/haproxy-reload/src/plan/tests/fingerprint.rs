@@ -1,5 +1,5 @@
-//! haproxy-gen and this program, held to each other: what the one leaves out of the
-//! fingerprint the other has to see, in files of any kind.
+//! Checks that haproxy-gen and this program fit together: what one leaves out of the
+//! fingerprint, the other has to compare, in files of any kind.
 
 use haproxy_config::{Config, fingerprint, words};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use proptest::sample::{Index, select};
 use super::model::Model;
 use super::*;
 
-/// A server as a `server` line describes it, read without the programs' own parser.
+/// What a `server` line means, parsed without the programs' own parser.
 #[derive(Clone, Debug, PartialEq)]
 struct Meant {
     address: String,
@@ -19,8 +19,8 @@ struct Meant {
 
 type Meaning = BTreeMap<String, BTreeMap<String, Meant>>;
 
-/// What the servers of a file are meant to be; `None` if HAProxy refuses it since a
-/// name is there twice.
+/// The meaning of a file's `server` lines; `None` if HAProxy refuses the file because
+/// a name is there twice.
 fn meaning(file: &str) -> Option<Meaning> {
     let mut backends = Meaning::new();
     let mut current: Option<String> = None;
@@ -69,12 +69,12 @@ fn meant(address: &str, rest: &[&str]) -> Meant {
             _ => meant.others.push(word),
         }
     }
-    // The line that says HAProxy's default says nothing.
+    // A line with HAProxy's default weight means the same as one without a weight.
     meant.weight = meant.weight.filter(|weight| weight != "1");
     meant
 }
 
-/// A HAProxy that has loaded the file.
+/// A HAProxy that was started with the file.
 fn loaded(file: &str, meaning: &Meaning) -> Running {
     let started = |meant: &Meant| State {
         id: meant.id.as_deref().and_then(|id| id.parse().ok()),
@@ -169,15 +169,15 @@ fn any_file() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(any_line(), 1..6)
 }
 
-/// What happens to one of the lines.
+/// How one of the lines changes.
 #[derive(Clone, Debug)]
 enum Change {
     Goes,
     ComesBefore(String),
     Becomes(String),
-    /// Another word in the place of one, counted from the end.
+    /// The word at this place, counted from the end, is replaced.
     Says(usize, &'static str),
-    /// It and another exchange their second words: two servers trade places.
+    /// It exchanges its second word with another line, as if two servers swapped names.
     Trades(Index),
 }
 
@@ -240,7 +240,7 @@ fn text(lines: &[String]) -> String {
     format!("global\nbackend a\n{}\n", lines.join("\n"))
 }
 
-/// What the file says of those servers that are not in maintenance because they left.
+/// The running servers without those that left and are therefore in maintenance.
 fn served(running: &Running, meaning: &Meaning) -> BTreeMap<String, BTreeMap<String, State>> {
     let mut backends = running.backends.clone();
     for (name, servers) in &mut backends {
@@ -252,8 +252,9 @@ fn served(running: &Running, meaning: &Meaning) -> BTreeMap<String, BTreeMap<Str
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// With one fingerprint, nothing is left to do exactly where the two files mean
-    /// the same servers, and commands lead from the one to the other.
+    /// If two files have the same fingerprint, there is nothing to do exactly if
+    /// they mean the same servers, and otherwise commands lead from one to the
+    /// other.
     #[test]
     fn what_the_fingerprint_leaves_out_a_plan_sees(
         before in any_file(),

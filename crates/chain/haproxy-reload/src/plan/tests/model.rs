@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What HAProxy does with the commands, as far as its list of servers tells.
+/// A model of what the commands change in HAProxy's list of servers.
 #[derive(Default)]
 pub(super) struct Model {
-    /// Servers with a check under way of an address that they had before.
+    /// Servers that have a new address while a check of the old one is under way.
     deceived: BTreeSet<String>,
 }
 
@@ -94,7 +94,7 @@ fn any_file() -> impl Strategy<Value = String> {
     })
 }
 
-/// A file, and a HAProxy of the same fingerprint in whatever state.
+/// A file, and a HAProxy with the same fingerprint whose servers are in any state.
 pub(crate) fn any_situation() -> impl Strategy<Value = (Wanted, Running)> {
     let servers = proptest::collection::btree_map("s[0-5]", any_state(), 0..6);
     (any_file(), servers).prop_map(|(file, servers)| {
@@ -105,8 +105,9 @@ pub(crate) fn any_situation() -> impl Strategy<Value = (Wanted, Running)> {
 }
 
 proptest! {
-    /// Whatever runs, wherever runs are killed: the next one puts it right, and
-    /// no server is made ready while its old address is being checked.
+    /// Whatever state HAProxy is in, and wherever a run is killed, later runs put it
+    /// right, and no server is made ready while a check of its old address is under
+    /// way.
     #[test]
     fn any_state_becomes_the_wanted_one(
         (wanted, mut running) in any_situation(),
