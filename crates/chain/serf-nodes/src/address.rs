@@ -1,10 +1,11 @@
-//! Addresses as Serf writes them.
+//! Addresses in the forms in which Serf writes them.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Reads `10.0.0.1`, `10.0.0.1:7946`, `fd77::1` or `[fd77::1]:7946`, in canonical
-/// form: a mapped IPv4 address would else pass as an IPv6 one. Forged packets
-/// make Serf write `<nil>`, `?010203` and `:7946`.
+/// Parses `10.0.0.1`, `10.0.0.1:7946`, `fd77::1` or `[fd77::1]:7946`. An IPv4 address
+/// that is mapped into IPv6 becomes a plain IPv4 one, so that the rules for IPv4 apply
+/// to it. `None` for anything else: forged packets make Serf write `<nil>`, `?010203`
+/// and `:7946`.
 pub(crate) fn parse(text: &str) -> Option<IpAddr> {
     text.parse::<SocketAddr>()
         .map(|address| address.ip())

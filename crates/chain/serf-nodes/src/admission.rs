@@ -1,4 +1,4 @@
-//! Who may become a node.
+//! Which members may become nodes.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::cidr::Cidr;
 /// The role of the machines that run HAProxy.
 pub(crate) const BALANCER: &str = "balancer";
 
-/// What the options say of members that want to be nodes.
+/// The options that decide which members may become nodes.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) role: String,
@@ -22,19 +22,21 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Whether a member of this role is a node: byte for byte, since a role of
-    /// `backend` and a line feed is somebody's trick.
+    /// Whether a member with this role is a node. The roles are compared byte for byte,
+    /// since something like `backend` with a line feed must be a trick.
     pub(crate) fn is_node(&self, role: &[u8]) -> bool {
         role == self.role.as_bytes()
     }
 
-    /// Whether a member of this role is a balancer that must not be its own node.
+    /// Whether a member with this role is a balancer. It is not if the option says that
+    /// members with this role are nodes.
     pub(crate) fn is_balancer(&self, role: &[u8]) -> bool {
         role == BALANCER.as_bytes() && !self.is_node(role)
     }
 
-    /// Takes the address of a node, or says why not. `own` are the balancers'
-    /// addresses: HAProxy would send its requests to itself.
+    /// Parses and accepts the address of a node; the error says why it is refused.
+    /// `own` are the balancers' addresses: with one of these HAProxy would send
+    /// requests to itself.
     pub(crate) fn address(&self, text: &str, own: &BTreeSet<IpAddr>) -> Result<IpAddr, String> {
         let ip = address::parse(text)
             .ok_or_else(|| format!("'{}' is not an IP address", escape(text.as_bytes())))?;

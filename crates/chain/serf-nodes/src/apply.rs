@@ -1,4 +1,4 @@
-//! Carries out a plan.
+//! Carries out the actions of a plan.
 
 use std::time::SystemTime;
 
@@ -10,10 +10,10 @@ use crate::log::Log;
 use crate::marks::Lost;
 use crate::plan::Action;
 
-/// How many failures are told one by one: a full disk fails for every node.
+/// How many failures are logged one by one: on a full disk there is one for each node.
 const MAX_TOLD: usize = 5;
 
-/// Applies steps one after the other; one that fails does not stop the others.
+/// Applies actions one after another. One that fails does not stop the others.
 pub(crate) struct Applier<'a> {
     nodes: &'a Nodes,
     lost: Lost,
@@ -44,7 +44,7 @@ impl<'a> Applier<'a> {
         self.note(result);
     }
 
-    /// Takes note of a failure.
+    /// Returns the value, or counts the failure and logs it.
     pub(crate) fn note<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
@@ -57,7 +57,7 @@ impl<'a> Applier<'a> {
         None
     }
 
-    /// How it went as a whole.
+    /// The result of all actions together.
     pub(crate) fn finish(self) -> anyhow::Result<Exit> {
         match (self.failures, self.has_changed) {
             (0, true) => Ok(Exit::Changed),

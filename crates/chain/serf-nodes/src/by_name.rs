@@ -1,5 +1,5 @@
-//! What is made once and then walked through in name order: a sorted list takes
-//! less time and memory for that than a map.
+//! A sorted list of names and values. It is made once and then walked through in name
+//! order, for which it takes less time and memory than a map.
 
 use nodes::Name;
 
@@ -25,12 +25,12 @@ impl<T> ByName<T> {
         self.get(name).is_some()
     }
 
-    /// The name that comes last, and its value.
+    /// The last name in the order, and its value.
     pub(crate) fn last_mut(&mut self) -> Option<(&Name, &mut T)> {
         self.0.last_mut().map(|(name, value)| (&*name, value))
     }
 
-    /// Adds a name that comes after all others.
+    /// Adds a name, which must come after all others in the order.
     pub(crate) fn push(&mut self, name: Name, value: T) {
         debug_assert!(self.0.last().is_none_or(|(last, _)| *last < name));
         self.0.push((name, value));
@@ -43,7 +43,7 @@ impl<T> Default for ByName<T> {
     }
 }
 
-/// The names come in any order, but none of them twice.
+/// The names may come in any order, but none may come twice.
 impl<T> FromIterator<(Name, T)> for ByName<T> {
     fn from_iter<I: IntoIterator<Item = (Name, T)>>(values: I) -> Self {
         let mut values: Vec<_> = values.into_iter().collect();

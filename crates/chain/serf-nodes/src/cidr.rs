@@ -1,9 +1,9 @@
-//! Networks as `--allow` names them.
+//! Networks, in the notation of `--allow`.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// `192.168.42.0/24`, `fd77::/64`, or one address alone.
+/// A network such as `192.168.42.0/24` or `fd77::/64`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cidr {
     base: IpAddr,
@@ -24,12 +24,12 @@ impl Cidr {
         }
     }
 
-    /// Whether it names `ip` and no other address.
+    /// Whether `ip` is its only address.
     pub(crate) fn is_exactly(self, ip: IpAddr) -> bool {
         self.prefix == width(self.base) && self.base == ip
     }
 
-    /// Whether it has loopback addresses alone.
+    /// Whether all its addresses are loopback.
     pub(crate) fn is_loopback(self) -> bool {
         self.base.is_loopback() && (self.prefix >= 8 && self.base.is_ipv4() || self.prefix == 128)
     }
@@ -62,7 +62,7 @@ fn width(ip: IpAddr) -> u32 {
     if ip.is_ipv4() { 32 } else { 128 }
 }
 
-/// Whether two addresses differ in the last `free` bits at most.
+/// Whether two addresses are equal except for their last `free` bits.
 fn agree(one: u128, other: u128, free: u32) -> bool {
     (one ^ other).checked_shr(free).unwrap_or(0) == 0
 }

@@ -1,17 +1,17 @@
-//! One Serf event, as an event handler gets it.
+//! One Serf event, in the form in which an event handler gets it.
 
 use std::io::{self, Read};
 
 use exit::escape;
 
-/// The longest line that is taken, with its line feed.
+/// The longest line that is accepted, in bytes, with its line feed.
 const MAX_LINE: usize = 4096;
-/// The most that is read of one event.
+/// How much is read of one event, in bytes.
 const MAX_EVENT: usize = 1024 * 1024;
-/// How much of a refused line is shown.
+/// How much of a refused line is shown, in bytes.
 const SHOWN: usize = 40;
 
-/// What happened, by `SERF_EVENT`.
+/// What happened, according to `SERF_EVENT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `member-join`
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Update,
     /// `member-leave`, `member-failed` or `member-reap`
     Gone(&'static str),
-    /// `user` or `query`: nothing about members
+    /// `user` or `query`, which say nothing about members
     Other,
 }
 
@@ -37,7 +37,8 @@ impl Kind {
         }
     }
 
-    /// The lab's line for the event as a whole; none for what is no member event.
+    /// The lab's log line for the event as a whole; `None` if the event is not about
+    /// members.
     pub(crate) fn triggered(self) -> Option<&'static str> {
         match self {
             Self::Join => Some("Member join script triggered"),
@@ -46,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// The lab's line for one member.
+    /// The lab's log line for one member.
     pub(crate) fn received(self, member: &EventMember<'_>) -> String {
         let event = match self {
             Self::Join => "join",
@@ -59,8 +60,8 @@ impl Kind {
     }
 }
 
-/// One line of an event. The tags, its fourth column, are not here: Serf escapes
-/// neither `,` nor `=` in them, so they cannot be told apart.
+/// One line of an event. The fourth column, the tags, is left out: Serf escapes
+/// neither `,` nor `=` in it, so the tags cannot be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventMember<'a> {
     pub(crate) name: &'a [u8],
@@ -68,14 +69,14 @@ pub(crate) struct EventMember<'a> {
     pub(crate) role: &'a [u8],
 }
 
-/// What came on stdin.
+/// The content of stdin.
 #[derive(Debug, Default)]
 pub(crate) struct Event {
     bytes: Vec<u8>,
     cut: bool,
 }
 
-/// The members of an event, and what of it is none.
+/// The members of an event, and the reasons for which other lines are refused.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines<'a> {
     pub(crate) members: Vec<EventMember<'a>>,
@@ -83,7 +84,7 @@ pub(crate) struct Lines<'a> {
 }
 
 impl Event {
-    /// Reads at most a megabyte: more is no event of Serf's.
+    /// Reads at most a megabyte, since Serf never sends a larger event.
     pub(crate) fn read(input: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         input.take(MAX_EVENT as u64 + 1).read_to_end(&mut bytes)?;
@@ -92,11 +93,11 @@ impl Event {
         Ok(Self { bytes, cut })
     }
 
-    /// Takes it apart; a bad line never hides a good one.
+    /// Parses the lines. A bad line does not affect the good ones.
     pub(crate) fn lines(&self) -> Lines<'_> {
         let mut lines = Lines::default();
         for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
-            // The last line of an event that was cut is its own half.
+            // An event that is too large was cut off, so its last line is incomplete.
             if self.cut && !line.ends_with(b"\n") {
                 break;
             }
@@ -124,7 +125,7 @@ fn parse(line: &[u8]) -> Result<EventMember<'_>, String> {
     let ended = line.strip_suffix(b"\n");
     let mut fields = ended.unwrap_or(line).split(|byte| *byte == b'\t');
     let member = (fields.next(), fields.next(), fields.next());
-    // Without its line feed the role may be the beginning of another one.
+    // A role at the end of a line without a line feed may be incomplete.
     let whole = ended.is_some() || fields.next().is_some();
     match member {
         (Some(name), Some(address), Some(role)) if whole => Ok(EventMember {

@@ -1,4 +1,4 @@
-//! `/nodes` as it is.
+//! The present content of `/nodes`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,9 +9,9 @@ use nodes::{Listing, Name, Nodes};
 
 use crate::plan::Files;
 
-/// The files of a listing by name. One that holds no node is there as well, so
-/// that it goes like any other when its node has left or is lost; a directory is
-/// none of ours.
+/// The files of a listing by name. A file that does not hold a node is included, so
+/// that it is removed like any other when the node of that name has left or is lost. A
+/// directory is not included: it is not ours to remove.
 pub(crate) fn by_name(listing: &Listing) -> Files<'_> {
     let is_file = |path: &Path| !fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
     let broken = listing
@@ -27,8 +27,8 @@ pub(crate) fn by_name(listing: &Listing) -> Files<'_> {
     nodes.chain(broken).collect()
 }
 
-/// Removes the half-made files of a run that was killed. The caller holds the
-/// lock, so nobody is about to rename one.
+/// Removes the temporary files of a run that was killed. The caller holds the lock, so
+/// nobody else is about to rename one of them.
 pub(crate) fn clear_leftovers(
     nodes: &Nodes,
     hidden: &[OsString],

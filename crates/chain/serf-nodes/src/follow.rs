@@ -1,4 +1,4 @@
-//! `--members`: `/nodes` follows the whole list.
+//! `--members`: makes `/nodes` follow the whole member list.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -33,7 +33,8 @@ fn follow(
     policy: Policy,
     log: &mut Log,
 ) -> anyhow::Result<Exit> {
-    // Before the list is read, so that an older list never overwrites a newer one.
+    // Locked before the list is read, so that an older list never overwrites a newer
+    // one.
     let _lock = nodes.lock()?;
     let text = members::read(list)?;
     let (found, roster) = nodes.list_while(|| roster(&text, admission));

@@ -1,4 +1,5 @@
-//! One event: its lines in the log, and its members in `/nodes`.
+//! Handles one event: writes its lines to the log and applies its members to
+//! `/nodes`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -20,7 +21,8 @@ use crate::marks::Lost;
 use crate::plan::Action;
 use crate::{address, remarks};
 
-/// `--log-only`: the log is all that is wanted, so it must be writable.
+/// `--log-only`. Here it is a failure if the log cannot be written, since nothing else
+/// is asked for.
 pub(crate) fn log_only(log: &mut Log) -> anyhow::Result<Exit> {
     let (kind, event) = read()?;
     log_event(kind, event.lines(), log);
@@ -28,7 +30,7 @@ pub(crate) fn log_only(log: &mut Log) -> anyhow::Result<Exit> {
     Ok(Exit::Changed)
 }
 
-/// Without an option: the event takes effect at once.
+/// Without an option: applies the event at once.
 pub(crate) fn run(nodes: &Nodes, admission: &Admission, log: &mut Log) -> anyhow::Result<Exit> {
     let (kind, event) = read()?;
     if kind == Kind::Other {
@@ -54,7 +56,8 @@ fn read() -> anyhow::Result<(Kind, Event)> {
     Ok((kind, event))
 }
 
-/// Writes the lab's lines, and of what is no member that it was refused.
+/// Writes the lab's lines for the event, and what was refused, to the log. Returns the
+/// members; none if the event is not about members.
 fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<EventMember<'a>> {
     let Some(triggered) = kind.triggered() else {
         return Vec::new();
@@ -105,7 +108,7 @@ fn apply(
     applier.finish()
 }
 
-/// What one member's event means for its file, which says `old`.
+/// Decides what the event of one member means for its file, which holds `old`.
 fn decide(
     kind: Kind,
     member: &EventMember<'_>,
@@ -121,7 +124,7 @@ fn decide(
     };
     match kind {
         Kind::Other => Ok(None),
-        // A file with another address was not made for this member.
+        // If the address differs, the file was made for another member of that name.
         _ if !admission.is_node(member.role) => Ok(old
             .filter(|old| Some(old.ip) == address::parse(&address))
             .map(|_| remove("it has another role"))),
@@ -133,7 +136,8 @@ fn decide(
     }
 }
 
-/// The tags of an event cannot be told apart, so what the file says of them stays.
+/// Writes the new address. Everything else stays as the file has it, since the tags of
+/// an event cannot be told apart.
 fn write(name: &Name, ip: IpAddr, old: Option<Node>) -> Option<Action> {
     let fresh = Node {
         name: name.clone(),
@@ -157,7 +161,7 @@ fn name(member: &EventMember<'_>) -> Result<Name, String> {
     }
 }
 
-/// The addresses of the balancers that the event speaks of, and of this agent.
+/// The addresses of the balancers in the event, and of this agent if it is in it.
 fn balancers(members: &[EventMember<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
     let own_name = env::var_os("SERF_SELF_NAME").unwrap_or_default();
     members

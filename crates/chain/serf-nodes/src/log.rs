@@ -1,4 +1,4 @@
-//! The log: the lab's lines word for word, and ours with date and program.
+//! The log. It has the lab's lines word for word, and our own with date and program.
 
 use std::fmt::{Display, Write as _};
 use std::fs::{self, File, OpenOptions};
@@ -10,25 +10,26 @@ use anyhow::Context;
 
 use crate::PROGRAM;
 
-/// Above this the log becomes the older one: hostile events must not fill the disk.
+/// The size in bytes above which the log is renamed and a new one begins, so that
+/// hostile events cannot fill the disk.
 const MAX_LOG: u64 = 5 * 1024 * 1024;
-/// What is kept in memory before it is written.
+/// How much is kept in memory before it is written, in bytes.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Lines on their way to the log, and to stderr. They are written by
-/// [`Log::flush`], and before that only when there are many.
+/// Collects lines for the log and for stderr. [`Log::flush`] writes them; if there are
+/// many, some are written earlier.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// `None` is stderr.
+    /// `None` if the log is stderr.
     path: Option<PathBuf>,
     buffer: String,
-    /// What is said on stderr besides.
+    /// The lines that go to stderr in addition to the log.
     said: String,
     error: Option<anyhow::Error>,
 }
 
 impl Log {
-    /// The log at `path`, or on stderr if it is `-`.
+    /// The log at `path`, or stderr if that is `-`.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path: (path != Path::new("-")).then_some(path),
@@ -38,14 +39,14 @@ impl Log {
         }
     }
 
-    /// Adds a line as it is.
+    /// Adds a line without date and program, as the lab's lines are.
     pub(crate) fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.buffer, "{line}");
         self.spill();
     }
 
-    /// Adds a line of ours, which stderr gets as well.
+    /// Adds a line with date and program, which goes to stderr as well.
     pub(crate) fn tell(&mut self, message: impl Display) {
         let stderr = if self.path.is_some() {
             let now = humantime::format_rfc3339_seconds(SystemTime::now());
@@ -58,13 +59,15 @@ impl Log {
         self.spill();
     }
 
-    /// Writes what is left, and says what could not be written.
+    /// Writes the lines that are left. Fails if any lines since the last call could
+    /// not be written.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         self.write();
         self.error.take().map_or(Ok(()), Err)
     }
 
-    /// As [`Log::flush`], where the log is not what the program is there for.
+    /// Like [`Log::flush`], but only reports a failure, for runs whose purpose is
+    /// not the log.
     pub(crate) fn flush_or_say(&mut self) {
         if let Err(error) = self.flush() {
             exit::say(PROGRAM, format_args!("{error:#}"));
@@ -78,7 +81,7 @@ impl Log {
     }
 
     fn write(&mut self) {
-        // Where stderr is closed or full nothing can be told, so nothing is.
+        // If stderr cannot be written there is nowhere left to report that.
         let _ = io::stderr().lock().write_all(self.said.as_bytes());
         self.said.clear();
         let buffer = std::mem::take(&mut self.buffer);
@@ -98,7 +101,7 @@ impl Log {
 }
 
 fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
-    // A device or a pipe has no size, and no place for a lock beside it.
+    // A device or a pipe has no size, and a lock does not belong beside it.
     let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
     let _lock = is_file
         .then(|| files::lock(&files::lock_beside(path)))
@@ -115,8 +118,8 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// Makes room: the log becomes the older one. Where it is a mount of its own and
-/// cannot be renamed, its content has to go.
+/// Renames the log to `.1` and begins a new one. A log that is a bind mount cannot be
+/// renamed, so it is emptied.
 fn start_anew(path: &Path, file: File) -> io::Result<File> {
     let mut older = path.as_os_str().to_owned();
     older.push(".1");

@@ -1,4 +1,5 @@
-//! Makes `/nodes` follow a Serf event or the member list. [`Args`] is the page.
+//! Makes `/nodes` follow a Serf event or the member list. The documentation of
+//! [`Args`] is the program's page.
 
 mod address;
 mod admission;
@@ -27,7 +28,7 @@ use clap::{ArgAction, Parser};
 use cidr::Cidr;
 use plan::Percent;
 
-/// The name before every message.
+/// The name before each message.
 const PROGRAM: &str = "serf-nodes";
 
 /// Makes /nodes follow a Serf event or the member list
@@ -35,49 +36,52 @@ const PROGRAM: &str = "serf-nodes";
 /// Interface
 ///   Without --members and --log-only it applies one Serf event, as an event
 ///   handler gets it: SERF_EVENT and SERF_SELF_NAME in the environment, on stdin
-///   one line a member: name, address, role and tags, separated by TAB. It first
-///   writes the event's lines to the log.
-///   --log-only writes those lines and does nothing else.
+///   one line for each member: name, address, role and tags, separated by TAB. It
+///   first writes the event's lines to the log.
+///   --log-only writes those lines and does nothing else. A user event or a query
+///   has none, and it exits with 0 then too.
 ///   --members makes /nodes follow the living backends of the whole list:
 ///     serf members -format=json | serf-nodes --members -
 ///
 /// Events
 ///   join and update write a node, leave, failed and reap remove it, at once.
 ///   A node that exists keeps the port, weight and service of its file, since
-///   an event's tags cannot be told apart. user and query are nothing to do.
-///   A line above 4 kB and whatever comes after the first megabyte is refused.
+///   an event's tags cannot be told apart. For user and query there is nothing to
+///   do. A line above 4 kB and whatever comes after the first megabyte is refused.
 ///
 /// Member list
 ///   A node is written as its tags port, weight and service say. left and
-///   leaving remove it at once. failed, absent from the list, of another role or
-///   refused is lost: the node stays for --hold, then it is removed, unless more
-///   than --max-lost of all nodes, and more than one, are lost: then all of them
-///   stay. A list of one member alone, or of none, removes nothing.
+///   leaving remove it at once. A node that has failed, is absent from the list,
+///   has another role or is refused is lost: it stays for --hold, then it is
+///   removed. But if more than one node and more than --max-lost of all nodes are
+///   lost, all of them stay. A list of only one member, or of none, removes
+///   nothing.
 ///
 /// Addresses
-///   Refused are addresses that are unspecified, multicast, broadcast or
-///   link-local, loopback unless it is allowed, and the balancer's own: those of
-///   living members with the role balancer (of an event: those in it, and
+///   These addresses are refused: unspecified, multicast, broadcast and
+///   link-local ones, loopback unless it is allowed, and the balancers' own: those
+///   of living members with the role balancer (of an event: those in it, and
 ///   SERF_SELF_NAME's). With --allow everything outside of its networks is
-///   refused as well. A network of loopback addresses in --allow allows these;
-///   an address that --allow names alone may be a balancer's. --deny wins.
+///   refused as well. A network of loopback addresses in --allow allows these; a
+///   balancer's address is taken if --allow names it alone. --deny wins.
 ///
 /// Files
 ///   /nodes/NAME        one line: NAME ADDRESS [port=N] [weight=N] [service=NAME]
 ///   /nodes/.lock       held while /nodes is read and written
 ///   /nodes/.lost/NAME  since when the node is lost
-///   /nodes/.said       what the log was told of the list and still holds
+///   /nodes/.said       remarks on the list that are in the log and still true
 ///   /var/log/serf.log  above 5 MB it becomes serf.log.1
 ///
 /// Exit codes
-///   0    a node was written or removed (--log-only: the lines were written)
+///   0    a node was written or removed; with --log-only: the lines, if there are
+///        any, were written
 ///   1    nothing to do
 ///   100  used wrongly: unknown option, SERF_EVENT missing or unknown
-///   111  failed, may work later: a file, the disk, a list that cannot be read.
-///        What could be done was done, and the next run does the rest.
+///   111  failed, but a later run may work: a file, the disk, a list that cannot
+///        be read. What could be done was done, and the next run does the rest.
 ///
 /// Notes
-///   One member that is refused never changes what happens to the others. What
+///   A member that is refused never changes what happens to the others. Whatever
 ///   comes from the network is shown in escaped form.
 #[derive(Parser)]
 #[expect(
@@ -92,7 +96,7 @@ struct Args {
     /// Only write the event's lines to the log
     #[arg(long)]
     log_only: bool,
-    /// The directory with one file a node
+    /// The directory with one file for each node
     #[arg(
         long,
         value_name = "DIR",
@@ -113,19 +117,19 @@ struct Args {
         default_value = "/var/log/serf.log"
     )]
     log: PathBuf,
-    /// Take nodes on loopback addresses
+    /// Accept nodes with loopback addresses
     #[arg(long, env = "ALLOW_LOOPBACK", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     allow_loopback: bool,
-    /// Take only nodes of this network; several are given by commas or again
+    /// Accept only nodes in this network; repeat it, or separate several by commas
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     allow: Vec<Cidr>,
-    /// Never take a node with this address; several as with --allow
+    /// Never accept a node with this address; several as with --allow
     #[arg(long, value_name = "IP", value_delimiter = ',')]
     deny: Vec<IpAddr>,
     /// How long a lost node stays
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     hold: Duration,
-    /// Above which share of lost nodes all of them stay
+    /// If more than this share of the nodes is lost, all lost nodes stay
     #[arg(long, value_name = "SHARE", default_value = "50%")]
     max_lost: Percent,
 }

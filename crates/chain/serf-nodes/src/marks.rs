@@ -1,4 +1,5 @@
-//! `/nodes/.lost/NAME`: since when a node is lost, as a date that a person can read.
+//! The marks of lost nodes, `/nodes/.lost/NAME`: each holds the date since which the
+//! node is lost, in a form that a person can read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,14 +13,14 @@ use nodes::{Name, Nodes};
 
 use crate::plan::Marks;
 
-/// A date is 25 bytes long.
+/// The largest mark that is read, in bytes; a date has 25.
 const MAX_FILE: u64 = 64;
 
 /// The directory of the marks.
 #[derive(Debug)]
 pub(crate) struct Lost {
     path: PathBuf,
-    /// The names with a mark, once they were listed.
+    /// The names that have a mark; `None` until they have been listed.
     marked: Option<BTreeSet<Name>>,
 }
 
@@ -35,8 +36,8 @@ impl Lost {
         &self.path
     }
 
-    /// Reads all marks. The date is in the file and not its time stamp, which a
-    /// backup or a person's `touch` would change.
+    /// Reads all marks. The date is the content of the file rather than its time stamp,
+    /// which a backup or a `touch` would change.
     pub(crate) fn list(&mut self) -> anyhow::Result<Marks> {
         let marks = self.read_all()?;
         self.marked = Some(marks.keys().cloned().collect());
@@ -81,8 +82,8 @@ impl Lost {
         )
     }
 
-    /// Takes a mark away, if there is one: what was listed without one is not
-    /// looked for, since ten thousand new nodes have none.
+    /// Removes a mark if there is one. If the marks have been listed, names without one
+    /// cost no system call: there may be ten thousand new nodes.
     pub(crate) fn unmark(&mut self, name: &Name) -> anyhow::Result<()> {
         if self
             .marked

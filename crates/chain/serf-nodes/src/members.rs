@@ -8,10 +8,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Deserializer};
 
-/// The most that is read: Serf itself exchanges at most 20 MB of state.
+/// How much is read at most, in bytes: Serf itself exchanges at most 20 MB of state.
 const MAX_LIST: u64 = 64 * 1024 * 1024;
 
-/// One member. A name that is not UTF-8 comes with U+FFFD in it.
+/// One member. A name that was not UTF-8 has U+FFFD in it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Member<'a> {
     #[serde(borrow, default)]
@@ -24,7 +24,7 @@ pub(crate) struct Member<'a> {
     pub(crate) tags: Tags<'a>,
 }
 
-/// The tags that mean something here; one that is empty is as good as absent.
+/// The tags that this program uses. An empty tag means the same as an absent one.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Tags<'a> {
     #[serde(borrow, default)]
@@ -57,7 +57,8 @@ fn tags_or_null<'de, D: Deserializer<'de>>(input: D) -> Result<Tags<'de>, D::Err
     Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
-/// Serf writes null for none; a list that lacks the field is not Serf's.
+/// Accepts `null`, which Serf writes if there are no members. Unlike a plain `Option`
+/// this still requires the field, without which the text is not Serf's list.
 fn list_or_null<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Vec<Member<'de>>>, D::Error> {
     Option::deserialize(input)
 }
@@ -78,7 +79,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-/// Takes the list apart.
+/// Parses the list.
 pub(crate) fn parse(text: &str) -> anyhow::Result<Vec<Member<'_>>> {
     if text.trim_ascii().is_empty() {
         bail!("read the member list: it is empty, so `serf members` has failed");

@@ -1,5 +1,5 @@
-//! What has to happen so that `/nodes` follows the member list. Nothing here reads
-//! or writes: the plan is made of the list, the files, the marks and the clock.
+//! Plans what has to be done so that `/nodes` follows the member list, from the list,
+//! the files, the marks and the clock. There is no I/O here.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,40 +14,41 @@ use crate::roster::{Loss, Roster, Standing};
 /// How many lost nodes a message names.
 const NAMED: usize = 5;
 
-/// What a file of `/nodes` holds, if that is a node.
+/// The node that a file of `/nodes` holds; `None` if it does not hold one.
 pub(crate) type Held<'a> = Option<&'a Node>;
 /// The files of `/nodes` by name.
 pub(crate) type Files<'a> = ByName<Held<'a>>;
-/// Since when which node is lost; `None` is a mark that cannot be read.
+/// The marks of lost nodes: since when each is lost, `None` if its mark cannot be read.
 pub(crate) type Marks = BTreeMap<Name, Option<SystemTime>>;
 
-/// How long lost nodes stay, and above which share all of them do.
+/// How long lost nodes stay, and above which share of lost nodes all of them stay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) hold: Duration,
     pub(crate) max_lost: Percent,
 }
 
-/// A share, 0 to 100 %.
+/// A share of 0 to 100 percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percent(usize);
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Writes the file of a node that has none.
+    /// Write the file of a node that has none.
     Add { node: Node },
-    /// Writes the node's file; `old` is what it says now.
+    /// Write the node's file, which holds `old` so far.
     Write { node: Node, old: Option<Node> },
-    /// Removes the node's file.
+    /// Remove the node's file.
     Remove { name: Name, why: String },
-    /// Marks a node as lost, from now on.
+    /// Mark a node as lost since this run.
     Mark { name: Name, why: String },
-    /// Takes the mark of a lost node away; it is back, unless it has no file.
+    /// Remove the mark of a node. `is_back` says that the node lives and still has its
+    /// file; otherwise the mark is a leftover.
     Unmark { name: Name, is_back: bool },
 }
 
-/// All steps, and what a person should know of the list as it stands.
+/// All steps, and remarks on the state of the list for a person.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) actions: Vec<Action>,
@@ -75,7 +76,8 @@ impl Percent {
     }
 }
 
-/// Compares what is with what should be. Applied, it leaves nothing to do.
+/// Compares the files with the list. After the plan was applied, the next one at the
+/// same time has no actions.
 pub(crate) fn plan(
     roster: &Roster,
     files: &Files<'_>,
@@ -99,7 +101,7 @@ pub(crate) fn plan(
     plan
 }
 
-/// A name as the list has it, and as its file has it: one of them at least.
+/// What the list and the files have for a name, which at least one of them contains.
 struct Entry<'a> {
     name: &'a Name,
     standing: Option<&'a Standing>,
@@ -116,8 +118,8 @@ impl Entry<'_> {
     }
 }
 
-/// All names in one walk through both: to look each of ten thousand up would cost
-/// as much as to read the list.
+/// Merges the list and the files, both of which are in name order. Looking up each of
+/// ten thousand names would take as long as reading the list.
 fn side_by_side<'a>(roster: &'a Roster, files: &'a Files<'a>) -> Vec<Entry<'a>> {
     let mut entries = Vec::with_capacity(roster.standings.len().max(files.len()));
     let mut files = files.iter().peekable();
@@ -158,8 +160,9 @@ impl Plan {
         }
     }
 
-    /// A mark ends with the loss, or with the file: what a killed run left would
-    /// else shorten the next loss of that name.
+    /// Removes the marks of nodes that are back and of those without a file. A mark
+    /// that a killed run left would otherwise shorten the time that the node stays
+    /// when it is lost again.
     fn clear_marks(&mut self, roster: &Roster, files: &Files<'_>, marks: &Marks) {
         for name in marks.keys() {
             let is_back = roster.is_living(name);
@@ -193,7 +196,8 @@ impl Plan {
     ) {
         for &(name, why) in lost {
             let since = marks.get(name).copied().flatten();
-            // A clock that was put back would keep the node for who knows how long.
+            // A mark in the future, from before the clock was set back, counts as none,
+            // since the node would otherwise stay for an unknown time.
             let so_far = since.and_then(|since| now.duration_since(since).ok());
             let is_due = so_far.unwrap_or_default() >= hold;
             if is_due && !is_wipe {
@@ -221,7 +225,8 @@ impl Plan {
         }
     }
 
-    /// Whether so many are lost that the list itself must be doubted.
+    /// Whether so many nodes are lost that the list itself may be wrong. If so, it
+    /// adds a remark.
     fn remark_wipe(
         &mut self,
         entries: &[Entry<'_>],
@@ -245,7 +250,7 @@ impl Plan {
     }
 }
 
-/// The nodes that have a file and are not in the list as they should be.
+/// The nodes that have a file, but neither live nor have left according to the list.
 fn lost<'a>(entries: &[Entry<'a>]) -> Vec<(&'a Name, Loss)> {
     let loss = |entry: &Entry<'a>| match entry.standing {
         _ if entry.file.is_none() => None,
@@ -256,7 +261,7 @@ fn lost<'a>(entries: &[Entry<'a>]) -> Vec<(&'a Name, Loss)> {
     entries.iter().filter_map(loss).collect()
 }
 
-/// How many nodes there are once the list is followed, the lost ones included.
+/// How many nodes there will be when `/nodes` follows the list, with the lost ones.
 fn count(entries: &[Entry<'_>]) -> usize {
     let stays = |entry: &&Entry| entry.is_living() || (entry.file.is_some() && !entry.has_left());
     entries.iter().filter(stays).count()

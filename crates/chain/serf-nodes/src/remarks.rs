@@ -1,5 +1,5 @@
-//! What is said once for as long as it holds: a list that is doubted and members
-//! that are refused stand for hours, and every run sees them.
+//! Remarks that are logged only once for as long as they are true. A doubtful list or
+//! a refused member may last for hours, and every run sees it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,14 +12,16 @@ use nodes::{Listing, Name, Refused};
 use crate::log::Log;
 use crate::roster::Roster;
 
-/// Where the remarks that were made are kept, in `/nodes`.
+/// The file in `/nodes` that holds the keys of the remarks that are still true.
 const FILE: &str = ".said";
-/// Larger is not ours.
+/// The size in bytes above which the file is ignored, since this program writes much
+/// less.
 const MAX_FILE: u64 = 64 * 1024;
-/// How many of one kind are named in one run.
+/// How many remarks of one kind a run makes.
 const MAX_NAMED: usize = 20;
 
-/// One remark; what has the same key is the same one, whatever its figures.
+/// A remark. Two with the same key are the same remark, even if the figures in their
+/// texts differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
     key: String,
@@ -39,8 +41,8 @@ impl Remark {
     }
 }
 
-/// Says what was not said yet, and keeps in mind what holds now. What ends is
-/// forgotten, so it is said again when it comes back.
+/// Logs the remarks that the file does not have yet, and stores the present ones
+/// there. A remark that ends is forgotten, so it is logged again when it comes back.
 pub(crate) fn say_once(nodes: &Path, remarks: &[Remark], log: &mut Log) -> anyhow::Result<()> {
     let path = nodes.join(FILE);
     let content = files::read(&path, MAX_FILE)
@@ -65,7 +67,7 @@ pub(crate) fn say_once(nodes: &Path, remarks: &[Remark], log: &mut Log) -> anyho
     }
 }
 
-/// Members that are refused, in words: the first of many, and how many more there are.
+/// Remarks on refused members: the first few messages, and how many more there are.
 pub(crate) fn refused(all: &[String]) -> Vec<Remark> {
     let mut remarks: Vec<Remark> = all
         .iter()
@@ -79,7 +81,8 @@ pub(crate) fn refused(all: &[String]) -> Vec<Remark> {
     remarks
 }
 
-/// Files in `/nodes` that hold no node, but those that are about to be written anew.
+/// Remarks on files in `/nodes` that do not hold a node, except for those that are
+/// about to be replaced.
 pub(crate) fn broken(listing: &Listing, roster: &Roster) -> Vec<Remark> {
     let stays = |file: &&Refused| {
         let name = file.path.file_name().and_then(|name| name.to_str());
@@ -98,7 +101,7 @@ pub(crate) fn broken(listing: &Listing, roster: &Roster) -> Vec<Remark> {
 mod tests {
     use super::*;
 
-    /// What a run with these remarks adds to the log, without its time stamps.
+    /// What a run with these remarks adds to the log, without date and program.
     fn said(directory: &Path, keys: &[&str]) -> Vec<String> {
         let path = directory.join("log");
         let _ = std::fs::remove_file(&path);

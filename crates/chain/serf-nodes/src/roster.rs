@@ -1,4 +1,4 @@
-//! What the member list says of each name.
+//! What the member list says about each name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,29 +11,29 @@ use crate::admission::Admission;
 use crate::by_name::ByName;
 use crate::members::Member;
 
-/// How a name stands in the list, from the strongest claim to the weakest: a name
-/// that is there twice is what its strongest claim says. Failed goes before left,
-/// since it costs nothing to keep a node for a while.
+/// What the list says about a name, from the strongest claim to the weakest. If a name
+/// is there twice, the strongest claim counts. Lost is stronger than left, since it
+/// does no harm to keep a node for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// A living backend that is admitted.
+    /// It is a living backend that is accepted as a node.
     Living(Node),
-    /// Not now a backend that can be used.
+    /// It is not a backend that can be used, at least for the moment.
     Lost(Loss),
-    /// It said itself that it goes.
+    /// It has announced that it leaves.
     Left,
 }
 
 /// Why a node is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Loss {
-    /// It lives, but what it says of itself is refused.
+    /// It lives, but its address or one of its tags is refused.
     Refused,
     /// It lives, but with another role.
     OtherRole,
-    /// Serf does not reach it.
+    /// Serf cannot reach it.
     Failed,
-    /// The list does not have it.
+    /// It is not in the list.
     Absent,
 }
 
@@ -48,13 +48,13 @@ impl fmt::Display for Loss {
     }
 }
 
-/// The list, by name.
+/// The member list, sorted by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
     pub(crate) standings: ByName<Standing>,
-    /// Nobody but the agent itself is in the list.
+    /// Whether only the agent itself, or nobody, is in the list.
     pub(crate) is_alone: bool,
-    /// Living backends that are refused, in words, in order.
+    /// Sorted messages about living backends that are refused.
     pub(crate) refused: Vec<String>,
 }
 
@@ -111,15 +111,15 @@ impl Roster {
     }
 }
 
-/// The members of one name one after the other, and the names in order.
+/// The members sorted by name, so that those with the same name follow each other.
 fn in_order<'a, 'b>(members: &'b [Member<'a>]) -> Vec<&'b Member<'a>> {
     let mut members: Vec<_> = members.iter().collect();
     members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     members
 }
 
-/// Whether `one` wins over `other`; between two that live, the same one whatever
-/// the order of the list, which is random.
+/// Whether `one` wins over `other`. Of two that live, the same one always wins,
+/// although Serf's list comes in random order.
 fn is_stronger(one: &Standing, other: &Standing) -> bool {
     match (one, other) {
         (Standing::Living(one), Standing::Living(other)) => {
@@ -131,8 +131,8 @@ fn is_stronger(one: &Standing, other: &Standing) -> bool {
     }
 }
 
-/// The addresses of the living balancers. One that has failed does not count: its
-/// address may have become a backend's.
+/// The addresses of the living balancers. One that has failed does not count, since a
+/// backend may have got its address.
 fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
     members
         .iter()

@@ -25,7 +25,7 @@ fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-/// `/nodes` and the clock, in memory.
+/// `/nodes`, its marks and the clock, in memory.
 #[derive(Debug)]
 struct World {
     files: BTreeMap<Name, Option<Node>>,
@@ -87,7 +87,7 @@ fn listed(files: &BTreeMap<Name, Option<Node>>) -> Files<'_> {
         .collect()
 }
 
-/// A list with an agent and these members.
+/// A list with these members that does not count as the agent alone.
 fn roster(members: &[(&str, Standing)]) -> Roster {
     Roster {
         standings: members

@@ -1,4 +1,4 @@
-//! What holds for every list, file and mark.
+//! Properties that hold for every list, file and mark.
 
 use super::*;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ fn any_standing() -> impl Strategy<Value = Option<Standing>> {
     ]
 }
 
-/// A file, a mark and a standing for each of a few names.
+/// A few names, each of which may have a file, a mark and a standing.
 fn any_world() -> impl Strategy<Value = (World, Roster)> {
     let file = proptest::option::of(proptest::option::of(1u8..4));
     let mark = proptest::option::of(proptest::option::of(0u64..100));
