@@ -1,4 +1,5 @@
-//! The loop: waits for the agent, the command, signals and time, and does what `watch` says.
+//! The main loop: waits for the agent, the end of the command, signals and the next due time,
+//! and does what `watch` says.
 
 use std::hash::RandomState;
 use std::os::fd::AsFd as _;
@@ -19,11 +20,13 @@ use crate::signals::Signals;
 use crate::told::Told;
 use crate::watch::{Step, Watch};
 
-/// A run at the end has this long, then the signal to end, then that long to obey.
+/// When the program ends, a command that is running has this long to finish, then it gets TERM
+/// and has [`OBEY`] before it gets KILL.
 const LAST_RUN: Duration = Duration::from_secs(5);
 const OBEY: Duration = Duration::from_secs(1);
 
-/// Longer than any key of Serf's, and no mistaken file is read whole.
+/// The largest key file that is read, in bytes. It is longer than any key of Serf's, and guards
+/// against reading the whole of a wrong file.
 const LONGEST_KEY: u64 = 4096;
 
 pub(crate) struct Agent {
@@ -58,7 +61,7 @@ impl Follow {
         }
     }
 
-    /// Returns when told to end.
+    /// Runs until a signal asks the program to end.
     pub(crate) fn run(&mut self) -> Result<()> {
         while !self.signals.is_told_to_end() {
             self.redial(Instant::now());
@@ -88,7 +91,8 @@ impl Follow {
     }
 
     fn connect(&self) -> Result<Link> {
-        // Anew each time: it may come later than we do, or change with the agent.
+        // Read for each connection, since the file may be made after we start, or change when the
+        // agent is restarted.
         let key = self.agent.key_file.as_deref().map(read_key).transpose()?;
         Link::connect(&self.agent.address, key.as_deref(), self.keys.clone())
     }
@@ -118,7 +122,8 @@ impl Follow {
         link.into_iter().chain(self.watch.wake_at()).min()
     }
 
-    /// Whether the agent has something for us, or room for what we have.
+    /// Sleeps until `until`, a signal, or news of the connection; returns what the connection is
+    /// ready for.
     fn wait(&mut self, until: Option<Instant>) -> Result<PollFlags> {
         let wanted = self.link.as_mut().map(Link::waits_for);
         let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
@@ -145,7 +150,7 @@ impl Follow {
             link.send()?;
         }
         let mut news = Vec::new();
-        // An error or an end is read like anything else.
+        // Reading also reports an error or the end of the connection.
         let result = if ready.is_empty() {
             Ok(())
         } else {
@@ -166,7 +171,7 @@ impl Follow {
         result
     }
 
-    /// A trouble with the agent ends the connection, and a new one is tried.
+    /// After an error, ends the connection and plans a new one.
     fn note(&mut self, result: Result<()>) {
         let (Err(error), Some(link)) = (result, &self.link) else {
             return;
@@ -195,7 +200,8 @@ impl Follow {
         }
     }
 
-    /// The agent must not wait for us meanwhile, so its connection goes first.
+    /// Ends the program. The connection is closed first, so that the agent does not wait for
+    /// us to read while we wait for the command.
     fn end(&mut self) -> Result<()> {
         self.link = None;
         for (time, signal) in [(LAST_RUN, Signal::SIGTERM), (OBEY, Signal::SIGKILL)] {

@@ -1,4 +1,4 @@
-//! The connection to the agent. It never blocks but for the time to connect.
+//! The connection to the agent. It never blocks except while connecting.
 
 use std::hash::RandomState;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -13,10 +13,11 @@ use crate::session::{News, Session};
 
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// An agent that prunes a member is silent for 7 s, and alive.
+/// How long an answer may take. An agent that is pruning a member does not answer for 7 s,
+/// although it is alive.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// What is read in one go, before timers and signals have their turn.
+/// How much is read before timers and signals get their turn: [`PARTS`] times this, in bytes.
 const PART: usize = 64 * 1024;
 const PARTS: usize = 8;
 
@@ -64,7 +65,8 @@ impl Link {
         Ok(())
     }
 
-    /// Takes what is there, however much the agent has to say, in turns of bounded length.
+    /// Reads what has arrived, up to a limit, so that an agent which never stops sending cannot
+    /// keep the loop from its other work.
     pub(crate) fn receive(&mut self, news: &mut Vec<News>) -> Result<()> {
         let mut part = vec![0; PART];
         for _ in 0..PARTS {
@@ -82,7 +84,7 @@ impl Link {
         Ok(())
     }
 
-    /// When an answer is overdue.
+    /// When the answer that was asked for is overdue; `None` if there is none to wait for.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         self.asked.map(|asked| asked + SILENCE)
     }
@@ -123,7 +125,7 @@ fn connect(address: &str) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-/// When to try again to reach an agent that is not there.
+/// When to try again to connect to an agent.
 pub(crate) struct Redial {
     at: Instant,
     pause: Duration,
@@ -132,7 +134,8 @@ pub(crate) struct Redial {
 impl Redial {
     const SHORTEST: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_secs(1);
-    /// An agent that ends the conversation sooner is one that never was there.
+    /// A connection that lasted less than this counts as a failed attempt, so that the pause
+    /// keeps growing.
     const LIVED: Duration = Duration::from_secs(2);
 
     pub(crate) fn new(now: Instant) -> Redial {

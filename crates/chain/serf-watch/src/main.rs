@@ -28,29 +28,31 @@ const PROGRAM: &str = "serf-watch";
 /// Runs a command at once when the membership of Serf changes.
 ///
 /// Interface:
-///   Follows the log of the agent, in which a change is told a second before its event handlers
-///   are called, and asks for the member list when a line is about members, and every --every in
-///   any case. The command is run when the list differs from that of its last run, and again
-///   when it has failed; one run at a time, and what changes meanwhile is one more run after it.
-///   The command is not told the list: it asks for itself, so that it never works on an old one.
+///   Follows the log of the agent, which shows a change a second before the agent calls its event
+///   handlers. It asks for the member list when a line is about members, and every --every in any
+///   case. It runs the command when the list differs from that of the last run, and again when
+///   the command has failed. There is one run at a time; changes during a run lead to one more
+///   run after it. The command is not given the list: it asks for it itself, so that it never
+///   works on an old one.
 ///
 /// Signals:
-///   TERM, INT    start no more runs, wait up to 5 s for the running one, end it, end
+///   TERM, INT    start no more runs and end. A run that has not ended after 5 s gets TERM, and
+///                KILL 1 s later, so this takes up to 6 s
 ///
 /// Exit codes:
-///   0    ended by a signal; it ends for nothing else
+///   0    a signal ended it, which is the only normal end
 ///   100  used wrongly
 ///   111  the system failed
-///   Of the command, 0 and 1 are success; whatever else is a failure, and it is tried again after
-///   --every, then after pauses that double up to 10 s, or at once when the list changes.
+///   For the command, 0 and 1 are success. After anything else it is run again after --every,
+///   then after pauses that double up to 10 s, or at once when the list changes.
 ///
 /// Notes:
-///   An agent that is not there, that refuses the key or that talks nonsense is told once and
-///   tried again, every second at the latest. Without an agent nothing is run.
+///   An agent that is not there, refuses the key or sends nonsense is reported once and tried
+///   again, at least every second. Without an agent nothing is run.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
-    /// Where the agent's RPC is
+    /// The address of the agent's RPC
     #[arg(
         long,
         env = "SERF_RPC_ADDR",
@@ -62,11 +64,11 @@ struct Args {
     /// The file that holds the agent's RPC key
     #[arg(long, value_name = "FILE")]
     rpc_key_file: Option<PathBuf>,
-    /// How often to look in any case
+    /// How often to ask for the member list in any case
     #[arg(long, default_value = "1s", value_parser = parse_every, value_name = "TIME")]
     every: Duration,
-    /// Run the command so long after its last run although nothing has changed: what it holds
-    /// back for a time, and what others have undone; 0s is never
+    /// Run the command this long after its last run even if nothing has changed, for what it
+    /// holds back for a time and for what others have undone; 0s is never
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     again: Duration,
     /// What to run
@@ -75,7 +77,7 @@ struct Args {
 }
 
 fn run(args: Args) -> anyhow::Result<Exit> {
-    // Before anything can end that we have started.
+    // Before the first command is started, so that no end of a command goes unnoticed.
     let signals = Signals::new()?;
     let agent = Agent {
         address: args.rpc,
@@ -109,7 +111,7 @@ fn parse_address(text: &str) -> Result<String, String> {
 
 fn parse_every(text: &str) -> Result<Duration, String> {
     let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    // The agent has other things to do.
+    // Asking more often would keep the agent from its other work.
     if every < Duration::from_millis(10) {
         return Err("it is less than 10ms".to_owned());
     }

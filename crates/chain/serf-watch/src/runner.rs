@@ -1,4 +1,4 @@
-//! The command, of which one runs at a time.
+//! Runs the command, one run at a time.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -15,7 +15,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// The command is not empty: clap sees to that.
+    /// `command` must not be empty, which clap ensures.
     pub(crate) fn new(mut command: Vec<OsString>) -> Runner {
         let program = command.remove(0);
         Runner {
@@ -29,8 +29,8 @@ impl Runner {
         self.program.to_string_lossy().into_owned()
     }
 
-    /// In a group of its own, so that a signal to ours, as from a terminal, does not end it in
-    /// the middle of its work: it is waited for instead.
+    /// Starts the command in a process group of its own, so that a signal to our group, such as
+    /// Ctrl-C in a terminal, does not end it in the middle of its work.
     pub(crate) fn start(&mut self) -> Result<()> {
         let child = Command::new(&self.program)
             .args(&self.arguments)
@@ -42,7 +42,7 @@ impl Runner {
         Ok(())
     }
 
-    /// How it has ended, if it has.
+    /// How the command ended, if it has.
     pub(crate) fn reap(&mut self) -> Result<Option<ExitStatus>> {
         let Some(child) = &mut self.child else {
             return Ok(None);
@@ -60,20 +60,20 @@ impl Runner {
         self.child.is_some()
     }
 
-    /// To whatever the command has started, too.
+    /// Sends a signal to the running command and to everything that it has started.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = self
             .child
             .as_ref()
             .and_then(|child| i32::try_from(child.id()).ok());
         if let Some(id) = id {
-            // It has ended by itself when there is no such group.
+            // This fails if there is no such group, and then the command has ended.
             let _ = killpg(Pid::from_raw(id), signal);
         }
     }
 }
 
-/// Whether a run has done its work: 1 says that there was nothing to do.
+/// Whether a run has done its work. The exit code 1 says that there was nothing to do.
 pub(crate) fn is_well(status: ExitStatus) -> bool {
     matches!(status.code(), Some(0 | 1))
 }

@@ -1,16 +1,17 @@
-//! Where a `MessagePack` value ends, in a buffer that grows.
+//! Finds where a `MessagePack` value ends, in a buffer that grows.
 //!
-//! The agent's stream has no frames. A decoder would have to begin again with each part of a
-//! list of 10,000 members; this goes on where it stopped, and refuses what is too large before
-//! it is there.
+//! The agent's stream has no frames. A decoder would have to start over with each part of a list
+//! of 10,000 members that arrives. This scanner continues where it stopped, and refuses a value
+//! that is too large before all of it has arrived.
 
-/// 10,000 members with every tag that Serf allows are 8 MB.
+/// The largest value that is accepted, in bytes. A list of 10,000 members with all the tags that
+/// Serf allows has 8 MB.
 pub(crate) const LARGEST: usize = 32 * 1024 * 1024;
 
 pub(crate) struct Scan {
     at: usize,
-    /// How many values are still to come before the one that is being scanned is whole: a map
-    /// adds two for each entry, so no stack is needed.
+    /// How many values have yet to be scanned before the current one is complete. A map adds two
+    /// for each entry, so nested values need no stack.
     left: usize,
     begin: usize,
 }
@@ -40,7 +41,8 @@ impl std::fmt::Display for Lie {
     }
 }
 
-/// What one marker says: bytes of the marker and its numbers, bytes of payload, values within.
+/// What a marker says about its value: the bytes of the marker and its count, the bytes of
+/// payload, and the number of values within.
 struct Head {
     own: usize,
     payload: usize,
@@ -48,7 +50,7 @@ struct Head {
 }
 
 impl Scan {
-    /// The next whole value, or none yet.
+    /// The place of the next value in `buffer`; `None` if it is not complete yet.
     pub(crate) fn next(&mut self, buffer: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
         while self.left > 0 {
             let Some(head) = head(&buffer[self.at..])? else {
@@ -56,7 +58,7 @@ impl Scan {
             };
             let end = self.at + head.own + head.payload;
             let left = self.left - 1 + head.values;
-            // Each value that is still to come has one byte at least.
+            // Each value that has yet to be scanned has at least one byte.
             if end - self.begin + left > LARGEST {
                 return Err(Lie::TooLarge);
             }
@@ -70,7 +72,8 @@ impl Scan {
         Ok(Some(value))
     }
 
-    /// The buffer has lost all values that were returned; says how many bytes these were.
+    /// Forgets the values that were returned. The caller has to drop the returned number of bytes
+    /// from the front of the buffer.
     pub(crate) fn forget(&mut self) -> usize {
         let gone = std::mem::take(&mut self.begin);
         self.at -= gone;
@@ -119,7 +122,7 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, Lie> {
         0xdd => counted(4, 1),
         0xde => counted(2, 2),
         0xdf => counted(4, 2),
-        // Extensions and the unused marker: the agent sends none.
+        // Extensions and the unused marker, which the agent never sends.
         _ => Err(Lie::NotOurs(marker)),
     }
 }
@@ -150,7 +153,7 @@ mod tests {
     }
 
     proptest! {
-        // Whole samples are slow to make, and more of them show nothing new.
+        // Samples are slow to generate, and more of them find nothing new.
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]

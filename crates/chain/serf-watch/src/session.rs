@@ -1,4 +1,4 @@
-//! One conversation with the agent: bytes in, news out. No socket here.
+//! One conversation with the agent, as bytes that come in and news that go out. It has no socket.
 
 use std::hash::RandomState;
 
@@ -8,7 +8,8 @@ use exit::escape;
 use crate::scan::Scan;
 use crate::wire::{self, ListHash};
 
-/// A long list must not keep its memory for ever.
+/// How much memory a session keeps for received bytes, so that a long list does not occupy its
+/// memory for ever.
 const KEPT: usize = 64 * 1024;
 
 #[derive(Debug, PartialEq)]
@@ -19,7 +20,7 @@ pub(crate) enum News {
     Members(ListHash),
 }
 
-/// What the next value on the stream is.
+/// What the next value on the stream will be.
 #[derive(Clone, Copy)]
 enum Next {
     Reply,
@@ -34,7 +35,7 @@ pub(crate) struct Session {
     to_send: Vec<u8>,
     last_seq: u64,
     asked: Option<u64>,
-    /// Whether the last list had a member that is leaving.
+    /// Whether a member was leaving in the last list.
     leaving: bool,
     monitors: bool,
     has_key: bool,
@@ -61,7 +62,7 @@ impl Session {
         &mut self.to_send
     }
 
-    /// Asks for the list; there is one question at a time.
+    /// Asks for the list. The caller must wait for the answer before it asks again.
     pub(crate) fn ask(&mut self) -> Result<()> {
         self.last_seq += 1;
         self.asked = Some(self.last_seq);
@@ -91,7 +92,7 @@ impl Session {
         match std::mem::replace(&mut self.next, Next::Reply) {
             Next::Reply => self.reply(value)?,
             Next::Record => {
-                // A list that is on its way may show what the last one did not.
+                // The list that was asked for may have a member that is leaving.
                 let leaving = self.leaving || self.asked.is_some();
                 if wire::is_hint(value, leaving)? && news.last() != Some(&News::Hint) {
                     news.push(News::Hint);

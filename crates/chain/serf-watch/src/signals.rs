@@ -1,4 +1,4 @@
-//! Signals as data: a descriptor to poll, and whether we were told to end.
+//! Signals as data: a descriptor to poll, and a flag that says whether to end.
 
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,7 +24,8 @@ impl Signals {
         wakes.set_nonblocking(true)?;
         let end = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT] {
-            // Before the byte that wakes us: who is woken finds it set.
+            // Registered before the pipes below: the actions of a signal run in this order, so
+            // the flag is set by the time that the byte in the pipe wakes the loop.
             signal_hook::flag::register(signal, Arc::clone(&end))?;
         }
         for signal in [SIGTERM, SIGINT, SIGCHLD] {
@@ -33,7 +34,8 @@ impl Signals {
         Ok(Signals { wakes, end })
     }
 
-    /// So that the next poll sleeps until the next signal.
+    /// Discards the bytes that signals have written, so that the next poll sleeps until the next
+    /// signal.
     pub(crate) fn forget(&self) {
         let mut bytes = [0; 64];
         while (&self.wakes)

@@ -1,4 +1,4 @@
-//! What was said last, so that a lasting trouble is one line and not one a second.
+//! Remembers the last message, so that a lasting problem is logged once and not every second.
 
 #[derive(Default)]
 pub(crate) struct Told {
@@ -6,7 +6,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Whether this is news; then it is what was said last.
+    /// Whether the message differs from the last one, which it then replaces.
     fn is_news(&mut self, message: &str) -> bool {
         if self.last.as_deref() == Some(message) {
             return false;
@@ -21,7 +21,7 @@ impl Told {
         }
     }
 
-    /// Says that a trouble is over, if one was told.
+    /// Logs that a problem is over, if one was logged before.
     pub(crate) fn over(&mut self, message: &str) {
         if self.last.take().is_some() {
             exit::say(crate::PROGRAM, message);

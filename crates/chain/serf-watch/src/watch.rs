@@ -1,17 +1,19 @@
-//! When to ask the agent and when to run the command. No clock and no I/O here.
+//! Decides when to ask the agent and when to run the command. It has no clock and no I/O.
 
 use std::time::{Duration, Instant};
 
 use crate::wire::ListHash;
 
-/// Signs come in showers, and anybody can cause some; no two questions are closer than this.
+/// The shortest time between two questions. Hints come in bursts, and anybody in the network can
+/// cause them.
 const CLOSEST: Duration = Duration::from_millis(20);
 
-/// Nor may questions take more than this part of the agent's time.
+/// Questions may take at most one part in this many of the agent's time, unless `Pace::every`
+/// asks for more.
 const SHARE: u32 = 4;
 
-/// The agent may log a change before its list shows it, so a sign that shows nothing is followed
-/// by a second look.
+/// How long after a question without a change to ask again, if it was asked because of a hint:
+/// the agent may log a change before its list shows it.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -22,17 +24,17 @@ pub(crate) enum Step {
     Run,
 }
 
-/// How often to do what in any case.
+/// How often to do something even without a reason.
 pub(crate) struct Pace {
     pub(crate) every: Duration,
-    /// None: never without a reason.
+    /// The pause after a successful run before the next one; `None` for never.
     pub(crate) again: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Agent {
     Gone,
-    /// Connected, which it may refuse yet.
+    /// The connection exists, but the agent has not answered and may still refuse us.
     Connected,
     Answers,
 }
@@ -44,12 +46,12 @@ pub(crate) struct Watch {
     asked: Option<Instant>,
     last_asked: Option<Instant>,
     took: Duration,
-    /// A sign came since the last question.
+    /// Whether a hint came since the last question.
     hinted: bool,
-    /// The last question was asked because of a sign.
+    /// Whether the last question was asked because of a hint.
     for_hint: bool,
     seen: Option<ListHash>,
-    /// What the last run began with.
+    /// The list with which the last run was started.
     tried: Option<ListHash>,
     running: bool,
     failures: u32,
@@ -75,7 +77,7 @@ impl Watch {
         }
     }
 
-    /// What is to be done now; to be called until there is nothing.
+    /// The next thing to do now. The caller repeats this until it returns `None`.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Step> {
         if !self.running && self.is_run_due(now) {
             self.running = true;
@@ -92,7 +94,7 @@ impl Watch {
         None
     }
 
-    /// When `next` will have something without anything having happened.
+    /// When to call `next` again, if nothing happens before.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let ask = (self.agent != Agent::Gone && self.asked.is_none()).then_some(self.ask_at);
         let run = self
@@ -102,7 +104,7 @@ impl Watch {
     }
 
     fn is_run_due(&self, now: Instant) -> bool {
-        // Without an agent the command would find as little as we do.
+        // The command needs the agent too, so it does not run again without one.
         let is_time = self.agent == Agent::Answers && self.run_at.is_some_and(|at| at <= now);
         self.seen != self.tried || is_time
     }
@@ -130,7 +132,7 @@ impl Watch {
         }
         if std::mem::replace(&mut self.agent, Agent::Answers) != Agent::Answers && self.failures > 0
         {
-            // The last run may well have failed for want of the agent.
+            // The last run probably failed because the agent was not there.
             self.run_at = Some(now);
         }
         let changed = self.seen.replace(list) != Some(list);
@@ -144,7 +146,7 @@ impl Watch {
 
     pub(crate) fn ended(&mut self, well: bool, now: Instant) {
         self.running = false;
-        // What changed while it ran may have come too late for it.
+        // The list may have changed after the command had read it.
         self.ask_at = self.ask_at.min(self.soonest(now));
         if well {
             self.failures = 0;

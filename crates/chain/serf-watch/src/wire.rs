@@ -1,4 +1,4 @@
-//! The messages of the Serf agent's RPC, of which we need four questions.
+//! The messages of the Serf agent's RPC, of which this program uses four commands.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,15 +13,15 @@ pub(crate) const AUTH: u64 = 1;
 pub(crate) const MONITOR: u64 = 2;
 pub(crate) const FIRST_MEMBERS: u64 = 3;
 
-/// At DEBUG the agent tells of a leave 0.8 s earlier than at INFO.
+/// With DEBUG the agent's log shows a leave 0.8 s earlier than with INFO.
 const LOG_LEVEL: &str = "DEBUG";
 
-/// What the agent's log calls a change of its members. The agent logs much else, and a line may
-/// say anything, since names are in it: it is a reason to look, and nothing more.
+/// Words in the agent's log that may announce a change of its members. Since lines contain names
+/// that anybody can choose, such a line is only a reason to ask for the member list.
 const SIGNS: [&[u8]; 2] = [b"EventMember", b"messageLeaveType"];
 
-/// A member says that it stays, as each one does whenever any agent is told to join. It changes
-/// only a member that is leaving, and then no other line tells of it.
+/// A member says that it is there, as all of them do whenever any agent is told to join. This
+/// changes only a member that was leaving, but then no other line shows the change.
 const STAYS: &[u8] = b"messageJoinType";
 const LEAVING: &[u8] = b"leaving";
 
@@ -50,12 +50,13 @@ struct Record<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct List<'a> {
-    /// Nil is a list of nobody, but what has no such field is no list.
+    /// Nil means that there are no members, but a message without the field is an error.
     #[serde(borrow, deserialize_with = "Option::deserialize")]
     members: Option<Vec<Member<'a>>>,
 }
 
-/// Tags are sorted: their order on the wire is another one each time.
+/// A member of the list. Its tags are sorted before they are hashed, since their order on the
+/// wire is a different one each time.
 #[derive(Deserialize, Hash)]
 #[serde(rename_all = "PascalCase")]
 struct Member<'a> {
@@ -70,18 +71,18 @@ struct Member<'a> {
     status: Bytes<'a>,
 }
 
-/// A member list, as little of it as tells whether another one is the same: the sum of its
-/// members' hashes. Their keys are this process's own, so nobody can choose members that
-/// cancel out.
+/// What is kept of a member list to see whether the next one differs. The sum of the members'
+/// hashes does not depend on their order. The hash keys are random and known to this process
+/// alone, so nobody can choose members whose changes cancel out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListHash {
     members: usize,
     sum: u64,
-    /// Whether any of them is on its way out.
+    /// Whether any member is leaving.
     pub(crate) leaving: bool,
 }
 
-/// A string of the agent's, which need not be UTF-8.
+/// A string from the agent, which need not be UTF-8.
 #[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
@@ -109,7 +110,8 @@ impl<'de> Visitor<'de> for BytesVisitor {
     }
 }
 
-/// The first words on a connection, all at once: an agent that refuses one says which.
+/// The first requests on a connection. They are sent without waiting for answers, since an agent
+/// that refuses one says which.
 pub(crate) fn greeting(key: Option<&str>) -> anyhow::Result<Vec<u8>> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
@@ -162,8 +164,8 @@ pub(crate) fn reply(bytes: &[u8]) -> anyhow::Result<Reply<'_>> {
     rmp_serde::from_slice(bytes).context("understand the agent's answer")
 }
 
-/// Whether a line of the agent's log is a reason to look at its members, of which one may be
-/// `leaving`.
+/// Whether a line of the agent's log is a reason to ask for its members. `leaving` says whether
+/// one of them may be leaving.
 pub(crate) fn is_hint(record: &[u8], leaving: bool) -> anyhow::Result<bool> {
     let record: Record = rmp_serde::from_slice(record).context("understand the agent's log")?;
     let has = |sign: &[u8]| record.log.0.windows(sign.len()).any(|part| part == sign);

@@ -29,7 +29,7 @@ fn paced(again: Option<Duration>) -> Bench {
     Bench { watch, now }
 }
 
-/// Some list, the same for the same number.
+/// A list, which is the same for the same number.
 fn list(number: u8) -> ListHash {
     static KEYS: OnceLock<RandomState> = OnceLock::new();
     let mut bytes = [&[0x81, 0xa7][..], b"Members", &[0x91, 0x85, 0xa4]].concat();
@@ -64,7 +64,7 @@ impl Bench {
         self.steps()
     }
 
-    /// The first list is handled, and the look after its run has shown the same.
+    /// After the first run, and after a question that has shown no change since.
     fn settled(mut self) -> Bench {
         assert_eq!(self.steps(), [Step::Ask]);
         assert_eq!(self.answer(1), [Step::Run]);
@@ -74,7 +74,7 @@ impl Bench {
         self
     }
 
-    /// Time passes until a step is due; says how much and which.
+    /// Lets time pass until a step is due; returns how much passed, and the steps.
     fn wait(&mut self) -> (Duration, Vec<Step>) {
         let before = self.now;
         self.now = self

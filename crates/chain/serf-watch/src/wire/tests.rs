@@ -2,7 +2,8 @@ use super::*;
 
 type Entry<'a> = (&'a [u8], &'a [u8], u8, &'a [(&'a str, &'a str)], &'a str);
 
-/// The members as the agent sends them: old `MessagePack`, in which every string is raw.
+/// The members as the agent sends them, in the old `MessagePack` format, which has one type for
+/// strings and bytes.
 fn list(members: &[Entry]) -> Vec<u8> {
     let mut bytes = vec![0x81];
     raw(&mut bytes, b"Members");
