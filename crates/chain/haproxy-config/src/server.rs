@@ -10,10 +10,11 @@ pub const MAX_WEIGHT: u16 = 256;
 const DEFAULT_WEIGHT: u16 = 1;
 /// The highest id that HAProxy accepts (configuration.txt, 5.2, `id`).
 const MAX_ID: u32 = i32::MAX as u32;
-/// How many options a plain server can have. HAProxy refuses a line of 64 words
-/// (`MAX_LINE_ARGS`), and `server`, name and address are three of them. `weight` and
-/// `id` count as one option each, their numbers as none.
-const MAX_WORDS: usize = 60;
+/// How many words a plain server can have behind its address, the numbers of weight
+/// and id not counted. HAProxy refuses a line of 64 words (`MAX_LINE_ARGS`). `server`,
+/// name and address are three of them, and a weight and an id that another file adds
+/// to the same options four more.
+const MAX_WORDS: usize = 56;
 
 /// A server of the plain form: `server NAME IP:PORT OPTION...`.
 ///

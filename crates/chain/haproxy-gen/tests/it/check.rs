@@ -57,6 +57,27 @@ fn the_check_is_skipped_when_only_servers_differ() {
 }
 
 #[test]
+fn a_line_that_a_weight_and_an_id_make_too_long_is_refused() {
+    let mut refused = 0;
+    for words in 50..65 {
+        let line = format!(
+            "check{}{{% if node.weight == 7 %}} weight 7 id 7{{% endif %}}",
+            " check".repeat(words - 1)
+        );
+        let template = TEMPLATE.replace("check weight {{ node.weight }}", &line);
+        let fixture = Fixture::with_nodes(&template, &["s1 10.0.0.1"]);
+        if fixture.run(&[]).code != Some(0) {
+            refused += 1;
+            continue;
+        }
+        fixture.node("s1 10.0.0.1 weight=7");
+        refused += i32::from(fixture.run(&[]).code == Some(100));
+        fixture.haproxy_takes_it().unwrap();
+    }
+    assert!((1..15).contains(&refused), "{refused}");
+}
+
+#[test]
 fn a_change_of_the_template_is_checked() {
     let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
     fixture.run_watched();
