@@ -3,7 +3,7 @@
 
 mod lock;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,6 +16,8 @@ pub use lock::{lock, lock_beside, lock_until, try_lock};
 /// The mode of a file that did not exist before: everybody may read it. Once
 /// somebody has set a stricter mode, that is kept.
 const NEW_FILE_MODE: u32 = 0o644;
+/// The extension of a file that is about to take the place of another.
+const HALF_MADE: &str = "new";
 
 /// Whether a replaced file has to survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub fn put(
     durability: Durability,
     old: Option<&Metadata>,
 ) -> anyhow::Result<()> {
-    let new = beside(path, "new");
+    let new = beside(path, HALF_MADE);
     write_new(&new, content, durability, old)
         .and_then(|()| rename(&new, path))
         .inspect_err(|_| {
@@ -91,6 +93,16 @@ pub fn beside(path: &Path, extension: &str) -> PathBuf {
         beside.push(part);
     }
     path.with_file_name(beside)
+}
+
+/// Whether `path` is what a run that was killed has left of a replacement.
+#[must_use]
+pub fn is_half_made(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let name = name
+        .strip_prefix('.')
+        .and_then(|it| it.strip_suffix(HALF_MADE));
+    name.is_some_and(|name| name.ends_with('.'))
 }
 
 fn write_new(

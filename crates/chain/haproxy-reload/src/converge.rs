@@ -9,6 +9,7 @@ use exit::{Exit, say};
 use files::Durability;
 use haproxy_config::hash_of;
 
+use crate::PROGRAM;
 use crate::file::kept::{Files, read_good};
 use crate::file::wanted::{Identity, Wanted, parse, read_bytes};
 use crate::haproxy::Haproxy;
@@ -286,8 +287,5 @@ fn summary(steps: &[Step]) -> String {
 
 fn tell(what: &str, since: Instant) {
     let milliseconds = since.elapsed().as_secs_f64() * 1e3;
-    say(
-        "haproxy-reload",
-        format_args!("{what} ({milliseconds:.1} ms)"),
-    );
+    say(PROGRAM, format_args!("{what} ({milliseconds:.1} ms)"));
 }

@@ -19,6 +19,9 @@ use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
 use crate::haproxy::socket::Socket;
 
+/// The name before every message.
+const PROGRAM: &str = "haproxy-reload";
+
 /// Makes the running HAProxy agree with haproxy.cfg
 ///
 /// Interface
@@ -98,7 +101,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    exit::main("haproxy-reload", run)
+    exit::main(PROGRAM, run)
 }
 
 fn run(options: Options) -> anyhow::Result<Exit> {

@@ -37,15 +37,10 @@ pub(crate) fn clear_leftovers(
     let marks = fs::read_dir(marks).into_iter().flatten().flatten();
     let marks = marks.map(|entry| entry.path());
     let paths = hidden.iter().map(|name| nodes.path().join(name));
-    for path in paths.chain(marks).filter(|path| is_half_made(path)) {
+    for path in paths.chain(marks).filter(|path| files::is_half_made(path)) {
         fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
     }
     Ok(())
-}
-
-fn is_half_made(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(b".") && name.ends_with(b".new")
 }
 
 #[cfg(test)]

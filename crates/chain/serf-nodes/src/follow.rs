@@ -21,18 +21,6 @@ pub(crate) fn run(
     policy: Policy,
     log: &mut Log,
 ) -> anyhow::Result<Exit> {
-    let result = follow(list, nodes, admission, policy, log);
-    log.flush_or_say();
-    result
-}
-
-fn follow(
-    list: &Path,
-    nodes: &Nodes,
-    admission: &Admission,
-    policy: Policy,
-    log: &mut Log,
-) -> anyhow::Result<Exit> {
     // Locked before the list is read, so that an older list never overwrites a newer
     // one.
     let _lock = nodes.lock()?;

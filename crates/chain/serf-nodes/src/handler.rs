@@ -37,9 +37,7 @@ pub(crate) fn run(nodes: &Nodes, admission: &Admission, log: &mut Log) -> anyhow
         return Ok(Exit::Unchanged);
     }
     let members = log_event(kind, event.lines(), log);
-    let result = apply(kind, &members, nodes, admission, log);
-    log.flush_or_say();
-    result
+    apply(kind, &members, nodes, admission, log)
 }
 
 fn read() -> anyhow::Result<(Kind, Event)> {

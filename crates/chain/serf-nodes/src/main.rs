@@ -147,7 +147,7 @@ fn run(args: Args) -> anyhow::Result<exit::Exit> {
     };
     let mut log = log::Log::new(args.log);
     let nodes = nodes::Nodes::new(args.nodes);
-    match args.members {
+    let result = match args.members {
         Some(list) => {
             let policy = plan::Policy {
                 hold: args.hold,
@@ -155,7 +155,9 @@ fn run(args: Args) -> anyhow::Result<exit::Exit> {
             };
             follow::run(&list, &nodes, &admission, policy, &mut log)
         }
-        None if args.log_only => handler::log_only(&mut log),
+        None if args.log_only => return handler::log_only(&mut log),
         None => handler::run(&nodes, &admission, &mut log),
-    }
+    };
+    log.flush_or_say();
+    result
 }

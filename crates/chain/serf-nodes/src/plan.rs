@@ -9,7 +9,7 @@ use nodes::{Name, Node};
 
 use crate::by_name::ByName;
 use crate::remarks::{self, Remark};
-use crate::roster::{Loss, Roster, Standing};
+use crate::roster::{Claim, Loss, Roster};
 
 /// How many lost nodes a message names.
 const NAMED: usize = 5;
@@ -104,49 +104,49 @@ pub(crate) fn plan(
 /// What the list and the files have for a name, which at least one of them contains.
 struct Entry<'a> {
     name: &'a Name,
-    standing: Option<&'a Standing>,
+    claim: Option<&'a Claim>,
     file: Option<&'a Held<'a>>,
 }
 
 impl Entry<'_> {
     fn is_living(&self) -> bool {
-        matches!(self.standing, Some(Standing::Living(_)))
+        matches!(self.claim, Some(Claim::Living(_)))
     }
 
     fn has_left(&self) -> bool {
-        self.standing == Some(&Standing::Left)
+        self.claim == Some(&Claim::Left)
     }
 }
 
 /// Merges the list and the files, both of which are in name order. Looking up each of
 /// ten thousand names would take as long as reading the list.
 fn side_by_side<'a>(roster: &'a Roster, files: &'a Files<'a>) -> Vec<Entry<'a>> {
-    let mut entries = Vec::with_capacity(roster.standings.len().max(files.len()));
+    let mut entries = Vec::with_capacity(roster.claims.len().max(files.len()));
     let mut files = files.iter().peekable();
-    let without_standing = |(name, file)| Entry {
+    let without_claim = |(name, file)| Entry {
         name,
-        standing: None,
+        claim: None,
         file: Some(file),
     };
-    for (name, standing) in roster.standings.iter() {
+    for (name, claim) in roster.claims.iter() {
         while let Some(before) = files.next_if(|(file_name, _)| *file_name < name) {
-            entries.push(without_standing(before));
+            entries.push(without_claim(before));
         }
         let file = files.next_if(|(file_name, _)| *file_name == name);
         entries.push(Entry {
             name,
-            standing: Some(standing),
+            claim: Some(claim),
             file: file.map(|(_, file)| file),
         });
     }
-    entries.extend(files.map(without_standing));
+    entries.extend(files.map(without_claim));
     entries
 }
 
 impl Plan {
     fn write_living(&mut self, entries: &[Entry<'_>]) {
         for entry in entries {
-            let Some(Standing::Living(node)) = entry.standing else {
+            let Some(Claim::Living(node)) = entry.claim else {
                 continue;
             };
             match entry.file {
@@ -252,11 +252,11 @@ impl Plan {
 
 /// The nodes that have a file, but neither live nor have left according to the list.
 fn lost<'a>(entries: &[Entry<'a>]) -> Vec<(&'a Name, Loss)> {
-    let loss = |entry: &Entry<'a>| match entry.standing {
+    let loss = |entry: &Entry<'a>| match entry.claim {
         _ if entry.file.is_none() => None,
         None => Some((entry.name, Loss::Absent)),
-        Some(Standing::Lost(loss)) => Some((entry.name, *loss)),
-        Some(Standing::Living(_) | Standing::Left) => None,
+        Some(Claim::Lost(loss)) => Some((entry.name, *loss)),
+        Some(Claim::Living(_) | Claim::Left) => None,
     };
     entries.iter().filter_map(loss).collect()
 }

@@ -15,7 +15,7 @@ use crate::members::Member;
 /// is there twice, the strongest claim counts. Lost is stronger than left, since it
 /// does no harm to keep a node for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Claim {
     /// It is a living backend that is accepted as a node.
     Living(Node),
     /// It is not a backend that can be used, at least for the moment.
@@ -51,7 +51,7 @@ impl fmt::Display for Loss {
 /// The member list, sorted by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
-    pub(crate) standings: ByName<Standing>,
+    pub(crate) claims: ByName<Claim>,
     /// Whether only the agent itself, or nobody, is in the list.
     pub(crate) is_alone: bool,
     /// Sorted messages about living backends that are refused.
@@ -74,7 +74,7 @@ impl Roster {
     }
 
     pub(crate) fn is_living(&self, name: &Name) -> bool {
-        matches!(self.standings.get(name), Some(Standing::Living(_)))
+        matches!(self.claims.get(name), Some(Claim::Living(_)))
     }
 
     fn take(&mut self, member: &Member<'_>, admission: &Admission, own: &BTreeSet<IpAddr>) {
@@ -84,29 +84,29 @@ impl Roster {
             Err(why) if is_backend => return self.refused.push(format!("refused a member: {why}")),
             Err(_) => return,
         };
-        let standing = match member.status.as_ref() {
+        let claim = match member.status.as_ref() {
             "alive" if is_backend => match node(&name, member, admission, own) {
-                Ok(node) => Standing::Living(node),
+                Ok(node) => Claim::Living(node),
                 Err(why) => {
                     self.refused.push(format!("refused {name}: {why}"));
-                    Standing::Lost(Loss::Refused)
+                    Claim::Lost(Loss::Refused)
                 }
             },
-            "alive" => Standing::Lost(Loss::OtherRole),
-            "left" | "leaving" => Standing::Left,
-            _ => Standing::Lost(Loss::Failed),
+            "alive" => Claim::Lost(Loss::OtherRole),
+            "left" | "leaving" => Claim::Left,
+            _ => Claim::Lost(Loss::Failed),
         };
-        self.claim(name, standing);
+        self.claim(name, claim);
     }
 
-    fn claim(&mut self, name: Name, standing: Standing) {
-        match self.standings.last_mut() {
+    fn claim(&mut self, name: Name, claim: Claim) {
+        match self.claims.last_mut() {
             Some((last, other)) if *last == name => {
-                if is_stronger(&standing, other) {
-                    *other = standing;
+                if is_stronger(&claim, other) {
+                    *other = claim;
                 }
             }
-            _ => self.standings.push(name, standing),
+            _ => self.claims.push(name, claim),
         }
     }
 }
@@ -120,13 +120,13 @@ fn in_order<'a, 'b>(members: &'b [Member<'a>]) -> Vec<&'b Member<'a>> {
 
 /// Whether `one` wins over `other`. Of two that live, the same one always wins,
 /// although Serf's list comes in random order.
-fn is_stronger(one: &Standing, other: &Standing) -> bool {
+fn is_stronger(one: &Claim, other: &Claim) -> bool {
     match (one, other) {
-        (Standing::Living(one), Standing::Living(other)) => {
+        (Claim::Living(one), Claim::Living(other)) => {
             (one.ip, one.line()) < (other.ip, other.line())
         }
-        (Standing::Living(_), _) | (Standing::Lost(_), Standing::Left) => true,
-        (Standing::Lost(one), Standing::Lost(other)) => one < other,
+        (Claim::Living(_), _) | (Claim::Lost(_), Claim::Left) => true,
+        (Claim::Lost(one), Claim::Lost(other)) => one < other,
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
@@ -68,7 +68,7 @@ impl Socket {
         stream.set_write_timeout(Some(SILENCE))?;
         stream
             .write_all(format!("{line}\n").as_bytes())
-            .map_err(silent)?;
+            .map_err(|error| silent(error, SILENCE))?;
         if self.half_close {
             stream.shutdown(Shutdown::Write)?;
         }
@@ -79,8 +79,10 @@ impl Socket {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             ensure!(!left.is_zero(), "the time for it is over");
-            stream.set_read_timeout(Some(left.min(silence)))?;
-            let length = read_once(&stream, &mut buffer).map_err(silent)?;
+            let patience = left.min(silence);
+            stream.set_read_timeout(Some(patience))?;
+            let length =
+                read_once(&stream, &mut buffer).map_err(|error| silent(error, patience))?;
             if length == 0 {
                 break;
             }
@@ -101,7 +103,7 @@ impl Socket {
                 }
                 Err(Errno::ECONNREFUSED) => return Err(Absent("nobody listens there").into()),
                 Err(Errno::ENOENT) => return Err(Absent("there is no such socket").into()),
-                Err(Errno::EAGAIN) => bail!("nobody answers for 2 s"),
+                Err(Errno::EAGAIN) => return Err(nobody_answers(SILENCE)),
                 Err(error) => return Err(error).context("connect"),
             }
         }
@@ -132,13 +134,17 @@ fn connect_once(path: &Path) -> Result<UnixStream, Errno> {
     Ok(UnixStream::from(socket))
 }
 
-/// The error for a failed read or write. The text of a time-out names [`SILENCE`],
-/// although [`Socket::ask_patiently`] may have waited longer.
-fn silent(error: std::io::Error) -> anyhow::Error {
+/// The error for a read or write that failed, or that was given up after `silence`.
+fn silent(error: std::io::Error, silence: Duration) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => anyhow::anyhow!("nobody answers for 2 s"),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => nobody_answers(silence),
         _ => error.into(),
     }
+}
+
+fn nobody_answers(silence: Duration) -> anyhow::Error {
+    let seconds = silence.as_millis().div_ceil(1000);
+    anyhow!("nobody answers for {seconds} s")
 }
 
 /// Waits before asking again for something of which HAProxy gives no notice.

@@ -15,6 +15,8 @@ pub(crate) struct Stat {
     /// The result of the last health check, such as `L7OK 200`.
     pub(crate) check: String,
     pub(crate) sessions: u64,
+    /// How often it was chosen (`stot`): once a request with `mode http`, once a
+    /// connection otherwise.
     pub(crate) requests: u64,
     /// Failed connections and failed responses together.
     pub(crate) errors: u64,

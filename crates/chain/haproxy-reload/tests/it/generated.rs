@@ -48,10 +48,11 @@ fn a_server_keeps_the_id_of_its_line() {
     let haproxy = Haproxy::start(94, &[]);
     let with_ids = |ids: &[u32]| {
         let mut config = haproxy.config(&[]);
-        for (number, id) in (1..).zip(ids) {
+        let line = |(number, id)| {
             let there = address(94, number);
-            config.backend += &format!("    server s{number} {there} check id {id}\n");
-        }
+            format!("    server s{number} {there} check id {id}\n")
+        };
+        config.backend = (1..).zip(ids).map(line).collect();
         generated(config)
     };
     haproxy.change(&with_ids(&[70]));

@@ -88,22 +88,22 @@ fn listed(files: &BTreeMap<Name, Option<Node>>) -> Files<'_> {
 }
 
 /// A list with these members that does not count as the agent alone.
-fn roster(members: &[(&str, Standing)]) -> Roster {
+fn roster(members: &[(&str, Claim)]) -> Roster {
     Roster {
-        standings: members
+        claims: members
             .iter()
-            .map(|(text, standing)| (name(text), standing.clone()))
+            .map(|(text, claim)| (name(text), claim.clone()))
             .collect(),
         ..Roster::default()
     }
 }
 
-fn living(text: &str) -> (&str, Standing) {
-    (text, Standing::Living(node(text, "10.0.0.1")))
+fn living(text: &str) -> (&str, Claim) {
+    (text, Claim::Living(node(text, "10.0.0.1")))
 }
 
-fn failed(text: &str) -> (&str, Standing) {
-    (text, Standing::Lost(Loss::Failed))
+fn failed(text: &str) -> (&str, Claim) {
+    (text, Claim::Lost(Loss::Failed))
 }
 
 fn remarks(plan: &Plan) -> Vec<&str> {
@@ -113,7 +113,7 @@ fn remarks(plan: &Plan) -> Vec<&str> {
 #[test]
 fn new_and_changed_nodes_are_written_and_equal_ones_are_not() {
     let mut world = World::with(&["s1", "s2"]);
-    let moved = Standing::Living(node("s2", "10.0.0.2 weight=50"));
+    let moved = Claim::Living(node("s2", "10.0.0.2 weight=50"));
     let plan = world.follow(&roster(&[living("s1"), ("s2", moved), living("s3")]), "50%");
     let written: Vec<_> = plan
         .actions
@@ -142,7 +142,7 @@ fn a_file_that_holds_no_node_is_written_anew() {
 #[test]
 fn a_node_that_left_is_removed_at_once_even_with_all_others() {
     let mut world = World::with(&["s1", "s2", "s3"]);
-    let left = |text| (text, Standing::Left);
+    let left = |text| (text, Claim::Left);
     world.follow(&roster(&[left("s1"), left("s2"), left("s3")]), "50%");
     assert!(world.names().is_empty());
 }
@@ -230,7 +230,7 @@ fn new_nodes_and_those_that_left_are_reckoned_with() {
     assert_eq!(world.names(), ["s4", "s5", "s6"]);
 
     let mut world = World::with(&["s1", "s2", "s3", "s4"]);
-    let left = ("s4", Standing::Left);
+    let left = ("s4", Claim::Left);
     let list = roster(&[left, failed("s1"), failed("s2"), living("s3")]);
     world.follow(&list, "50%");
     world.now += HOLD;

@@ -17,13 +17,13 @@ fn member(name: &str, ip: &str, status: &str, tags: &str) -> String {
     )
 }
 
-fn standing<'a>(roster: &'a Roster, name: &str) -> Option<&'a Standing> {
-    roster.standings.get(&Name::parse(name).unwrap())
+fn claim<'a>(roster: &'a Roster, name: &str) -> Option<&'a Claim> {
+    roster.claims.get(&Name::parse(name).unwrap())
 }
 
 fn line(roster: &Roster, name: &str) -> String {
-    match standing(roster, name) {
-        Some(Standing::Living(node)) => node.line(),
+    match claim(roster, name) {
+        Some(Claim::Living(node)) => node.line(),
         other => panic!("{name} is {other:?}"),
     }
 }
@@ -49,14 +49,14 @@ fn an_empty_tag_is_an_absent_one() {
 #[test]
 fn every_status_has_its_standing() {
     for (status, expected) in [
-        ("leaving", Standing::Left),
-        ("left", Standing::Left),
-        ("failed", Standing::Lost(Loss::Failed)),
-        ("none", Standing::Lost(Loss::Failed)),
-        ("", Standing::Lost(Loss::Failed)),
+        ("leaving", Claim::Left),
+        ("left", Claim::Left),
+        ("failed", Claim::Lost(Loss::Failed)),
+        ("none", Claim::Lost(Loss::Failed)),
+        ("", Claim::Lost(Loss::Failed)),
     ] {
         let roster = roster(&[&member("s1", "10.0.0.1", status, "")]);
-        assert_eq!(standing(&roster, "s1"), Some(&expected), "{status}");
+        assert_eq!(claim(&roster, "s1"), Some(&expected), "{status}");
     }
 }
 
@@ -76,8 +76,8 @@ fn a_tag_that_does_not_fit_refuses_its_member_in_words() {
             &member("s1", "10.0.0.1", "alive", tags),
             &member("s2", "10.0.0.2", "alive", ""),
         ]);
-        let lost = Standing::Lost(Loss::Refused);
-        assert_eq!(standing(&roster, "s1"), Some(&lost), "{tags}");
+        let lost = Claim::Lost(Loss::Refused);
+        assert_eq!(claim(&roster, "s1"), Some(&lost), "{tags}");
         assert!(roster.refused[0].contains(why), "{:?}", roster.refused);
         assert_eq!(line(&roster, "s2"), "s2 10.0.0.2\n");
     }
@@ -89,8 +89,8 @@ fn a_member_of_another_role_is_nobody_to_tell_of() {
         r#"{"members":[{"name":"ha","addr":"10.0.0.9:1","status":"alive","tags":{"role":"balancer"}},
             {"name":"/","addr":"","status":"alive","tags":{"role":"backend "}}]}"#,
     );
-    let other = Standing::Lost(Loss::OtherRole);
-    assert_eq!(standing(&roster, "ha"), Some(&other));
+    let other = Claim::Lost(Loss::OtherRole);
+    assert_eq!(claim(&roster, "ha"), Some(&other));
     assert!(roster.refused.is_empty());
 }
 
@@ -132,9 +132,9 @@ fn of_a_name_that_is_there_twice_the_living_one_wins_whatever_the_order() {
 fn of_a_name_that_failed_and_left_the_one_that_keeps_the_node_wins() {
     let failed = member("s1", "10.0.0.1", "failed", "");
     let left = member("s1", "10.0.0.1", "left", "");
-    let lost = Standing::Lost(Loss::Failed);
-    assert_eq!(standing(&roster(&[&failed, &left]), "s1"), Some(&lost));
-    assert_eq!(standing(&roster(&[&left, &failed]), "s1"), Some(&lost));
+    let lost = Claim::Lost(Loss::Failed);
+    assert_eq!(claim(&roster(&[&failed, &left]), "s1"), Some(&lost));
+    assert_eq!(claim(&roster(&[&left, &failed]), "s1"), Some(&lost));
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn one_member_or_none_is_an_agent_alone() {
 fn hostile_names_leave_only_words() {
     let roster = roster_of(include_str!("../../tests/fixtures/members-hostile.json"));
     let living: Vec<&str> = roster
-        .standings
+        .claims
         .iter()
-        .filter(|(_, standing)| matches!(standing, Standing::Living(_)))
+        .filter(|(_, claim)| matches!(claim, Claim::Living(_)))
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(living, ["vm"]);
@@ -169,10 +169,10 @@ fn hostile_names_leave_only_words() {
 fn forged_members_leave_only_words() {
     let roster = roster_of(include_str!("../../tests/fixtures/members-raw.json"));
     let living: Vec<String> = roster
-        .standings
+        .claims
         .iter()
-        .filter_map(|(_, standing)| match standing {
-            Standing::Living(node) => Some(node.line()),
+        .filter_map(|(_, claim)| match claim {
+            Claim::Living(node) => Some(node.line()),
             _ => None,
         })
         .collect();

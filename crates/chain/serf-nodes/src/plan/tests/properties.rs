@@ -3,38 +3,38 @@
 use super::*;
 use proptest::prelude::*;
 
-fn any_standing() -> impl Strategy<Value = Option<Standing>> {
+fn any_claim() -> impl Strategy<Value = Option<Claim>> {
     prop_oneof![
         (1u8..4).prop_map(|host| {
             let address = format!("10.0.0.{host}");
-            Some(Standing::Living(node("x", &address)))
+            Some(Claim::Living(node("x", &address)))
         }),
-        Just(Some(Standing::Lost(Loss::Failed))),
-        Just(Some(Standing::Lost(Loss::Refused))),
-        Just(Some(Standing::Left)),
+        Just(Some(Claim::Lost(Loss::Failed))),
+        Just(Some(Claim::Lost(Loss::Refused))),
+        Just(Some(Claim::Left)),
         Just(None),
     ]
 }
 
-/// A few names, each of which may have a file, a mark and a standing.
+/// A few names, each of which may have a file, a mark and a claim.
 fn any_world() -> impl Strategy<Value = (World, Roster)> {
     let file = proptest::option::of(proptest::option::of(1u8..4));
     let mark = proptest::option::of(proptest::option::of(0u64..100));
-    let names = proptest::collection::vec((any_standing(), file, mark), 0..12);
+    let names = proptest::collection::vec((any_claim(), file, mark), 0..12);
     (names, proptest::bool::weighted(0.1)).prop_map(|(names, is_alone)| {
         let mut world = World::with(&[]);
-        let mut standings = Vec::new();
-        for (number, (standing, file, mark)) in names.into_iter().enumerate() {
+        let mut claims = Vec::new();
+        for (number, (claim, file, mark)) in names.into_iter().enumerate() {
             let text = format!("s{number}");
             let own = |node: Node| Node {
                 name: name(&text),
                 ..node
             };
-            let standing = standing.map(|standing| match standing {
-                Standing::Living(node) => Standing::Living(own(node)),
+            let claim = claim.map(|claim| match claim {
+                Claim::Living(node) => Claim::Living(own(node)),
                 other => other,
             });
-            standings.extend(standing.map(|standing| (name(&text), standing)));
+            claims.extend(claim.map(|claim| (name(&text), claim)));
             if let Some(file) = file {
                 let node = file.map(|host| node(&text, &format!("10.0.0.{host}")));
                 world.files.insert(name(&text), node);
@@ -45,7 +45,7 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
             }
         }
         let roster = Roster {
-            standings: standings.into_iter().collect(),
+            claims: claims.into_iter().collect(),
             is_alone,
             ..Roster::default()
         };
@@ -60,11 +60,11 @@ proptest! {
         let entries = side_by_side(&roster, &files);
         prop_assert!(entries.is_sorted_by(|one, other| one.name < other.name));
         for entry in &entries {
-            prop_assert_eq!(entry.standing, roster.standings.get(entry.name));
+            prop_assert_eq!(entry.claim, roster.claims.get(entry.name));
             prop_assert_eq!(entry.file, files.get(entry.name));
         }
-        let only_files = world.files.keys().filter(|name| !roster.standings.contains(name));
-        prop_assert_eq!(entries.len(), roster.standings.len() + only_files.count());
+        let only_files = world.files.keys().filter(|name| !roster.claims.contains(name));
+        prop_assert_eq!(entries.len(), roster.claims.len() + only_files.count());
     }
 
     #[test]
@@ -77,10 +77,10 @@ proptest! {
     #[test]
     fn the_living_have_their_file_and_those_that_left_have_none((mut world, roster) in any_world()) {
         world.follow(&roster, "50%");
-        for (name, standing) in roster.standings.iter() {
-            match standing {
-                Standing::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
-                Standing::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
+        for (name, claim) in roster.claims.iter() {
+            match claim {
+                Claim::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
+                Claim::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
                 _ => {}
             }
         }
@@ -93,7 +93,7 @@ proptest! {
         let entries = side_by_side(&roster, &files);
         let (lost, all) = (lost(&entries).len(), count(&entries));
         world.follow(&roster, &format!("{share}%"));
-        let left = |name: &&Name| roster.standings.get(name) == Some(&Standing::Left);
+        let left = |name: &&Name| roster.claims.get(name) == Some(&Claim::Left);
         let removed = before
             .keys()
             .filter(|name| !world.files.contains_key(*name) && (roster.is_alone || !left(name)))
@@ -107,10 +107,10 @@ proptest! {
     fn a_member_that_is_refused_changes_nothing_for_the_others((world, mut roster) in any_world()) {
         let actions = |roster: &Roster| world.plan(roster, "50%").actions;
         let before = actions(&roster);
-        let hostile = (name("hostile"), Standing::Lost(Loss::Refused));
-        let standings = roster.standings.iter();
-        let standings = standings.map(|(name, standing)| (name.clone(), standing.clone()));
-        roster.standings = standings.chain([hostile]).collect();
+        let hostile = (name("hostile"), Claim::Lost(Loss::Refused));
+        let claims = roster.claims.iter();
+        let claims = claims.map(|(name, claim)| (name.clone(), claim.clone()));
+        roster.claims = claims.chain([hostile]).collect();
         roster.refused.push("refused hostile: why".to_string());
         prop_assert_eq!(before, actions(&roster));
     }
