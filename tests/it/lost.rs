@@ -78,7 +78,8 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
         send(agent, SIGSTOP);
     }
     wait_for("all three to be lost", FAILURE, || {
-        // Serf finds that they are lost one by one. None may be given up before it has found the last.
+        // Serf finds that they are lost one by one. None may be given up before it has found
+        // the last.
         set_lost_since(&nodes, Duration::ZERO);
         (lost(&nodes) == names).then_some(())
     });

@@ -37,7 +37,8 @@ fn a_balancer_that_was_cut_off_keeps_its_nodes_and_is_right_when_the_cable_is_ba
     let nodes = lan.state(42).join("nodes");
     lan.cable(42, "down");
     wait_for("both nodes to be lost", FAILURE, || {
-        // Serf finds that they are lost one by one. None may be given up before it has found the last.
+        // Serf finds that they are lost one by one. None may be given up before it has found
+        // the last.
         set_lost_since(&nodes, Duration::ZERO);
         (lost(&nodes).len() == 2).then_some(())
     });
@@ -92,7 +93,8 @@ fn hold(lan: &Lan, here: &[&str], away: &[&str]) {
     let nodes = lan.state(42).join("nodes");
     let load = lan.load(42);
     wait_for(&format!("{away:?} to be lost"), FAILURE, || {
-        // Serf finds that they are lost one by one. None may be given up before it has found the last.
+        // Serf finds that they are lost one by one. None may be given up before it has found
+        // the last.
         set_lost_since(&nodes, Duration::ZERO);
         (lost(&nodes) == away).then_some(())
     });
