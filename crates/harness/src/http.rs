@@ -23,19 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When there is no answer, or none that can be read; every status is an answer.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<Response> {
-    ask(address, &Request::get(path))
-}
-
-/// Sends a request over a connection of its own, and returns the answer.
-///
-/// # Errors
-/// When there is no answer, or none that can be read; every status is an answer.
-pub fn ask(address: SocketAddr, request: &Request) -> anyhow::Result<Response> {
     let deadline = Instant::now() + PATIENCE;
     Connection::open(address, deadline)
-        .and_then(|mut connection| connection.ask(request, deadline))
-        .with_context(|| {
-            let method = request.method.to_lowercase();
-            format!("{method} http://{address}{}", request.path)
-        })
+        .and_then(|mut connection| connection.ask(&Request::get(path), deadline))
+        .with_context(|| format!("get http://{address}{path}"))
 }

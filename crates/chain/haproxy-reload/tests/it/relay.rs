@@ -1,8 +1,7 @@
 //! A relay on HAProxy's command socket, which lets so many commands through and
 //! then strikes.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -96,14 +95,10 @@ fn relay(
 
 /// What HAProxy answers to the first commands of a line.
 fn pass_on(behind: &Path, commands: &[&str]) -> String {
-    let mut answer = String::new();
-    if !commands.is_empty() {
-        let mut stream = UnixStream::connect(behind).expect("connect to HAProxy");
-        writeln!(stream, "{}", commands.join(";")).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        stream.read_to_string(&mut answer).unwrap();
+    if commands.is_empty() {
+        return String::new();
     }
-    answer
+    harness::haproxy::ask(behind, &commands.join(";")).unwrap()
 }
 
 fn kill(victims: &[u32], behind: &Path) {
