@@ -31,6 +31,14 @@ fn frontend(address: SocketAddr) -> String {
     format!("frontend more\n    bind {address}\n    default_backend nodes\n")
 }
 
+/// Asserts that the file is refused, and that the message says why.
+fn assert_refused(haproxy: &Haproxy, file: &[u8], why: &str) {
+    haproxy.write_bytes(file);
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111, "{}", run.stderr());
+    assert!(run.stderr().contains(why), "{}", run.stderr());
+}
+
 #[test]
 fn another_template_is_a_reload_that_is_over_when_the_run_is() {
     let haproxy = Haproxy::start(30, &[1]);
@@ -203,14 +211,7 @@ fn a_file_that_is_none_never_reaches_haproxy() {
         half,
         b"global\n    daemon\n",
     ] {
-        haproxy.write_bytes(bytes);
-        let run = haproxy.run(&[]);
-        assert_eq!(run.code(), 111, "{}", run.stderr());
-        assert!(
-            run.stderr().contains("the running HAProxy stays as it is"),
-            "{}",
-            run.stderr()
-        );
+        assert_refused(&haproxy, bytes, "the running HAProxy stays as it is");
     }
     assert_eq!(haproxy.worker(), worker);
     haproxy.write(&haproxy.config(&[1]));
@@ -223,15 +224,8 @@ fn a_file_that_lost_its_end_is_refused_and_the_servers_stay() {
     let worker = haproxy.worker();
     let whole = haproxy.config(&[1]).text();
     let front = &whole[..=whole.find("\nbackend nodes").unwrap()];
-    haproxy.write_bytes(front.as_bytes());
-    let run = haproxy.run(&[]);
-    assert_eq!(run.code(), 111);
-    assert!(
-        run.stderr()
-            .contains("backend nodes runs and is not in the file"),
-        "{}",
-        run.stderr()
-    );
+    let why = "backend nodes runs and is not in the file";
+    assert_refused(&haproxy, front.as_bytes(), why);
     assert_eq!(haproxy.worker(), worker);
     haproxy.write(&haproxy.config(&[1]));
     haproxy.assert_agrees();

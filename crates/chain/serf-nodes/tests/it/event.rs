@@ -116,46 +116,34 @@ fn the_log_has_the_labs_lines_and_one_for_each_change() {
     );
 }
 
+/// Applies a `member-join` of which one line alone is good, that of s1.
+fn assert_s1_alone_joins(stdin: String, told: &str) {
+    let case = Case::new();
+    let ran = run(case
+        .command()
+        .env("SERF_EVENT", "member-join")
+        .write_stdin(stdin));
+    assert_eq!(
+        (ran.code, case.nodes()),
+        (0, vec!["s1 10.0.0.1".to_string()])
+    );
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+}
+
 #[test]
 fn lines_that_are_too_long_are_refused_and_the_good_ones_count() {
-    let case = Case::new();
     let stdin = format!(
         "{}\t10.0.0.9\tbackend\t\ns1\t10.0.0.1\tbackend\t\n",
         "x".repeat(5000)
     );
-    let ran = run(case
-        .command()
-        .env("SERF_EVENT", "member-join")
-        .write_stdin(stdin));
-    assert_eq!(
-        (ran.code, case.nodes()),
-        (0, vec!["s1 10.0.0.1".to_string()])
-    );
-    assert!(
-        ran.stderr.contains("refused a line of 5019 bytes"),
-        "{}",
-        ran.stderr
-    );
+    assert_s1_alone_joins(stdin, "refused a line of 5019 bytes");
 }
 
 #[test]
 fn more_than_a_megabyte_is_refused_and_the_good_lines_before_it_count() {
-    let case = Case::new();
     let filler = format!("x\t10.0.0.9\t\t{}\n", "t".repeat(4000)).repeat(300);
     let stdin = format!("s1\t10.0.0.1\tbackend\t\n{filler}s2\t10.0.0.2\tbackend\t\n");
-    let ran = run(case
-        .command()
-        .env("SERF_EVENT", "member-join")
-        .write_stdin(stdin));
-    assert_eq!(
-        (ran.code, case.nodes()),
-        (0, vec!["s1 10.0.0.1".to_string()])
-    );
-    assert!(
-        ran.stderr.contains("longer than 1048576 bytes"),
-        "{}",
-        ran.stderr
-    );
+    assert_s1_alone_joins(stdin, "longer than 1048576 bytes");
 }
 
 #[test]

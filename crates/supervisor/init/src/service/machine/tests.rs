@@ -1,8 +1,11 @@
 //! The table is checked cell by cell, without a process, a file or a wait.
 
-use super::*;
-use proptest::prelude::*;
 use servicedir::LETTERS;
+
+use super::*;
+
+mod properties;
+mod restarts;
 
 /// The clock of these tests, which moves only when one says so.
 fn moment(start: Instant, milliseconds: u64) -> Moment {
@@ -276,79 +279,6 @@ fn a_service_that_cannot_be_started_is_tried_again() {
     assert_eq!(machine.on(Event::Due, later), [Action::Start]);
 }
 
-fn restart_after(ready_at: Option<u64>, died_at: u64, delay: Option<Duration>) -> Duration {
-    let (mut machine, now) = at(State::Down);
-    machine.on(Event::NeedsMet, now);
-    machine.on(STARTED, now);
-    if let Some(ready_at) = ready_at {
-        machine.on(Event::Ready, moment(now.at, ready_at));
-    }
-    let end = moment(now.at, died_at);
-    machine.on(DIED, end);
-    machine.on(FINISHING, end);
-    let decided = Event::Decided {
-        give_up: false,
-        delay,
-    };
-    let actions = machine.on(decided, end);
-    let wait = machine
-        .starts_at()
-        .unwrap()
-        .saturating_duration_since(end.at);
-    assert_eq!(actions.contains(&Action::Start), wait.is_zero());
-    wait
-}
-
-#[test]
-fn the_throttle_is_that_of_s6() {
-    let second = Duration::from_secs(1);
-    assert_eq!(restart_after(None, 5000, None), second);
-    assert_eq!(restart_after(Some(0), 1500, None), Duration::ZERO);
-    let rest = Duration::from_millis(700);
-    assert_eq!(restart_after(Some(100), 400, None), rest);
-}
-
-#[test]
-fn a_service_may_have_its_own_delay() {
-    let delay = Duration::from_secs(4);
-    assert_eq!(restart_after(Some(0), 9000, Some(delay)), delay);
-    let none = Some(Duration::ZERO);
-    assert_eq!(restart_after(None, 10, none), Duration::ZERO);
-}
-
-#[test]
-fn a_service_that_starts_again_at_once_does_not_wait_for_its_records() {
-    let (mut machine, now) = at(State::Down);
-    machine.on(Event::NeedsMet, now);
-    machine.on(STARTED, now);
-    machine.on(DIED, now);
-    machine.on(Event::NoFinish, now);
-    let decided = Event::Decided {
-        give_up: false,
-        delay: Some(Duration::ZERO),
-    };
-    let mut actions = machine.on(decided, now);
-    actions.extend(machine.on(Event::Started { pid: 9 }, now));
-    assert_eq!(show(&actions), "start status dD status u");
-    let pids = actions.iter().filter_map(|action| match action {
-        Action::WriteStatus(status) => Some(status.pid),
-        _ => None,
-    });
-    assert_eq!(pids.collect::<Vec<_>>(), [0, 9]);
-}
-
-#[test]
-fn one_that_gives_up_stays_down_and_says_so() {
-    let (mut machine, now) = at(State::Finish);
-    let decided = Event::Decided {
-        give_up: true,
-        delay: None,
-    };
-    assert_eq!(show(&machine.on(decided, now)), "status OD");
-    assert!(!machine.status().want_up);
-    assert_eq!(machine.starts_at(), None);
-}
-
 #[test]
 fn without_a_finish_both_events_are_told_together_after_one_record() {
     for (give_up, expected) in [(false, "status dD"), (true, "status dOD")] {
@@ -414,63 +344,4 @@ fn a_wish_during_finish_decides_what_comes_after() {
     machine.on(Event::Letter(Letter::Down), now);
     machine.on(DECIDED, now);
     assert_eq!(machine.starts_at(), None);
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        proptest::sample::select(LETTERS).prop_map(|(_, letter)| Event::Letter(letter)),
-        Just(Event::NeedsMet),
-        Just(Event::Due),
-        Just(Event::Ready),
-        Just(STARTED),
-        Just(DIED),
-        Just(FINISHING),
-        Just(Event::NoFinish),
-        Just(Event::FinishNotStarted),
-        Just(FINISH_DIED),
-        Just(DECIDED),
-        Just(Event::Decided {
-            give_up: true,
-            delay: None,
-        }),
-    ]
-}
-
-/// Listeners rely on it: they read the status when an event is notified.
-fn is_written_before_notified(actions: &[Action]) -> bool {
-    let notified = actions.iter().position(|it| matches!(it, Notify(_)));
-    let written = actions
-        .iter()
-        .position(|it| matches!(it, Action::WriteStatus(_)));
-    notified.is_none_or(|it| actions[it] == Notify(b"x") || written.is_some_and(|at| at < it))
-}
-
-proptest! {
-    #[test]
-    fn whatever_happens_the_record_fits_the_state(
-        events in proptest::collection::vec(any_event(), 0..60),
-    ) {
-        let now = moment(Instant::now(), 0);
-        let mut machine = Machine::new(true, now);
-        for event in events {
-            let before = machine.state();
-            let actions = machine.on(event, now);
-            prop_assert!(is_written_before_notified(&actions), "{actions:?}");
-            let starts = actions.contains(&Action::Start);
-            prop_assert!(!starts || machine.state() == State::Down);
-            prop_assert!(before != State::Gone || actions.is_empty());
-            let status = machine.status();
-            prop_assert_eq!(machine.is_up(), status.is_up() && before_finish(&machine));
-            prop_assert!(machine.is_up() || !status.paused);
-            if machine.state() == State::Down {
-                prop_assert!(status.ready && status.pid == 0 && !status.finishing);
-            }
-        }
-    }
-}
-
-/// Between the death and the start of `finish` the record in memory still has the
-/// old process. Nobody sees it, since it is not written in that state.
-fn before_finish(machine: &Machine) -> bool {
-    !matches!(machine.state(), State::Finish | State::LastFinish)
 }
