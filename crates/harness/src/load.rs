@@ -2,7 +2,7 @@
 //! goes wrong.
 //!
 //! Its latencies are counted from the moment when a request was due, so an answer that
-//! keeps the client from asking is seen in those that follow.
+//! takes long counts for all requests that it delays.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

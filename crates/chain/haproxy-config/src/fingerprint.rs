@@ -3,6 +3,7 @@
 //! whole file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::iter;
 
 use crate::{Config, Section, Server};
 
@@ -179,10 +180,12 @@ fn options_of<'c>(section: &'c Section) -> BTreeSet<&'c str> {
     servers.map(|(_, server)| server.options.as_str()).collect()
 }
 
-/// All parts of the line that can be a server's name.
+/// All parts of the line that can be a server's name. What has a colon can be a name as
+/// a whole, or a name and something else.
 fn words_of(line: &str) -> impl Iterator<Item = &[u8]> {
     line.as_bytes()
-        .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))
+        .split(|byte| !(byte.is_ascii_alphanumeric() || b"._-:".contains(byte)))
+        .flat_map(|word| iter::once(word).chain(word.split(|byte| *byte == b':')))
         .filter(|word| !word.is_empty())
 }
 

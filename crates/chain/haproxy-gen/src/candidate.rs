@@ -56,8 +56,8 @@ impl Candidate {
         &self.text
     }
 
-    /// The hash that this file shares with all files that are valid if it is. `None` if
-    /// HAProxy has to check it in any case.
+    /// Equal for files of which HAProxy accepts either all or none. `None` if it has to
+    /// check this one in any case.
     pub(crate) fn check_hash(&self) -> Option<&str> {
         self.check_hash.as_deref()
     }

@@ -11,8 +11,8 @@ use crate::file::wanted::{Identity, Wanted};
 use crate::haproxy::commands::Step;
 use crate::haproxy::running::{Running, State};
 
-/// The largest product of new servers and all servers for which they are added by
-/// commands; above it a reload is faster. Each `add server` walks through all servers
+/// Servers are added by commands as long as the number of new ones times that of all is
+/// not above this; then a reload is faster. Each `add server` walks through all servers
 /// that are there: adding 2,000 to an empty backend takes 0.4 s.
 const MOST_ADDED: usize = 1_500_000;
 

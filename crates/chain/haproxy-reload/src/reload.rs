@@ -128,8 +128,8 @@ impl Haproxy {
     /// Waits until the new worker itself answers, since the master's word is not
     /// enough. Returns HAProxy's words, which are empty, if the reload failed.
     ///
-    /// Errors are only remembered until the deadline: the master refuses connections
-    /// for 40 to 80 ms while it restarts itself.
+    /// An error does not end the wait, since the master refuses connections for 40 to
+    /// 80 ms while it restarts itself. At the deadline the last one is reported.
     fn confirm(&self, before: &Processes) -> anyhow::Result<Option<String>> {
         let mut last = anyhow!("the master process does not say that it is done");
         let mut absent_until = None;

@@ -35,9 +35,13 @@ impl Admission {
     }
 
     /// Parses and accepts the address of a node; the error says why it is refused.
-    /// `own` are the balancers' addresses: with one of these HAProxy would send
+    /// `of_balancers` are the balancers' addresses: with one of these HAProxy would send
     /// requests to itself.
-    pub(crate) fn address(&self, text: &str, own: &BTreeSet<IpAddr>) -> Result<IpAddr, String> {
+    pub(crate) fn address(
+        &self,
+        text: &str,
+        of_balancers: &BTreeSet<IpAddr>,
+    ) -> Result<IpAddr, String> {
         let ip = address::parse(text)
             .ok_or_else(|| format!("'{}' is not an IP address", escape(text.as_bytes())))?;
         check_address(ip).map_err(|why| format!("{why}: {ip}"))?;
@@ -47,7 +51,9 @@ impl Admission {
             Err(format!(
                 "the address is loopback: {ip} (--allow-loopback takes it)"
             ))
-        } else if own.contains(&ip) && !self.allow.iter().any(|network| network.is_exactly(ip)) {
+        } else if of_balancers.contains(&ip)
+            && !self.allow.iter().any(|network| network.is_exactly(ip))
+        {
             Err(format!("the address is a balancer's own: {ip}"))
         } else if !self.allow.is_empty() && !self.is_allowed(ip) {
             Err(format!("the address is outside of --allow: {ip}"))

@@ -7,7 +7,7 @@ use exit::Exit;
 use nodes::{Node, Nodes};
 
 use crate::log::Log;
-use crate::marks::Lost;
+use crate::marks::MarkFolder;
 use crate::plan::Action;
 
 /// How many failures are logged one by one: on a full disk there is one for each node.
@@ -16,7 +16,7 @@ const MAX_TOLD: usize = 5;
 /// Applies actions one after another. One that fails does not stop the others.
 pub(crate) struct Applier<'a> {
     nodes: &'a Nodes,
-    lost: Lost,
+    lost: MarkFolder,
     log: &'a mut Log,
     now: SystemTime,
     has_changed: bool,
@@ -24,7 +24,12 @@ pub(crate) struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    pub(crate) fn new(nodes: &'a Nodes, lost: Lost, now: SystemTime, log: &'a mut Log) -> Self {
+    pub(crate) fn new(
+        nodes: &'a Nodes,
+        lost: MarkFolder,
+        now: SystemTime,
+        log: &'a mut Log,
+    ) -> Self {
         Self {
             nodes,
             lost,

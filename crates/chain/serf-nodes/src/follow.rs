@@ -9,7 +9,7 @@ use nodes::Nodes;
 use crate::admission::Admission;
 use crate::apply::Applier;
 use crate::log::Log;
-use crate::marks::Lost;
+use crate::marks::MarkFolder;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
 use crate::{folder, members, remarks};
@@ -27,7 +27,7 @@ pub(crate) fn run(
     let text = members::read(list)?;
     let (found, roster) = nodes.list_while(|| roster(&text, admission));
     let (roster, found) = (roster?, found?);
-    let mut marked = Lost::new(nodes);
+    let mut marked = MarkFolder::new(nodes);
     let broken = remarks::broken(&found, &roster);
     let now = SystemTime::now();
     let marks = marked.list()?;

@@ -17,7 +17,7 @@ use crate::admission::Admission;
 use crate::apply::Applier;
 use crate::event::{Event, EventMember, Kind, Lines};
 use crate::log::Log;
-use crate::marks::Lost;
+use crate::marks::MarkFolder;
 use crate::plan::Action;
 use crate::{address, remarks};
 
@@ -77,10 +77,10 @@ fn apply(
     admission: &Admission,
     log: &mut Log,
 ) -> anyhow::Result<Exit> {
-    let own = balancers(members, admission);
+    let of_balancers = balancers(members, admission);
     let _lock = nodes.lock()?;
     let mut refused = Vec::new();
-    let lost = Lost::new(nodes);
+    let lost = MarkFolder::new(nodes);
     let mut applier = Applier::new(nodes, lost, SystemTime::now(), log);
     for member in members {
         let name = match name(member) {
@@ -94,7 +94,7 @@ fn apply(
         let Some(old) = applier.note(nodes.get(&name)) else {
             continue;
         };
-        match decide(kind, member, &name, old, admission, &own) {
+        match decide(kind, member, &name, old, admission, &of_balancers) {
             Ok(Some(action)) => applier.apply(&action),
             Ok(None) => {}
             Err(why) => refused.push(format!("refused {name}: {why}")),
@@ -113,7 +113,7 @@ fn decide(
     name: &Name,
     old: Option<Node>,
     admission: &Admission,
-    own: &BTreeSet<IpAddr>,
+    of_balancers: &BTreeSet<IpAddr>,
 ) -> Result<Option<Action>, String> {
     let address = String::from_utf8_lossy(member.address);
     let remove = |why: &str| Action::Remove {
@@ -128,7 +128,7 @@ fn decide(
             .map(|_| remove("it has another role"))),
         Kind::Gone(event) => Ok(Some(remove(event))),
         Kind::Join | Kind::Update => {
-            let ip = admission.address(&address, own)?;
+            let ip = admission.address(&address, of_balancers)?;
             Ok(write(name, ip, old))
         }
     }

@@ -18,13 +18,13 @@ const MAX_FILE: u64 = 64;
 
 /// The directory of the marks.
 #[derive(Debug)]
-pub(crate) struct Lost {
+pub(crate) struct MarkFolder {
     path: PathBuf,
     /// The names that have a mark; `None` until they have been listed.
     marked: Option<BTreeSet<Name>>,
 }
 
-impl Lost {
+impl MarkFolder {
     pub(crate) fn new(nodes: &Nodes) -> Self {
         Self {
             path: nodes.path().join(".lost"),
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_mark_keeps_its_date_until_it_is_taken_away() {
         let directory = tempfile::tempdir().unwrap();
-        let mut lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = MarkFolder::new(&Nodes::new(directory.path()));
         assert!(lost.list().unwrap().is_empty());
         lost.unmark(&name("s1")).unwrap();
         let since = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_was_marked_after_the_list_was_read_can_be_taken_away_too() {
         let directory = tempfile::tempdir().unwrap();
-        let mut lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = MarkFolder::new(&Nodes::new(directory.path()));
         lost.mark(&name("s1"), SystemTime::now()).unwrap();
         lost.list().unwrap();
         lost.mark(&name("s2"), SystemTime::now()).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_mark_that_cannot_be_read_is_a_mark_without_a_date() {
         let directory = tempfile::tempdir().unwrap();
-        let mut lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = MarkFolder::new(&Nodes::new(directory.path()));
         lost.mark(&name("s1"), SystemTime::now()).unwrap();
         for content in ["", "yesterday\n", &"9".repeat(100), "\u{fffd}"] {
             #[expect(clippy::disallowed_methods, reason = "a fixture")]
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_no_mark_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let mut lost = Lost::new(&Nodes::new(directory.path()));
+        let mut lost = MarkFolder::new(&Nodes::new(directory.path()));
         fs::create_dir_all(lost.path().join(".s1.new")).unwrap();
         assert!(lost.list().unwrap().is_empty());
     }

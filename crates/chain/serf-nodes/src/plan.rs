@@ -15,9 +15,9 @@ use crate::roster::{Claim, Loss, Roster};
 const NAMED: usize = 5;
 
 /// The node that a file of `/nodes` holds; `None` if it does not hold one.
-pub(crate) type Held<'a> = Option<&'a Node>;
+pub(crate) type Content<'a> = Option<&'a Node>;
 /// The files of `/nodes` by name.
-pub(crate) type Files<'a> = ByName<Held<'a>>;
+pub(crate) type Files<'a> = ByName<Content<'a>>;
 /// The marks of lost nodes: since when each is lost, `None` if its mark cannot be read.
 pub(crate) type Marks = BTreeMap<Name, Option<SystemTime>>;
 
@@ -32,7 +32,7 @@ pub(crate) struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percent(usize);
 
-/// One step.
+/// One change of `/nodes` or of its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Write the file of a node that has none.
@@ -105,7 +105,7 @@ pub(crate) fn plan(
 struct Entry<'a> {
     name: &'a Name,
     claim: Option<&'a Claim>,
-    file: Option<&'a Held<'a>>,
+    file: Option<&'a Content<'a>>,
 }
 
 impl Entry<'_> {

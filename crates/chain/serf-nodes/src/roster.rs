@@ -60,13 +60,13 @@ pub(crate) struct Roster {
 
 impl Roster {
     pub(crate) fn new(members: &[Member<'_>], admission: &Admission) -> Self {
-        let own = balancers(members, admission);
+        let of_balancers = balancers(members, admission);
         let mut roster = Self {
             is_alone: members.iter().all(|member| member.name == members[0].name),
             ..Self::default()
         };
         for member in in_order(members) {
-            roster.take(member, admission, &own);
+            roster.take(member, admission, &of_balancers);
         }
         roster.refused.sort_unstable();
         roster.refused.dedup();
@@ -77,7 +77,12 @@ impl Roster {
         matches!(self.claims.get(name), Some(Claim::Living(_)))
     }
 
-    fn take(&mut self, member: &Member<'_>, admission: &Admission, own: &BTreeSet<IpAddr>) {
+    fn take(
+        &mut self,
+        member: &Member<'_>,
+        admission: &Admission,
+        of_balancers: &BTreeSet<IpAddr>,
+    ) {
         let is_backend = member.is_alive() && admission.is_node(member.role().as_bytes());
         let name = match Name::parse(&member.name) {
             Ok(name) => name,
@@ -85,7 +90,7 @@ impl Roster {
             Err(_) => return,
         };
         let claim = match member.status.as_ref() {
-            "alive" if is_backend => match node(&name, member, admission, own) {
+            "alive" if is_backend => match node(&name, member, admission, of_balancers) {
                 Ok(node) => Claim::Living(node),
                 Err(why) => {
                     self.refused.push(format!("refused {name}: {why}"));
@@ -145,12 +150,12 @@ fn node(
     name: &Name,
     member: &Member<'_>,
     admission: &Admission,
-    own: &BTreeSet<IpAddr>,
+    of_balancers: &BTreeSet<IpAddr>,
 ) -> Result<Node, String> {
     let tags = &member.tags;
     Ok(Node {
         name: name.clone(),
-        ip: admission.address(&member.addr, own)?,
+        ip: admission.address(&member.addr, of_balancers)?,
         port: tag(&tags.port, parse_port)?,
         weight: tag(&tags.weight, parse_weight)?,
         service: tag(&tags.service, Name::parse)?,

@@ -18,7 +18,7 @@ use crate::runner::{self, Runner};
 use crate::session::News;
 use crate::signals::Signals;
 use crate::told::Told;
-use crate::watch::{Step, Watch};
+use crate::watch::{Due, Watch};
 
 /// When the program ends, a command that is running has this long to finish, then it gets TERM
 /// and has [`OBEY`] before it gets KILL.
@@ -100,11 +100,11 @@ impl Follow {
     fn act(&mut self, now: Instant) {
         while let Some(step) = self.watch.next(now) {
             match step {
-                Step::Ask => {
+                Due::Ask => {
                     let result = self.link.as_mut().map_or(Ok(()), |link| link.ask(now));
                     self.note(result);
                 }
-                Step::Run => {
+                Due::Run => {
                     if let Err(error) = self.runner.start() {
                         self.run_told.say(&format!("{error:#}"));
                         self.watch.ended(false, now);

@@ -8,8 +8,8 @@ use crate::wire::ListHash;
 /// cause them.
 const CLOSEST: Duration = Duration::from_millis(20);
 
-/// Questions may take at most one part in this many of the agent's time, unless `Pace::every`
-/// asks for more.
+/// Questions may take a quarter of the agent's time at most, unless `Pace::every` asks for
+/// more: after each, this many times as long passes as it took.
 const SHARE: u32 = 4;
 
 /// How long after a question without a change to ask again, if it was asked because of a hint:
@@ -19,13 +19,14 @@ const SECOND_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum Due {
     Ask,
     Run,
 }
 
-/// How often to do something even without a reason.
+/// When to do something even without a reason.
 pub(crate) struct Pace {
+    /// The time from one question to the next.
     pub(crate) every: Duration,
     /// The pause after a successful run before the next one; `None` for never.
     pub(crate) again: Option<Duration>,
@@ -78,18 +79,18 @@ impl Watch {
     }
 
     /// The next thing to do now. The caller repeats this until it returns `None`.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<Step> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Due> {
         if !self.running && self.is_run_due(now) {
             self.running = true;
             self.tried = self.seen;
             self.run_at = None;
-            return Some(Step::Run);
+            return Some(Due::Run);
         }
         if self.agent != Agent::Gone && self.asked.is_none() && self.ask_at <= now {
             self.asked = Some(now);
             self.last_asked = Some(now);
             self.for_hint = std::mem::take(&mut self.hinted);
-            return Some(Step::Ask);
+            return Some(Due::Ask);
         }
         None
     }

@@ -20,8 +20,8 @@ const LOG_LEVEL: &str = "DEBUG";
 /// that anybody can choose, such a line is only a reason to ask for the member list.
 const SIGNS: [&[u8]; 2] = [b"EventMember", b"messageLeaveType"];
 
-/// A member says that it is there, as all of them do whenever any agent is told to join. This
-/// changes only a member that was leaving, but then no other line shows the change.
+/// The message that every member repeats whenever any agent is told to join. It is no news,
+/// except that it calls off a leave, which no other line shows.
 const STAYS: &[u8] = b"messageJoinType";
 const LEAVING: &[u8] = b"leaving";
 

@@ -25,7 +25,7 @@ use crate::process::sys;
 use machine::{Machine, State};
 use restarts::Restarts;
 
-/// By this a directory is known again under another name.
+/// What identifies a directory: it stays the same when the directory is renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
     device: u64,
@@ -86,7 +86,7 @@ pub(crate) struct Service {
     finish_kill_at: Option<Instant>,
     /// When the status is written again that could not be written.
     status_at: Option<Instant>,
-    /// When a service that was let go is supervised again, if it is still listed.
+    /// When a service that was dismissed is supervised again, if it is still listed.
     back_at: Option<Instant>,
 }
 

@@ -96,8 +96,8 @@ impl Servicedir {
         lock::is_locked(&self.join("supervise/lock"))
     }
 
-    /// Sends letters to the supervisor. Whether an error means that there is none says
-    /// [`is_nobody_there`].
+    /// Sends letters to the supervisor. [`is_nobody_there`] tells whether an error means
+    /// that there is none.
     pub fn send(&self, letters: &[u8]) -> io::Result<()> {
         let mut control = OpenOptions::new()
             .write(true)

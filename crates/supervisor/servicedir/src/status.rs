@@ -84,8 +84,8 @@ impl Status {
         set.map(|(_, bit)| bit).sum()
     }
 
-    /// What a record says. Its layout is known by its length, and every record of such a
-    /// length says something.
+    /// What a record says. Its layout is known by its length, and any bytes of that
+    /// length can be decoded.
     pub fn decode(record: &[u8]) -> Result<Self, NoRecord> {
         let layout = Layout::of(record.len()).ok_or(NoRecord(record.len()))?;
         let end = layout.end();

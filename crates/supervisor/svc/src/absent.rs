@@ -74,9 +74,9 @@ mod tests {
             .map(|name| hold(&scandir.path().join(name)))
             .into();
         fs::create_dir(scandir.path().join("dead")).unwrap();
-        let hint = others(&scandir.path().join("wbe"));
+        let others_there = others(&scandir.path().join("wbe"));
         assert_eq!(
-            hint,
+            others_there,
             format!(" (services in {}: api, web)", scandir.path().display())
         );
         drop(held);
@@ -88,8 +88,8 @@ mod tests {
         let held: Vec<_> = (10..30)
             .map(|number| hold(&scandir.path().join(format!("s{number}"))))
             .collect();
-        let hint = others(&scandir.path().join("x"));
-        assert!(hint.ends_with("s20, s21, ...)"), "{hint}");
+        let others_there = others(&scandir.path().join("x"));
+        assert!(others_there.ends_with("s20, s21, ...)"), "{others_there}");
         drop(held);
     }
 

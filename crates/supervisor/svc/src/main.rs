@@ -71,12 +71,12 @@ fn unable(service: &Path, error: &io::Error) -> anyhow::Error {
         let why = std::fs::metadata(service)
             .err()
             .map_or_else(|| "Not a directory".into(), |error| reason(&error));
-        let hint = if service.as_os_str().as_bytes().starts_with(b"-") {
+        let advice = if service.as_os_str().as_bytes().starts_with(b"-") {
             " (options stand before the service directories)".into()
         } else {
             absent::others(service)
         };
-        return anyhow!("unable to control {shown}: {why}{hint}");
+        return anyhow!("unable to control {shown}: {why}{advice}");
     }
     if error.kind() == ErrorKind::NotFound || is_nobody_there(error) {
         return exit::misuse(format_args!(

@@ -48,7 +48,8 @@ impl Wait {
         Some(Wait { up, ready, restart })
     }
 
-    /// Whether the service has to announce that it is ready. That one that is down is ready, its supervisor says.
+    /// Whether the service itself has to announce that it is ready. Of one that is down
+    /// its supervisor says so.
     pub(crate) fn needs_readiness(self) -> bool {
         self.up && self.ready
     }

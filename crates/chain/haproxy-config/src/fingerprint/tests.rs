@@ -123,6 +123,21 @@ fn a_server_that_a_rule_refers_to_is_part_of_the_checked() {
 }
 
 #[test]
+fn a_name_with_a_colon_is_found_where_a_rule_refers_to_it() {
+    for reference in ["use-server a:b if TRUE", "acl up srv_is_up(nodes/a:b)"] {
+        let with = |server: &str| file(&[server]).replace("balance roundrobin", reference);
+        let referred = checked(&with("a:b 10.0.0.1:80 check"));
+        for other in [
+            "a 10.0.0.1:80 check",
+            "b 10.0.0.1:80 check",
+            "c 10.0.0.1:80 check",
+        ] {
+            assert_ne!(referred, checked(&with(other)), "{reference}, {other}");
+        }
+    }
+}
+
+#[test]
 fn a_file_with_its_fingerprint_has_the_same_one() {
     let text = file(&["s1 10.0.0.1:80 check"]);
     let insert = |text: &str| Config::parse(text).with_fingerprint(&print(text));

@@ -10,11 +10,11 @@ use anyhow::bail;
 const FIRST: u64 = 1;
 const LAST: u64 = 60;
 
-/// The content of the file: `DIGEST TIME PAUSE`. The time is in milliseconds since
+/// The content of the file: `HASH TIME PAUSE`. The time is in milliseconds since
 /// 1970, the pause in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
-    digest: String,
+    hash: String,
     at: u64,
     pause: u64,
 }
@@ -22,29 +22,29 @@ struct Entry {
 impl Entry {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
-        let digest = words.next()?.to_owned();
+        let hash = words.next()?.to_owned();
         let at = words.next()?.parse().ok()?;
         let pause = words.next()?.parse().ok()?;
-        Some(Self { digest, at, pause })
+        Some(Self { hash, at, pause })
     }
 
-    /// How many milliseconds are left until `digest` may be tried again. If the
+    /// How many milliseconds are left until `hash` may be tried again. If the
     /// clock was set back there is no wait at all, rather than a longer one.
-    fn left(&self, digest: &str, now: u64) -> u64 {
-        if self.digest != digest || now < self.at {
+    fn left(&self, hash: &str, now: u64) -> u64 {
+        if self.hash != hash || now < self.at {
             return 0;
         }
         let end = self.at.saturating_add(1000 * self.pause.min(LAST));
         end.saturating_sub(now)
     }
 
-    fn next(before: Option<&Self>, digest: &str, now: u64) -> Self {
-        let same = before.filter(|entry| entry.digest == digest);
+    fn next(before: Option<&Self>, hash: &str, now: u64) -> Self {
+        let same = before.filter(|entry| entry.hash == hash);
         let pause = same.map_or(FIRST, |entry| {
             (entry.pause.saturating_mul(2)).clamp(FIRST, LAST)
         });
         Self {
-            digest: digest.to_owned(),
+            hash: hash.to_owned(),
             at: now,
             pause,
         }
@@ -67,23 +67,23 @@ impl Refused {
         Entry::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// In how many seconds `digest` may be tried again, rounded up.
-    pub(crate) fn left(&self, digest: &str) -> u64 {
-        let milliseconds = self.entry().map_or(0, |entry| entry.left(digest, now()));
+    /// In how many seconds `hash` may be tried again, rounded up.
+    pub(crate) fn left(&self, hash: &str) -> u64 {
+        let milliseconds = self.entry().map_or(0, |entry| entry.left(hash, now()));
         milliseconds.div_ceil(1000)
     }
 
-    pub(crate) fn check(&self, digest: &str) -> anyhow::Result<()> {
-        let left = self.left(digest);
+    pub(crate) fn check(&self, hash: &str) -> anyhow::Result<()> {
+        let left = self.left(hash);
         if left > 0 {
             bail!("this file was tried before, in vain; it is tried again in {left} s");
         }
         Ok(())
     }
 
-    pub(crate) fn remember(&self, digest: &str) -> anyhow::Result<()> {
-        let Entry { digest, at, pause } = Entry::next(self.entry().as_ref(), digest, now());
-        let line = format!("{digest} {at} {pause}\n");
+    pub(crate) fn remember(&self, hash: &str) -> anyhow::Result<()> {
+        let Entry { hash, at, pause } = Entry::next(self.entry().as_ref(), hash, now());
+        let line = format!("{hash} {at} {pause}\n");
         files::replace(&self.path, line.as_bytes(), files::Durability::Unsynced)
     }
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn another_content_is_tried_at_once_and_begins_anew() {
         let entry = Entry {
-            digest: "a".to_owned(),
+            hash: "a".to_owned(),
             at: 100,
             pause: 32,
         };
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_or_nonsense_never_blocks() {
         let entry = Entry {
-            digest: "a".to_owned(),
+            hash: "a".to_owned(),
             at: 100,
             pause: u64::MAX,
         };

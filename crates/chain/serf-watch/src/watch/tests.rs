@@ -40,42 +40,42 @@ fn list(number: u8) -> ListHash {
 }
 
 impl Bench {
-    fn steps(&mut self) -> Vec<Step> {
+    fn steps(&mut self) -> Vec<Due> {
         std::iter::from_fn(|| self.watch.next(self.now)).collect()
     }
 
-    fn pass(&mut self, time: Duration) -> Vec<Step> {
+    fn pass(&mut self, time: Duration) -> Vec<Due> {
         self.now += time;
         self.steps()
     }
 
-    fn answer(&mut self, number: u8) -> Vec<Step> {
+    fn answer(&mut self, number: u8) -> Vec<Due> {
         self.watch.answer(list(number), self.now);
         self.steps()
     }
 
-    fn hint(&mut self) -> Vec<Step> {
+    fn hint(&mut self) -> Vec<Due> {
         self.watch.hint(self.now);
         self.steps()
     }
 
-    fn ended(&mut self, well: bool) -> Vec<Step> {
+    fn ended(&mut self, well: bool) -> Vec<Due> {
         self.watch.ended(well, self.now);
         self.steps()
     }
 
     /// After the first run, and after a question that has shown no change since.
     fn settled(mut self) -> Bench {
-        assert_eq!(self.steps(), [Step::Ask]);
-        assert_eq!(self.answer(1), [Step::Run]);
+        assert_eq!(self.steps(), [Due::Ask]);
+        assert_eq!(self.answer(1), [Due::Run]);
         self.pass(100 * MS);
-        assert_eq!(self.ended(true), [Step::Ask]);
+        assert_eq!(self.ended(true), [Due::Ask]);
         assert_eq!(self.answer(1), []);
         self
     }
 
     /// Lets time pass until a step is due; returns how much passed, and the steps.
-    fn wait(&mut self) -> (Duration, Vec<Step>) {
+    fn wait(&mut self) -> (Duration, Vec<Due>) {
         let before = self.now;
         self.now = self
             .watch
@@ -95,7 +95,7 @@ fn the_first_list_is_handled_at_once_and_looked_at_again() {
 fn the_same_list_runs_nothing() {
     let mut bench = bench().settled();
     for _ in 0..10 {
-        assert_eq!(bench.wait(), (EVERY, vec![Step::Ask]));
+        assert_eq!(bench.wait(), (EVERY, vec![Due::Ask]));
         assert_eq!(bench.answer(1), []);
     }
 }
@@ -104,8 +104,8 @@ fn the_same_list_runs_nothing() {
 fn a_hint_is_followed_at_once_and_a_change_handled_at_once() {
     let mut bench = bench().settled();
     bench.pass(100 * MS);
-    assert_eq!(bench.hint(), [Step::Ask]);
-    assert_eq!(bench.answer(2), [Step::Run]);
+    assert_eq!(bench.hint(), [Due::Ask]);
+    assert_eq!(bench.answer(2), [Due::Run]);
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn a_hint_that_came_before_the_change_is_looked_into_a_second_time() {
     bench.pass(100 * MS);
     bench.hint();
     bench.answer(1);
-    assert_eq!(bench.wait(), (SECOND_LOOK, vec![Step::Ask]));
+    assert_eq!(bench.wait(), (SECOND_LOOK, vec![Due::Ask]));
     bench.answer(1);
-    assert_eq!(bench.wait(), (EVERY, vec![Step::Ask]));
+    assert_eq!(bench.wait(), (EVERY, vec![Due::Ask]));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_hint_that_comes_with_a_question_asks_again() {
     bench.hint();
     assert_eq!(bench.hint(), []);
     bench.answer(1);
-    assert_eq!(bench.wait(), (CLOSEST, vec![Step::Ask]));
+    assert_eq!(bench.wait(), (CLOSEST, vec![Due::Ask]));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_flood_of_hints_asks_no_more_than_every_20_ms() {
     let mut asked = 0;
     for _ in 0..10_000 {
         bench.now += MS / 10;
-        if bench.hint() == [Step::Ask] {
+        if bench.hint() == [Due::Ask] {
             asked += 1;
             bench.answer(1);
         }
@@ -152,7 +152,7 @@ fn an_agent_that_takes_long_is_left_alone_for_longer() {
     bench.pass(50 * MS);
     bench.answer(1);
     assert_eq!(bench.hint(), []);
-    assert_eq!(bench.wait(), (150 * MS, vec![Step::Ask]));
+    assert_eq!(bench.wait(), (150 * MS, vec![Due::Ask]));
 }
 
 #[test]
@@ -160,17 +160,17 @@ fn a_burst_is_one_run_at_once_and_one_when_that_has_ended() {
     let mut bench = bench().settled();
     bench.pass(100 * MS);
     bench.hint();
-    assert_eq!(bench.answer(2), [Step::Run]);
+    assert_eq!(bench.answer(2), [Due::Run]);
     for number in 3..50 {
         bench.hint();
-        assert_eq!(bench.pass(30 * MS), [Step::Ask]);
+        assert_eq!(bench.pass(30 * MS), [Due::Ask]);
         assert_eq!(bench.answer(number), []);
     }
     bench.pass(30 * MS);
-    assert_eq!(bench.ended(true), [Step::Run, Step::Ask]);
+    assert_eq!(bench.ended(true), [Due::Run, Due::Ask]);
     bench.answer(49);
     assert_eq!(bench.pass(30 * MS), []);
-    assert_eq!(bench.ended(true), [Step::Ask]);
+    assert_eq!(bench.ended(true), [Due::Ask]);
     assert_eq!(bench.answer(49), []);
 }
 
@@ -184,21 +184,21 @@ fn a_list_that_changed_and_changed_back_while_it_ran_is_looked_at_only() {
     bench.pass(EVERY);
     bench.answer(2);
     bench.pass(100 * MS);
-    assert_eq!(bench.ended(true), [Step::Ask]);
+    assert_eq!(bench.ended(true), [Due::Ask]);
 }
 
 #[test]
 fn a_failed_run_is_tried_again_with_growing_pauses() {
     let mut bench = bench();
     bench.steps();
-    assert_eq!(bench.answer(1), [Step::Run]);
+    assert_eq!(bench.answer(1), [Due::Run]);
     let mut pauses = Vec::new();
     for _ in 0..7 {
         bench.watch.ended(false, bench.now);
         let failed = bench.now;
         loop {
             let (_, steps) = bench.wait();
-            if steps.contains(&Step::Run) {
+            if steps.contains(&Due::Run) {
                 break;
             }
             bench.answer(1);
@@ -212,10 +212,10 @@ fn a_failed_run_is_tried_again_with_growing_pauses() {
 fn a_change_does_not_wait_for_the_pause_after_a_failure() {
     let mut bench = bench().settled();
     bench.pass(EVERY);
-    assert_eq!(bench.answer(2), [Step::Run]);
+    assert_eq!(bench.answer(2), [Due::Run]);
     bench.ended(false);
     bench.pass(100 * MS);
-    assert_eq!(bench.answer(3), [Step::Run]);
+    assert_eq!(bench.answer(3), [Due::Run]);
 }
 
 #[test]
@@ -241,9 +241,9 @@ fn an_agent_that_is_back_has_the_failed_run_tried_at_once() {
     assert_eq!(bench.pass(60 * EVERY), []);
     assert_eq!(bench.watch.wake_at(), None);
     bench.watch.up(bench.now);
-    assert_eq!(bench.steps(), [Step::Ask]);
+    assert_eq!(bench.steps(), [Due::Ask]);
     assert_eq!(bench.pass(EVERY), []);
-    assert_eq!(bench.answer(2), [Step::Run]);
+    assert_eq!(bench.answer(2), [Due::Run]);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn an_agent_that_is_back_with_the_same_list_runs_nothing() {
     bench.watch.down();
     bench.pass(EVERY);
     bench.watch.up(bench.now);
-    assert_eq!(bench.steps(), [Step::Ask]);
+    assert_eq!(bench.steps(), [Due::Ask]);
     assert_eq!(bench.answer(1), []);
 }
 
@@ -261,7 +261,7 @@ fn a_change_seen_just_before_the_agent_went_is_handled_all_the_same() {
     let mut bench = bench().settled();
     bench.watch.answer(list(2), bench.now);
     bench.watch.down();
-    assert_eq!(bench.steps(), [Step::Run]);
+    assert_eq!(bench.steps(), [Due::Run]);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn it_runs_again_after_a_while_although_nothing_changed() {
     let mut bench = paced(Some(10 * EVERY)).settled();
     let ended = bench.now;
     let mut steps = bench.wait().1;
-    while !steps.contains(&Step::Run) {
+    while !steps.contains(&Due::Run) {
         bench.answer(1);
         steps = bench.wait().1;
     }

@@ -73,8 +73,8 @@ impl Lines {
     /// The service has ended: what it has written last is a line, although no line feed
     /// follows.
     pub(crate) fn end(&mut self) {
-        // Not until there is nothing more: processes that the service has left behind
-        // may go on writing.
+        // So often at most, since processes that the service has left behind may go on
+        // writing.
         for _ in 0..LAST_READS {
             if !has_room(self.stream) || !self.read() {
                 break;

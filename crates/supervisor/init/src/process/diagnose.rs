@@ -121,8 +121,8 @@ fn forbidden(path: &Path) -> Option<String> {
     }
     let flags = statvfs(path).ok()?.flags();
     if flags.contains(FsFlags::ST_NOEXEC) {
-        let hint = "mount it with exec (docker: --tmpfs /run:exec)";
-        return Some(format!("it is on a file system mounted noexec: {hint}"));
+        let advice = "mount it with exec (docker: --tmpfs /run:exec)";
+        return Some(format!("it is on a file system mounted noexec: {advice}"));
     }
     let start = beginning_of(path).ok()?;
     let shown = Shebang::of(&start)?.interpreter.display();

@@ -167,9 +167,9 @@ fn command(argv: &[OsString]) -> Command {
     command
 }
 
-/// Files whose own numbers are not among those that they get in the child. The latter
-/// are occupied: the standard library must not open a pipe of its own under such a
-/// number, which the child would then overwrite.
+/// Copies of files, above every number that the child asks for. Those numbers are kept
+/// open here as well: the pipe that the standard library opens must get none of them,
+/// since the child would overwrite it.
 struct Placed {
     moved: Vec<(OwnedFd, RawFd)>,
     _occupied: Vec<OwnedFd>,

@@ -195,8 +195,8 @@ impl Service {
         }
     }
 
-    /// Whether and when it starts again, after all that a death entails. An
-    /// essential service that is given up ends everything.
+    /// Whether and when it starts again; asked when its death is recorded and its
+    /// `finish` has ended. An essential service that is given up ends everything.
     fn decide(&mut self, mut give_up: bool) -> Event {
         let mut delay = None;
         if !give_up && self.wants_up() {

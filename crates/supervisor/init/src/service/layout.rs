@@ -38,7 +38,8 @@ const NAMES: [&str; 4] = [
     "libs6.so.2.13.1.0",
     "libs6.so.2.13.2.0",
 ];
-/// With this the name of the library begins that a dynamic tool needs: `libs6.so.2.13`.
+/// How the name of the library begins that a dynamically linked tool needs, such as
+/// `libs6.so.2.13`.
 const NEEDED: &[u8] = b"libs6.so.";
 
 /// The first two numbers of a version of s6.

@@ -18,7 +18,7 @@ use crate::process::sys;
 
 /// A process that has survived SIGKILL for this long gets it again.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// A service that was let go but is still listed is supervised again after this.
+/// A service that was dismissed but is still listed is supervised again after this.
 const BACK: Duration = Duration::from_secs(1);
 
 impl Service {
@@ -188,8 +188,8 @@ impl Service {
 
     /// Supervises the directory no more, which clients see by the lock.
     pub(super) fn leave(&mut self) {
-        // The clock comes first, since nothing else here can fail: either all of this
-        // is done or nothing.
+        // To ask the clock can panic in theory, and nothing else here can: asked first,
+        // either all of this is done or nothing.
         let back_at = Instant::now() + BACK;
         self.end_lines();
         self.held = None;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A run that lasts longer than this and longer than the longest delay was no failed
 /// start: the delays begin anew after it.
 const STEADY: Duration = Duration::from_secs(1);
-/// A delay of nothing doubles to this, or it would never grow.
+/// What comes after a delay of 0, which would never grow by doubling.
 const LEAST: Duration = Duration::from_millis(1);
 
 /// What the files of a service say about its restarts.

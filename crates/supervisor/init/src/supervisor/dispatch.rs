@@ -1,7 +1,8 @@
 //! What happens is dealt with one after the other, and a bug loses none of it.
 //!
-//! After a bug the turn that it ended has left something half done. What is heard of
-//! only once is dealt with again, and the rest is compared with what is.
+//! A bug is a panic, which ends a turn midway. Signals, deaths and letters come only
+//! once, so they are dealt with again afterwards; everything else is derived anew from
+//! how things are.
 
 use servicedir::WaitStatus;
 
@@ -51,7 +52,8 @@ impl Supervisor {
                 }
             }
         }
-        // Only a look that finds no ended child says for certain who is left.
+        // Whether there are children left is certain only when none had ended, so after
+        // deaths the next turn looks again.
         self.more_to_reap = !deaths.is_empty();
         self.deal_with_all(deaths);
     }

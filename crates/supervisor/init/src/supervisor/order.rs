@@ -2,7 +2,7 @@
 
 /// What the order has to know of a service.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub(crate) struct Dependent {
     pub(crate) name: String,
     pub(crate) needs: Vec<String>,
 }
@@ -14,16 +14,16 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// The order of `nodes`, and in words which of their needs cannot be followed:
+    /// The order of `dependents`, and in words which of their needs cannot be followed:
     /// those that are not there, and those that close a circle.
-    pub(crate) fn new(nodes: &[Node]) -> (Self, Vec<String>) {
+    pub(crate) fn new(dependents: &[Dependent]) -> (Self, Vec<String>) {
         let mut order = Self {
-            needs: vec![Vec::new(); nodes.len()],
+            needs: vec![Vec::new(); dependents.len()],
         };
         let mut complaints = Vec::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in dependents.iter().enumerate() {
             for need in &node.needs {
-                match order.add(nodes, index, need) {
+                match order.add(dependents, index, need) {
                     Ok(()) => {}
                     Err(why) => complaints.push(format!("{}: needs {need}, {why}", node.name)),
                 }
@@ -32,8 +32,13 @@ impl Order {
         (order, complaints)
     }
 
-    fn add(&mut self, nodes: &[Node], index: usize, need: &str) -> Result<(), &'static str> {
-        let found = nodes.iter().position(|node| node.name == need);
+    fn add(
+        &mut self,
+        dependents: &[Dependent],
+        index: usize,
+        need: &str,
+    ) -> Result<(), &'static str> {
+        let found = dependents.iter().position(|node| node.name == need);
         let needed = found.ok_or("which is not there: not waited for")?;
         if self.reaches(needed, index) {
             return Err("which needs it in turn: not waited for");
@@ -63,8 +68,8 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn node(name: &str, needs: &[&str]) -> Node {
-        Node {
+    fn dependent(name: &str, needs: &[&str]) -> Dependent {
+        Dependent {
             name: name.into(),
             needs: needs.iter().map(ToString::to_string).collect(),
         }
@@ -72,12 +77,12 @@ mod tests {
 
     #[test]
     fn each_knows_what_it_needs_and_who_needs_it() {
-        let nodes = [
-            node("serf", &["web"]),
-            node("web", &[]),
-            node("watch", &["serf", "web"]),
+        let dependents = [
+            dependent("serf", &["web"]),
+            dependent("web", &[]),
+            dependent("watch", &["serf", "web"]),
         ];
-        let (order, complaints) = Order::new(&nodes);
+        let (order, complaints) = Order::new(&dependents);
         assert!(complaints.is_empty());
         assert_eq!(order.needs(0), [1]);
         assert_eq!(order.needs(2), [0, 1]);
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_told_and_not_waited_for() {
-        let (order, complaints) = Order::new(&[node("web", &["db"])]);
+        let (order, complaints) = Order::new(&[dependent("web", &["db"])]);
         assert_eq!(
             complaints,
             ["web: needs db, which is not there: not waited for"]
@@ -97,12 +102,16 @@ mod tests {
 
     #[test]
     fn a_circle_is_told_and_broken() {
-        let nodes = [node("a", &["b"]), node("b", &["c"]), node("c", &["a"])];
-        let (order, complaints) = Order::new(&nodes);
+        let dependents = [
+            dependent("a", &["b"]),
+            dependent("b", &["c"]),
+            dependent("c", &["a"]),
+        ];
+        let (order, complaints) = Order::new(&dependents);
         assert_eq!(complaints.len(), 1);
         assert!(complaints[0].starts_with("c: needs a, which needs it in turn"));
         assert_eq!(order.needs(2), []);
-        let (_, complaints) = Order::new(&[node("a", &["a"])]);
+        let (_, complaints) = Order::new(&[dependent("a", &["a"])]);
         assert_eq!(complaints.len(), 1);
     }
 }

@@ -51,7 +51,7 @@ impl Supervisor {
             // Ended children are reaped at every turn.
             b'z' => {}
             b'n' => self.dismiss_vanished(),
-            b'N' => self.let_all_go(),
+            b'N' => self.dismiss_all(),
             b'h' => {
                 self.scan();
                 self.dismiss_vanished();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use servicedir::Letter;
 
 use super::Supervisor;
-use super::order::{Node, Order};
+use super::order::{Dependent, Order};
 use super::phase::Phase;
 use super::scandir::Entry;
 use crate::output;
@@ -98,15 +98,15 @@ impl Supervisor {
     }
 
     pub(super) fn put_in_order(&mut self) {
-        let nodes: Vec<Node> = self
+        let dependents: Vec<Dependent> = self
             .services
             .iter()
-            .map(|service| Node {
+            .map(|service| Dependent {
                 name: service.name.clone(),
                 needs: service.needs.clone(),
             })
             .collect();
-        let (order, complaints) = Order::new(&nodes);
+        let (order, complaints) = Order::new(&dependents);
         self.order = order;
         for complaint in complaints {
             output::say(complaint);
@@ -139,7 +139,7 @@ impl Supervisor {
 
     /// Brings all services down and lets them go. Those that are still listed are
     /// supervised again afterwards, as `s6-svscanctl -N` has it.
-    pub(super) fn let_all_go(&mut self) {
+    pub(super) fn dismiss_all(&mut self) {
         self.dismiss_vanished();
         for service in &mut self.services {
             if !service.is_gone() && service.standing == Standing::Listed {

@@ -33,6 +33,8 @@ impl Supervisor {
         false
     }
 
+    /// At the first moment without a deadline the start is over, and the memory of the
+    /// code that it needed can be given back.
     fn settle(&mut self) {
         if !self.has_settled && self.deadline().is_none() {
             self.has_settled = true;

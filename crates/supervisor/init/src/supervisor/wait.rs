@@ -1,4 +1,4 @@
-//! The one place that sleeps.
+//! Where the loop sleeps.
 
 use std::fs::File;
 use std::os::fd::AsFd;
