@@ -149,6 +149,10 @@ impl Schedule {
 }
 
 /// Waits until `due`, and returns whether that came before it was over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who waits is woken as soon as the load is over"
+)]
 fn park_until(due: Instant, over: impl Fn() -> bool) -> bool {
     while !over() {
         match due.checked_duration_since(Instant::now()) {

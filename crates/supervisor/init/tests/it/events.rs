@@ -77,7 +77,7 @@ fn waiting_for_a_restart_ends_when_there_was_one() {
 
 /// Gives a listener the time to read an event. If it was too short, the next round has another.
 fn wait_for_a_moment() {
-    std::thread::park_timeout(std::time::Duration::from_millis(100));
+    harness::wait::pass(std::time::Duration::from_millis(100));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Drop for World {
             if matches!(self.scan.try_wait(), Ok(Some(_))) {
                 return;
             }
-            std::thread::park_timeout(Duration::from_millis(10));
+            harness::wait::pass(Duration::from_millis(10));
         }
         let _ = self.scan.kill();
         let _ = self.scan.wait();
