@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::poll::PollFlags;
 
+use crate::backoff::Backoff;
 use crate::session::{News, Session};
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -128,7 +129,7 @@ fn connect(address: &str) -> std::io::Result<TcpStream> {
 /// When to try again to connect to an agent.
 pub(crate) struct Redial {
     at: Instant,
-    pause: Duration,
+    backoff: Backoff,
 }
 
 impl Redial {
@@ -141,7 +142,7 @@ impl Redial {
     pub(crate) fn new(now: Instant) -> Redial {
         Redial {
             at: now,
-            pause: Redial::SHORTEST,
+            backoff: Backoff::new(Redial::SHORTEST, Redial::LONGEST),
         }
     }
 
@@ -151,10 +152,9 @@ impl Redial {
 
     pub(crate) fn failed(&mut self, lived: Duration, now: Instant) {
         if lived >= Redial::LIVED {
-            self.pause = Redial::SHORTEST;
+            self.backoff.reset();
         }
-        self.at = now + self.pause;
-        self.pause = (self.pause * 2).min(Redial::LONGEST);
+        self.at = now + self.backoff.pause();
     }
 }
 

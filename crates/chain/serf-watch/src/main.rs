@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use exit::Exit;
 
+mod backoff;
 mod follow;
 mod link;
 mod runner;

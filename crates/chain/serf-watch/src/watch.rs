@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::Backoff;
 use crate::wire::ListHash;
 
 /// The shortest time between two questions. Hints come in bursts, and anybody in the network can
@@ -55,12 +56,13 @@ pub(crate) struct Watch {
     /// The list with which the last run was started.
     tried: Option<ListHash>,
     running: bool,
-    failures: u32,
+    backoff: Backoff,
     run_at: Option<Instant>,
 }
 
 impl Watch {
     pub(crate) fn new(pace: Pace, now: Instant) -> Watch {
+        let backoff = Backoff::new(pace.every, LONGEST_PAUSE.max(pace.every));
         Watch {
             pace,
             agent: Agent::Gone,
@@ -73,7 +75,7 @@ impl Watch {
             seen: None,
             tried: None,
             running: false,
-            failures: 0,
+            backoff,
             run_at: None,
         }
     }
@@ -131,7 +133,8 @@ impl Watch {
         if let Some(asked) = self.asked.take() {
             self.took = now.saturating_duration_since(asked);
         }
-        if std::mem::replace(&mut self.agent, Agent::Answers) != Agent::Answers && self.failures > 0
+        if std::mem::replace(&mut self.agent, Agent::Answers) != Agent::Answers
+            && self.backoff.has_failed()
         {
             // The last run probably failed because the agent was not there.
             self.run_at = Some(now);
@@ -150,12 +153,10 @@ impl Watch {
         // The list may have changed after the command had read it.
         self.ask_at = self.ask_at.min(self.soonest(now));
         if well {
-            self.failures = 0;
+            self.backoff.reset();
             self.run_at = self.pace.again.map(|again| now + again);
         } else {
-            let pause = self.pace.every.saturating_mul(1 << self.failures.min(16));
-            self.failures += 1;
-            self.run_at = Some(now + pause.min(LONGEST_PAUSE.max(self.pace.every)));
+            self.run_at = Some(now + self.backoff.pause());
         }
     }
 
