@@ -12,10 +12,10 @@ mod backoff;
 mod follow;
 mod link;
 mod runner;
-mod scan;
 mod session;
 mod signals;
 mod told;
+mod values;
 mod watch;
 mod wire;
 

@@ -5,7 +5,7 @@ use std::hash::RandomState;
 use anyhow::{Result, bail};
 use exit::escape;
 
-use crate::scan::Scan;
+use crate::values::Values;
 use crate::wire::{self, ListHash};
 
 /// How much memory a session keeps for received bytes, so that a long list does not occupy its
@@ -30,7 +30,7 @@ enum Next {
 
 pub(crate) struct Session {
     received: Vec<u8>,
-    scan: Scan,
+    values: Values,
     next: Next,
     to_send: Vec<u8>,
     last_seq: u64,
@@ -46,7 +46,7 @@ impl Session {
     pub(crate) fn new(key: Option<&str>, keys: RandomState) -> Result<Session> {
         Ok(Session {
             received: Vec::new(),
-            scan: Scan::default(),
+            values: Values::default(),
             next: Next::Reply,
             to_send: wire::greeting(key)?,
             last_seq: wire::FIRST_MEMBERS - 1,
@@ -74,13 +74,13 @@ impl Session {
         let mut received = std::mem::take(&mut self.received);
         received.extend_from_slice(bytes);
         loop {
-            match self.scan.next(&received) {
+            match self.values.next(&received) {
                 Ok(Some(value)) => self.take(&received[value], news)?,
                 Ok(None) => break,
                 Err(lie) => bail!("the agent sent {lie}"),
             }
         }
-        received.drain(..self.scan.forget());
+        received.drain(..self.values.forget());
         if received.len() < KEPT {
             received.shrink_to(KEPT);
         }

@@ -8,17 +8,17 @@
 /// Serf allows has 8 MB.
 pub(crate) const LARGEST: usize = 32 * 1024 * 1024;
 
-pub(crate) struct Scan {
+pub(crate) struct Values {
     at: usize,
-    /// How many values have yet to be scanned before the current one is complete. A map adds two
+    /// How many values have yet to be seen before the current one is complete. A map adds two
     /// for each entry, so nested values need no stack.
     left: usize,
     begin: usize,
 }
 
-impl Default for Scan {
+impl Default for Values {
     fn default() -> Self {
-        Scan {
+        Values {
             at: 0,
             left: 1,
             begin: 0,
@@ -49,7 +49,7 @@ struct Head {
     values: usize,
 }
 
-impl Scan {
+impl Values {
     /// The place of the next value in `buffer`; `None` if it is not complete yet.
     pub(crate) fn next(&mut self, buffer: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
         while self.left > 0 {
@@ -58,7 +58,7 @@ impl Scan {
             };
             let end = self.at + head.own + head.payload;
             let left = self.left - 1 + head.values;
-            // Each value that has yet to be scanned has at least one byte.
+            // Each value that has yet to be seen has at least one byte.
             if end - self.begin + left > LARGEST {
                 return Err(Lie::TooLarge);
             }
@@ -148,8 +148,8 @@ mod tests {
         bool,
     );
 
-    fn scan(bytes: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
-        Scan::default().next(bytes)
+    fn first(bytes: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
+        Values::default().next(bytes)
     }
 
     proptest! {
@@ -161,19 +161,19 @@ mod tests {
             let mut bytes = rmp_serde::to_vec(&sample).unwrap();
             let length = bytes.len();
             bytes.extend(more);
-            prop_assert_eq!(scan(&bytes), Ok(Some(0..length)));
+            prop_assert_eq!(first(&bytes), Ok(Some(0..length)));
         }
 
         #[test]
         fn it_makes_no_difference_how_the_bytes_come(samples in prop::collection::vec(any::<Sample>(), 0..4), part in 1_usize..40) {
             let whole: Vec<Vec<u8>> = samples.iter().map(|sample| rmp_serde::to_vec(sample).unwrap()).collect();
-            let (mut scan, mut buffer, mut found) = (Scan::default(), Vec::new(), Vec::new());
+            let (mut values, mut buffer, mut found) = (Values::default(), Vec::new(), Vec::new());
             for bytes in whole.concat().chunks(part) {
                 buffer.extend_from_slice(bytes);
-                while let Some(range) = scan.next(&buffer).unwrap() {
+                while let Some(range) = values.next(&buffer).unwrap() {
                     found.push(buffer[range].to_vec());
                 }
-                buffer.drain(..scan.forget());
+                buffer.drain(..values.forget());
             }
             prop_assert_eq!(found, whole);
             prop_assert!(buffer.is_empty());
@@ -181,8 +181,8 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic_or_look_beyond_them(bytes in any::<Vec<u8>>()) {
-            let mut scan = Scan::default();
-            while let Ok(Some(range)) = scan.next(&bytes) {
+            let mut values = Values::default();
+            while let Ok(Some(range)) = values.next(&bytes) {
                 prop_assert!(range.end <= bytes.len());
             }
         }
@@ -190,17 +190,17 @@ mod tests {
 
     #[test]
     fn what_says_that_it_is_too_large_is_refused_at_once() {
-        assert_eq!(scan(&[0xdb, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
-        assert_eq!(scan(&[0xdd, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
-        assert_eq!(scan(&[0xdf, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
+        assert_eq!(first(&[0xdb, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
+        assert_eq!(first(&[0xdd, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
+        assert_eq!(first(&[0xdf, 0xff, 0xff, 0xff, 0xff]), Err(Lie::TooLarge));
         let nested = [0xdd, 0x01, 0x00, 0x00, 0x00].repeat(3);
-        assert_eq!(scan(&nested), Err(Lie::TooLarge));
+        assert_eq!(first(&nested), Err(Lie::TooLarge));
     }
 
     #[test]
     fn what_the_agent_never_sends_is_refused() {
-        assert_eq!(scan(&[0xc1]), Err(Lie::NotOurs(0xc1)));
-        assert_eq!(scan(&[0x91, 0xd4]), Err(Lie::NotOurs(0xd4)));
+        assert_eq!(first(&[0xc1]), Err(Lie::NotOurs(0xc1)));
+        assert_eq!(first(&[0x91, 0xd4]), Err(Lie::NotOurs(0xd4)));
         assert_eq!(
             Lie::NotOurs(0xc1).to_string(),
             "a message that begins with the byte 0xc1"
