@@ -1,4 +1,5 @@
-# Ends what the tests of an interrupted run have left (sourced by scripts/test).
+# Ends what the tests of an interrupted run have left (sourced by scripts/test, after
+# lib.sh).
 # Tests that run to their end, well or not, leave nothing themselves.
 # shellcheck shell=sh
 

@@ -12,7 +12,11 @@ use super::stdout;
 fn ending_leftovers(scratch: &Path, words: &str, input: &str) -> String {
     let mut sh = Command::new("sh")
         .arg("-euc")
-        .arg(format!(". scripts/parts/leftovers.sh; {words}"))
+        .arg(format!(
+            ". scripts/lib.sh; . scripts/parts/leftovers.sh; {words}"
+        ))
+        // Whose name it has, as sh sees it.
+        .arg("scripts/test")
         .env("MUSTER_SCRATCH", scratch)
         .current_dir(root())
         .stdin(Stdio::piped())
