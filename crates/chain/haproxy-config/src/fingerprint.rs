@@ -158,7 +158,7 @@ pub fn check_hash(config: &Config) -> Option<String> {
 /// Whether no two servers of the section share a name or an id.
 fn is_unambiguous(section: &Section) -> bool {
     let servers = section.servers.iter();
-    let id = |(_, server): &(&str, Server)| server.runtime.id;
+    let id = |(_, server): &(&str, Server)| server.id;
     all_differ(servers.clone().map(|(name, _)| *name)) && all_differ(servers.filter_map(id))
 }
 

@@ -25,6 +25,9 @@ const MAX_WORDS: usize = 56;
 pub struct Server {
     /// The settings that a running HAProxy reports.
     pub runtime: Runtime,
+    /// From 1 on, if the line names one. HAProxy goes by it when it loads the file, and
+    /// a running server keeps the id that it has, whatever the file says then.
+    pub id: Option<u32>,
     /// All other words after the address, separated by one space each.
     pub options: String,
 }
@@ -38,8 +41,6 @@ pub struct Runtime {
     pub address: SocketAddr,
     /// 0 to 256; 1 if the line names none.
     pub weight: u16,
-    /// 1 or more; `None` if the line names none and HAProxy chooses one.
-    pub id: Option<u32>,
 }
 
 impl Server {
@@ -57,12 +58,13 @@ impl Server {
         let address = words.next().and_then(address)?;
         let mut options = String::with_capacity(line.len());
         let (weight, id) = take(words, &mut options)?;
-        let runtime = Runtime {
-            address,
-            weight,
+        let runtime = Runtime { address, weight };
+        let server = Self {
+            runtime,
             id,
+            options,
         };
-        Some((name, Self { runtime, options }))
+        Some((name, server))
     }
 
     /// Whether the line itself asks for health checks.
@@ -141,10 +143,6 @@ mod tests {
         Server::parse(line).map(|(_, server)| server.options)
     }
 
-    fn runtime(line: &str) -> Runtime {
-        Server::parse(line).unwrap().1.runtime
-    }
-
     #[test]
     fn name_and_options_are_told_from_address_weight_and_id() {
         let line = "    server s1 10.0.0.1:3000 check inter 1s weight 50 rise 1 id 7";
@@ -154,16 +152,15 @@ mod tests {
         let expected = Runtime {
             address: "10.0.0.1:3000".parse().unwrap(),
             weight: 50,
-            id: Some(7),
         };
-        assert_eq!(server.runtime, expected);
+        assert_eq!((server.runtime, server.id), (expected, Some(7)));
         assert!(server.is_checked() && server.has("rise") && !server.has("ris"));
     }
 
     #[test]
     fn a_server_that_names_no_weight_and_no_id_has_haproxys_own() {
-        let Runtime { weight, id, .. } = runtime("server s1 10.0.0.1:3000");
-        assert_eq!((weight, id), (1, None));
+        let (_, server) = Server::parse("server s1 10.0.0.1:3000").unwrap();
+        assert_eq!((server.runtime.weight, server.id), (1, None));
     }
 
     #[test]

@@ -203,14 +203,11 @@ impl Planner<'_> {
             self.reload(format!("{id} cannot be added at run time: {why}"));
             return;
         }
-        let Server { runtime, options } = server;
-        let Runtime {
-            address,
-            weight,
-            id: number,
-        } = runtime;
-        let number = number.map_or_else(String::new, |number| format!(" id {number}"));
-        let line = format!("add server {id} {address} {options} weight {weight}{number}");
+        let Server {
+            runtime, options, ..
+        } = server;
+        let Runtime { address, weight } = runtime;
+        let line = format!("add server {id} {address} {options} weight {weight}");
         let commands = iter::once(line).chain(into_use(id, server, false));
         self.step(
             format_args!("add {id} {address} weight {weight}"),
@@ -220,10 +217,6 @@ impl Planner<'_> {
     }
 
     fn change(&mut self, id: &str, wanted: &Server, state: &State) {
-        if wanted.runtime.id != state.id {
-            self.reload(format!("the id of {id} changed"));
-            return;
-        }
         if wanted.is_checked() && state.maintenance && state.checking {
             // This may be a check of the old address, whose success HAProxy would count
             // for the new one.
@@ -284,14 +277,9 @@ impl Planner<'_> {
 /// Whether a server runs as the file says. This has to compare all of [`Runtime`],
 /// which the fingerprint leaves out.
 pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
-    let Runtime {
-        address,
-        weight,
-        id,
-    } = wanted.runtime;
+    let Runtime { address, weight } = wanted.runtime;
     state.address == Some(address)
         && state.weight == u32::from(weight)
-        && state.id == id
         && !state.maintenance
         && !state.drain
         && (state.checked || !wanted.is_checked())
@@ -301,9 +289,7 @@ pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
 /// put into maintenance first, since that address has not passed a check.
 fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<String>) {
     let (mut words, mut commands) = (Vec::new(), Vec::new());
-    let Runtime {
-        address, weight, ..
-    } = wanted.runtime;
+    let Runtime { address, weight } = wanted.runtime;
     if state.address != Some(address) {
         if !state.maintenance {
             commands.push(format!("set server {id} state maint"));

@@ -46,8 +46,6 @@ pub(crate) type Backends = BTreeMap<String, BTreeMap<String, State>>;
     reason = "HAProxy's own independent flags"
 )]
 pub(crate) struct State {
-    /// `None` if HAProxy has chosen it.
-    pub(crate) id: Option<u32>,
     /// `None` if the server has a host name or a socket of another kind.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) weight: u32,
@@ -136,11 +134,9 @@ fn row(line: &str) -> Option<(&str, &str, State)> {
     }
     let number = |at: usize| columns[at].parse::<u32>().ok();
     let (admin, check) = (number(6)?, number(13)?);
-    let is_id_given = number(16)? != 0;
     let port = u16::try_from(number(18)?).ok()?;
     let ip = columns[4].parse::<IpAddr>().ok();
     let state = State {
-        id: number(2).filter(|_| is_id_given),
         address: ip.map(|ip| SocketAddr::new(ip, port)),
         weight: number(7)?,
         maintenance: admin & FORCED_MAINTENANCE != 0,

@@ -11,7 +11,6 @@ fn wanted(servers: &str) -> Wanted {
 
 pub(crate) fn state(address: &str, weight: u32) -> State {
     State {
-        id: None,
         address: Some(address.parse().unwrap()),
         weight,
         maintenance: false,
@@ -243,23 +242,21 @@ fn other_options_of_the_same_server_are_a_reload() {
 }
 
 #[test]
-fn an_id_is_given_to_a_server_that_is_added_and_a_change_of_it_is_a_reload() {
-    let file = wanted(" server s1 127.0.0.1:1 check id 7 weight 10\n");
-    let added = plan(&file, None, &running("2.6.12", &[]));
-    assert_eq!(
-        added.steps[0].commands[0],
-        "add server b/s1 127.0.0.1:1 check weight 10 id 7"
-    );
-    let with_id = |id| State {
-        id,
-        ..state("127.0.0.1:1", 10)
-    };
-    for (id, reload) in [(Some(7), None), (None, Some("the id of b/s1 changed"))] {
-        let running = running("2.6.12", &[("s1", with_id(id))]);
-        assert_eq!(plan(&file, None, &running).reload.as_deref(), reload);
+fn a_server_that_runs_keeps_its_id_whatever_the_file_says() {
+    let running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
+    let file = |id: &str| wanted(&format!(" server s1 127.0.0.1:1 check weight 10{id}\n"));
+    for id in ["", " id 7", " id 8"] {
+        assert!(plan(&file(id), Some(&file(" id 7")), &running).is_done());
     }
-    let running = running("2.6.12", &[("s1", with_id(Some(7)))]);
-    assert!(plan(&wanted(S1), None, &running).reload.is_some());
+    let added = plan(
+        &file(" id 7"),
+        None,
+        &Running {
+            backends: BTreeMap::from([("b".to_owned(), BTreeMap::new())]),
+            ..running
+        },
+    );
+    assert!(!added.steps[0].commands[0].contains(" id "));
 }
 
 #[test]

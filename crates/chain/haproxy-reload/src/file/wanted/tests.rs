@@ -54,10 +54,10 @@ fn servers_of_the_usual_form_are_read_with_their_options() {
     let runtime = Runtime {
         address: "127.0.0.1:3000".parse().unwrap(),
         weight: 50,
-        id: Some(7),
     };
     let expected = Server {
         runtime,
+        id: Some(7),
         options: "check inter 1s".to_owned(),
     };
     assert_eq!(nodes.servers["s1"], expected);

@@ -8,7 +8,7 @@ proc.haproxy_reload_file: type=str value=<0123>
 1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port
 3 nodes 1 s1 127.0.50.2 2 0 100 100 1 8 2 0 6 0 0 0 - 3000 - 0 0 - - 0
-3 nodes 20 s2 ::1 0 1 50 7 0 1 0 0 14 0 0 1 - 3001 - 0 0 - - 0
+3 nodes 2 s2 ::1 0 1 50 7 0 1 0 0 14 0 0 0 - 3001 - 0 0 - - 0
 3 nodes 3 s3 - 0 8 1 1 0 1 0 0 2 0 0 0 example.org 3001 - 0 0 - - 0
 
 Name: HAProxy
@@ -42,7 +42,6 @@ fn the_state_of_each_server_is_read() {
     let running = running();
     let servers = &running.backends["nodes"];
     let expected = State {
-        id: None,
         address: Some("127.0.50.2:3000".parse().unwrap()),
         weight: 100,
         maintenance: false,
@@ -54,7 +53,6 @@ fn the_state_of_each_server_is_read() {
     assert_eq!(servers["s1"], expected);
     assert!(servers["s2"].maintenance && servers["s2"].checked && !servers["s2"].up);
     assert_eq!(servers["s2"].address, Some("[::1]:3001".parse().unwrap()));
-    assert_eq!(servers["s2"].id, Some(20));
     assert!(servers["s3"].drain && !servers["s3"].checked);
     assert_eq!(servers["s3"].address, None);
 }

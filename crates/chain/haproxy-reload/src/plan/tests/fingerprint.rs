@@ -13,7 +13,6 @@ use super::*;
 struct Meant {
     address: String,
     weight: Option<String>,
-    id: Option<String>,
     others: Vec<String>,
 }
 
@@ -58,14 +57,14 @@ fn meant(address: &str, rest: &[&str]) -> Meant {
     let mut meant = Meant {
         address: address.to_owned(),
         weight: None,
-        id: None,
         others: Vec::new(),
     };
     let mut rest = rest.iter().map(|word| (*word).to_owned());
     while let Some(word) = rest.next() {
         match word.as_str() {
             "weight" => meant.weight = rest.next(),
-            "id" => meant.id = rest.next(),
+            // A running server keeps the id that it has.
+            "id" => _ = rest.next(),
             _ => meant.others.push(word),
         }
     }
@@ -77,7 +76,6 @@ fn meant(address: &str, rest: &[&str]) -> Meant {
 /// A HAProxy that was started with the file.
 fn loaded(file: &str, meaning: &Meaning) -> Running {
     let started = |meant: &Meant| State {
-        id: meant.id.as_deref().and_then(|id| id.parse().ok()),
         address: meant.address.parse().ok(),
         weight: meant
             .weight

@@ -19,13 +19,9 @@ impl Model {
         let name = name.to_owned();
         let servers = running.backends.get_mut(backend).unwrap();
         if words[0] == "add" {
-            let after = |word| {
-                let at = words.iter().rposition(|other| *other == word)?;
-                words[at + 1].parse().ok()
-            };
-            let added = state(words[3], after("weight").unwrap());
+            let weight = words.last().unwrap().parse().unwrap();
+            let added = state(words[3], weight);
             let added = State {
-                id: after("id"),
                 maintenance: true,
                 checked: false,
                 up: false,
@@ -72,7 +68,6 @@ fn any_state() -> impl Strategy<Value = State> {
         |(port, weight, [maintenance, drain, checked, checking, up])| {
             let address = Some(([127, 0, 0, 1], port).into());
             State {
-                id: None,
                 address,
                 weight,
                 maintenance,
