@@ -95,9 +95,9 @@ fn told(complaints: &[String], template: &Path, path: &Path) -> String {
 }
 
 /// The first few messages, each with the line that it is about.
-fn with_lines<'a>(messages: impl Iterator<Item = &'a str>, text: &str) -> Vec<String> {
-    let mut messages = messages.map(|message| with_line(message, text));
-    let mut first: Vec<String> = messages.by_ref().take(MAX_COMPLAINTS).collect();
+fn with_lines<'a>(mut messages: impl Iterator<Item = &'a str>, text: &str) -> Vec<String> {
+    let first = messages.by_ref().take(MAX_COMPLAINTS);
+    let mut first: Vec<String> = first.map(|message| with_line(message, text)).collect();
     let left_out = messages.count();
     if left_out > 0 {
         first.push(format!("and {left_out} more"));

@@ -2,7 +2,7 @@
 //! and then waits until the new worker answers.
 
 mod bind;
-mod check;
+mod objections;
 pub(crate) mod refused;
 
 use std::collections::BTreeMap;
@@ -64,8 +64,8 @@ impl Haproxy {
             return Ok(());
         };
         refused.remember(hash)?;
-        let words = match check::first_alerts(&words) {
-            none if none.is_empty() => check::objections(config, &environment),
+        let words = match objections::first_alerts(&words) {
+            none if none.is_empty() => objections::of(config, &environment),
             words => words,
         };
         let words = if words.is_empty() {

@@ -26,7 +26,7 @@ pub(super) fn first_alerts(words: &str) -> String {
 
 /// The alerts of `haproxy -c` about the file; empty if it cannot be run. This is for
 /// HAProxy 2.6, which writes its reasons for refusing a reload only to its own log.
-pub(super) fn objections(config: &Path, environment: &BTreeMap<String, String>) -> String {
+pub(super) fn of(config: &Path, environment: &BTreeMap<String, String>) -> String {
     first_alerts(&check(config, environment).unwrap_or_default())
 }
 
