@@ -99,13 +99,21 @@ fn the_first_server_and_new_options_are_checked() {
 }
 
 #[test]
+fn a_name_or_an_id_that_is_given_twice_is_noticed() {
+    for second in ["s1 10.0.0.2:80 id 2", "s2 10.0.0.2:80 id 1"] {
+        let text = format!("backend a\nserver s1 10.0.0.1:80 id 1\nserver {second}\n");
+        assert_eq!(checked(&text), None, "{second}");
+    }
+}
+
+#[test]
 fn a_name_that_is_there_twice_is_always_checked() {
     let twice = file(&["s1 10.0.0.1:80 check", "s1 10.0.0.2:80 check"]);
     assert_eq!(checked(&twice), None);
 }
 
 #[test]
-fn a_server_that_a_rule_refers_to_is_part_of_the_checked() {
+fn a_server_that_a_rule_refers_to_is_part_of_the_mark() {
     for reference in ["use-server s1 if TRUE", "acl up srv_is_up(nodes/s1)"] {
         let with = |server: &str| file(&[server]).replace("balance roundrobin", reference);
         let referred = checked(&with("s1 10.0.0.1:80 check"));
