@@ -65,7 +65,8 @@ fn numbered(name: &str, prefix: &str) -> bool {
 
 impl Config<'_> {
     /// The `backend` and `listen` sections by name, with what they inherit from their
-    /// `defaults` sections.
+    /// `defaults` sections. Variables are not expanded. Of sections with one name, which
+    /// HAProxy refuses, the last one counts.
     #[must_use]
     pub fn into_backends(self) -> BTreeMap<String, Backend> {
         let mut backends = BTreeMap::new();

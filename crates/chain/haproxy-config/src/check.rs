@@ -40,18 +40,20 @@ pub fn check_command(
     command
 }
 
-/// HAProxy's reasons for refusing a configuration, one message each.
-pub fn alerts(words: &str) -> impl Iterator<Item = &str> {
-    messages(words, "[ALERT]")
+/// HAProxy's reasons for refusing a configuration, one message each, from what its check
+/// writes to stderr.
+pub fn alerts(stderr: &str) -> impl Iterator<Item = &str> {
+    messages(stderr, "[ALERT]")
 }
 
-/// HAProxy's warnings about a configuration, one message each.
-pub fn warnings(words: &str) -> impl Iterator<Item = &str> {
-    messages(words, "[WARNING]")
+/// HAProxy's warnings about a configuration, one message each, from what its check
+/// writes to stderr.
+pub fn warnings(stderr: &str) -> impl Iterator<Item = &str> {
+    messages(stderr, "[WARNING]")
 }
 
-fn messages<'a>(words: &'a str, severity: &'a str) -> impl Iterator<Item = &'a str> {
-    words
+fn messages<'a>(stderr: &'a str, severity: &'a str) -> impl Iterator<Item = &'a str> {
+    stderr
         .lines()
         .filter(|line| !line.contains(SUMMARY))
         .filter_map(move |line| line.strip_prefix(severity))

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::iter;
 
+use crate::words::words;
 use crate::{Config, Section, Server};
 
 /// FNV-1a with 64 bits. The standard library's hash may change between releases of
@@ -78,26 +79,28 @@ fn with_servers<'c, 'a>(
 /// does not change the fingerprint.
 #[must_use]
 pub fn fingerprint(config: &Config, examples: Option<&Config>) -> String {
+    let examples: BTreeMap<&str, &Section> = examples.into_iter().flat_map(with_servers).collect();
     let mut hash = hash_lines(config);
     for (header, section) in with_servers(config) {
-        let example = examples
-            .filter(|_| section.servers.is_empty())
-            .and_then(|examples| with_servers(examples).find(|(other, _)| *other == header));
+        let example = examples.get(header).filter(|_| section.servers.is_empty());
+        let section = example.copied().unwrap_or(section);
         hash.add(header);
-        add_options(&mut hash, example.map_or(section, |(_, example)| example));
+        add_options(&mut hash, section, &counted_options(section));
     }
     hash.hex()
 }
 
-fn add_options(hash: &mut Fnv, section: &Section) {
-    let Some(usual) = usual_options(section) else {
+/// Adds the options that most servers of the section have, and the name and options of
+/// each that has others.
+fn add_options(hash: &mut Fnv, section: &Section, counts: &BTreeMap<&str, usize>) {
+    let Some((usual, _)) = counts.iter().max_by_key(|(_, count)| **count) else {
         return;
     };
     hash.add_options(usual);
     let unusual: BTreeMap<&str, &str> = section
         .servers
         .iter()
-        .filter(|(_, server)| server.options != usual)
+        .filter(|(_, server)| server.options != *usual)
         .map(|(name, server)| (*name, server.options.as_str()))
         .collect();
     for (name, options) in unusual {
@@ -106,29 +109,26 @@ fn add_options(hash: &mut Fnv, section: &Section) {
     }
 }
 
-fn usual_options<'c>(section: &'c Section) -> Option<&'c str> {
+/// The options that occur in the section, and how many servers have each.
+fn counted_options<'c>(section: &'c Section) -> BTreeMap<&'c str, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, server) in &section.servers {
         *counts.entry(&server.options).or_default() += 1;
     }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(most.0)
+    counts
 }
 
-/// The hash of everything that decides whether HAProxy accepts the file. `None` if
-/// two servers of a section share a name or an id, so that HAProxy has to judge.
+/// The hash of everything that decides whether HAProxy accepts the file. `None` if only
+/// HAProxy itself can tell, as when two servers of a section share a name or an id.
 ///
-/// Two files with the same hash differ only in the names, addresses, weights and ids
-/// of their plain servers, all of which HAProxy accepts ([`Server::parse`]). The hash
-/// includes the server names that another line refers to (`use-server s1`), since
-/// the reference is an error without the server. It also includes the options that
-/// occur in each section, so the first server of a section changes it: HAProxy may
-/// not allow a `server` line there.
+/// Two files with the same hash differ in the names, addresses, weights and ids of their
+/// plain servers alone, which are valid ([`Server::parse`]), and in none that another
+/// line refers to: a reference (`use-server s1`) is an error without its server. The hash
+/// covers which servers have unusual options, since options can refer to each other's
+/// (`track s1`), and all options that occur in a section: HAProxy may not allow a
+/// `server` line where there was none.
 #[must_use]
 pub fn check_hash(config: &Config) -> Option<String> {
-    if !config.sections.iter().all(is_unambiguous) {
-        return None;
-    }
     let names = names_of(config);
     let names_in = |text| words_of(text).filter(|word| names.contains(word));
     let mut referred: BTreeSet<&[u8]> = BTreeSet::new();
@@ -138,8 +138,13 @@ pub fn check_hash(config: &Config) -> Option<String> {
     }
     let mut hash = hash_lines(config);
     for (header, section) in with_servers(config) {
+        let counts = counted_options(section);
+        if !is_predictable(section, counts.keys()) {
+            return None;
+        }
         hash.add(header);
-        for options in options_of(section) {
+        add_options(&mut hash, section, &counts);
+        for options in counts.keys() {
             hash.add_options(options);
             referred.extend(names_in(options));
         }
@@ -155,11 +160,25 @@ pub fn check_hash(config: &Config) -> Option<String> {
     Some(hash.hex())
 }
 
-/// Whether no two servers of the section share a name or an id.
-fn is_unambiguous(section: &Section) -> bool {
+/// Whether the names and ids of the section's plain servers cannot be in the way of
+/// each other, of those of its other servers, or of a `guid` that must be unique.
+fn is_predictable<'c>(section: &Section, mut options: impl Iterator<Item = &'c &'c str>) -> bool {
     let servers = section.servers.iter();
     let id = |(_, server): &(&str, Server)| server.id;
-    all_differ(servers.clone().map(|(name, _)| *name)) && all_differ(servers.filter_map(id))
+    let has_ids = servers.clone().any(|(_, server)| server.id.is_some());
+    let has_line = |keyword: &str| {
+        let first = |line: &&str| {
+            words(line, &|_| None)
+                .first()
+                .is_some_and(|it| it == keyword)
+        };
+        section.lines.iter().any(first)
+    };
+    all_differ(servers.clone().map(|(name, _)| *name))
+        && all_differ(servers.filter_map(id))
+        && !has_line("server-template")
+        && !(has_ids && has_line("server"))
+        && !options.any(|options| options.split(' ').any(|word| word == "guid"))
 }
 
 /// Whether no item occurs twice. Sorting is fast here, since the servers mostly come
@@ -175,13 +194,8 @@ fn names_of<'a>(config: &Config<'a>) -> HashSet<&'a [u8]> {
     servers.map(|(name, _)| name.as_bytes()).collect()
 }
 
-fn options_of<'c>(section: &'c Section) -> BTreeSet<&'c str> {
-    let servers = section.servers.iter();
-    servers.map(|(_, server)| server.options.as_str()).collect()
-}
-
-/// All parts of the line that can be a server's name. What has a colon can be a name as
-/// a whole, or a name and something else.
+/// All parts of the line that can be a server's name. A part with colons can be one as a
+/// whole, or the colons can separate names from other words.
 fn words_of(line: &str) -> impl Iterator<Item = &[u8]> {
     line.as_bytes()
         .split(|byte| !(byte.is_ascii_alphanumeric() || b"._-:".contains(byte)))

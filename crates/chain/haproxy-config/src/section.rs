@@ -2,7 +2,7 @@
 
 /// The keywords that begin a section in any release from 2.6 to 3.3. Such a word
 /// begins a section wherever it is the first word of a line.
-const KEYWORDS: [&str; 21] = [
+const KEYWORDS: [&str; 22] = [
     "acme",
     "backend",
     "cache",
@@ -18,6 +18,7 @@ const KEYWORDS: [&str; 21] = [
     "log-forward",
     "log-profile",
     "mailers",
+    "namespace_list",
     "peers",
     "program",
     "resolvers",

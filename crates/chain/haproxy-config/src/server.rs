@@ -10,17 +10,17 @@ pub const MAX_WEIGHT: u16 = 256;
 const DEFAULT_WEIGHT: u16 = 1;
 /// The highest id that HAProxy accepts (configuration.txt, 5.2, `id`).
 const MAX_ID: u32 = i32::MAX as u32;
-/// How many words a plain server can have behind its address, the numbers of weight
-/// and id not counted. HAProxy refuses a line of 64 words (`MAX_LINE_ARGS`). `server`,
-/// name and address are three of them, and a weight and an id that another file adds
-/// to the same options four more.
+/// How many words a plain server can have behind its address; the numbers of weight and
+/// id do not count. HAProxy takes 63 words (`MAX_LINE_ARGS`): `server`, name and address,
+/// these, and the four of `weight N id N`, which may be there in one file and not in
+/// another with the same hash.
 const MAX_WORDS: usize = 56;
 
 /// A server of the plain form: `server NAME IP:PORT OPTION...`.
 ///
 /// Every word means exactly what is written there (no quotes, no variables), HAProxy
-/// is certain to accept name, address, weight and id, and all of the line can be
-/// repeated in a command to a running HAProxy.
+/// is certain to accept name, address, weight and id, and no character of the line is in
+/// the way of a command. Of the options nothing is known but that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// The settings that a running HAProxy reports.

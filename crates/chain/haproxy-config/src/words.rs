@@ -6,10 +6,11 @@ use std::borrow::Cow;
 /// C's `isspace` takes it for a blank, and Rust's `is_ascii_whitespace` does not.
 const VERTICAL_TAB: u8 = 0x0b;
 
-/// The words of `line`, with the value that `env` gives for each variable.
-///
-/// A large file consists of thousands of plain lines, so their words are borrowed.
+/// The words of `line` as HAProxy splits it: quotes and escapes are resolved, a comment
+/// ends the line, and between double quotes `$NAME` and `${NAME-default}` become what
+/// `env` gives for the name, or else the default, or nothing.
 pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
+    // A large file consists of thousands of plain lines, whose words need no copy.
     if is_plain(line) {
         return line.split_ascii_whitespace().map(Cow::Borrowed).collect();
     }

@@ -104,9 +104,9 @@ fn differs(wanted: &Wanted, running: &Running) -> Option<String> {
     Some(why.to_owned())
 }
 
-/// Finds a server whose options changed although the fingerprint did not, as when two
-/// servers exchange theirs. HAProxy does not report options, so the comparison is
-/// with the last file that it took.
+/// Finds a server whose options changed although the fingerprint did not, as in a file
+/// that was edited by hand. HAProxy does not report options, so the comparison is with
+/// the last file that it took.
 fn options_changed(wanted: &Wanted, good: Option<&Wanted>) -> Option<String> {
     let is_fingerprinted = matches!(wanted.identity, Identity::Fingerprint(_));
     let good = good.filter(|good| is_fingerprinted && good.identity == wanted.identity)?;

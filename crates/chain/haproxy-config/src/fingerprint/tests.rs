@@ -107,6 +107,33 @@ fn a_name_or_an_id_that_is_given_twice_is_noticed() {
 }
 
 #[test]
+fn who_has_which_options_is_part_of_what_was_checked() {
+    let one = file(&[
+        "s1 10.0.0.1:80 check",
+        "s2 10.0.0.2:80 track s1",
+        "s3 10.0.0.3:80",
+    ]);
+    let other = file(&[
+        "s1 10.0.0.1:80",
+        "s2 10.0.0.2:80 track s1",
+        "s3 10.0.0.3:80 check",
+    ]);
+    assert_ne!(checked(&one), checked(&other));
+}
+
+#[test]
+fn what_only_haproxy_can_tell_is_always_checked() {
+    for servers in [
+        &["s1 10.0.0.1:80 id 7", "x localhost:80 id 7"][..],
+        &["s1 10.0.0.1:80 guid a"],
+    ] {
+        assert_eq!(checked(&file(servers)), None, "{servers:?}");
+    }
+    let slots = file(&["s1 10.0.0.1:80"]) + "    server-template s 1-5 10.0.0.1:80\n";
+    assert_eq!(checked(&slots), None);
+}
+
+#[test]
 fn a_name_that_is_there_twice_is_always_checked() {
     let twice = file(&["s1 10.0.0.1:80 check", "s1 10.0.0.2:80 check"]);
     assert_eq!(checked(&twice), None);

@@ -78,6 +78,25 @@ fn a_line_that_a_weight_and_an_id_make_too_long_is_refused() {
 }
 
 #[test]
+fn servers_that_exchange_their_options_are_checked() {
+    let options =
+        "{% if node.weight == 1 %}check{% elif node.weight == 2 %}track nodes/s1{% endif %}";
+    let template = TEMPLATE.replace("check weight {{ node.weight }}", options);
+    let lines = [
+        "s1 10.0.0.1 weight=1",
+        "s2 10.0.0.2 weight=2",
+        "s3 10.0.0.3 weight=3",
+    ];
+    let fixture = Fixture::with_nodes(&template, &lines);
+    assert_eq!(fixture.run(&[]).code, Some(0));
+    fixture.node("s1 10.0.0.1 weight=3");
+    fixture.node("s3 10.0.0.3 weight=1");
+    let run = fixture.run(&[]);
+    assert_eq!(run.code, Some(100), "{}", run.stderr);
+    fixture.haproxy_takes_it().unwrap();
+}
+
+#[test]
 fn a_change_of_the_template_is_checked() {
     let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
     fixture.run_watched();
