@@ -33,7 +33,7 @@ fn a_server_that_no_command_can_say_is_taken_over_by_a_reload() {
             let there = address(93, number);
             config.backend = format!("    server odd {there} {option}\n");
             let told = haproxy.change(&generated(config));
-            assert!(told.contains("reload"), "{option}: {told}");
+            assert!(told.contains(": reload, since "), "{option}: {told}");
             assert_eq!(addresses(&haproxy)["odd"], there.ip().to_string());
             haproxy.assert_agrees();
             let status = haproxy.run(&["--status"]).stdout();
