@@ -9,6 +9,7 @@ use nodes::{Name, Node, Nodes, Refused};
 use crate::PROGRAM;
 use crate::services::Services;
 use crate::template::Template;
+use crate::variables::Variable;
 use haproxy_config::{Config, check_hash, fingerprint};
 
 /// How many refused files, or nodes of other services, are reported by name, so that
@@ -26,10 +27,14 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Reads the nodes and the template and renders the template for the nodes that it
     /// serves.
-    pub(crate) fn make(nodes: &Path, template: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn make(
+        nodes: &Path,
+        template: &Path,
+        variables: &[Variable],
+    ) -> anyhow::Result<Self> {
         let listing = Nodes::new(nodes).list()?;
         tell_refused(&listing.refused);
-        let template = Template::read(template)?;
+        let template = Template::read(template, variables)?;
         let (served, others) = template.services().select(listing.nodes);
         tell_others(&others, template.path());
         Self::render(&template, &served)

@@ -3,9 +3,11 @@
 mod candidate;
 mod check;
 mod context;
+mod language;
 mod services;
 mod target;
 mod template;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +16,7 @@ use exit::Exit;
 
 use candidate::Candidate;
 use target::Target;
+use variables::Variable;
 
 /// The name before each message.
 const PROGRAM: &str = "haproxy-gen";
@@ -33,7 +36,7 @@ const PROGRAM: &str = "haproxy-gen";
 ///                 if the file names none), service ("" if it names none)
 ///                 and tags (its further key=value)
 ///     addresses   the same nodes as host and ip
-///   A name that is not defined is an error. A template serves the nodes that
+///   and whatever `--set` names. A name that is not defined is an error. A template serves the nodes that
 ///   name no service, unless a comment in it says which services it serves:
 ///     {# services: web api - #}
 ///   where `-` stands for the nodes that name none. Nodes of other services are
@@ -88,6 +91,10 @@ struct Args {
         value_name = "FILE"
     )]
     output: PathBuf,
+    /// A variable more for the template, as often as needed: text, or JSON where VALUE
+    /// begins with `[` or `{`
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    variables: Vec<Variable>,
     /// The HAProxy that checks it, looked up in the PATH and /usr/sbin
     #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
     haproxy: PathBuf,
@@ -117,13 +124,17 @@ fn print(args: &Args) -> anyhow::Result<Exit> {
             "--diff compares with a file: name one with --output",
         ));
     }
-    exit::print(Candidate::make(&args.nodes, &args.template)?.text())?;
+    exit::print(candidate(args)?.text())?;
     Ok(Exit::Changed)
+}
+
+fn candidate(args: &Args) -> anyhow::Result<Candidate> {
+    Candidate::make(&args.nodes, &args.template, &args.variables)
 }
 
 fn diff(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
-    let candidate = Candidate::make(&args.nodes, &args.template)?;
+    let candidate = candidate(args)?;
     let Some(difference) = target.difference(candidate.text())? else {
         return Ok(Exit::Unchanged);
     };
@@ -135,7 +146,7 @@ fn diff(args: &Args) -> anyhow::Result<Exit> {
 fn generate(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
     let _lock = target.lock()?;
-    let candidate = Candidate::make(&args.nodes, &args.template)?;
+    let candidate = candidate(args)?;
     let was_checked = check(args, &target, &candidate)?;
     let changed = target.replace(candidate.text())?;
     if was_checked {

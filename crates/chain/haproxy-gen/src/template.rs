@@ -8,7 +8,9 @@ use nodes::Node;
 use tera::Tera;
 
 use crate::context::context;
+use crate::language::other_language;
 use crate::services::Services;
+use crate::variables::{self, Variable};
 
 /// The largest template that is read, in bytes: a person writes far less.
 const MAX_TEMPLATE: u64 = 1 << 20;
@@ -19,24 +21,25 @@ pub(crate) struct Template {
     text: String,
     tera: Tera,
     services: Services,
+    variables: Vec<Variable>,
 }
 
 impl Template {
-    /// Reads the template at `path`.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+    /// Reads the template at `path`, which gets these variables beside the nodes.
+    pub(crate) fn read(path: &Path, variables: &[Variable]) -> anyhow::Result<Self> {
         let bytes = files::read(path, MAX_TEMPLATE)?.with_context(|| {
             let path = path.display();
             format!("read {path}: there is no such file: name the template with --template")
         })?;
         let text = String::from_utf8(bytes)
             .map_err(|_| misuse(format_args!("read {}: it is not UTF-8", path.display())))?;
-        Self::parse(path, &text)
+        Self::parse(path, &text, variables)
     }
 
     /// Parses `text` as the template at `path`. It drops carriage returns and a byte
     /// order mark, which some editors add: HAProxy's complaint about them would be hard
     /// to understand.
-    pub(crate) fn parse(path: &Path, text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(path: &Path, text: &str, variables: &[Variable]) -> anyhow::Result<Self> {
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let refuse =
             |why: &dyn std::fmt::Display| misuse(format_args!("parse {}: {why}", path.display()));
@@ -44,22 +47,28 @@ impl Template {
         let mut tera = Tera::new();
         tera.autoescape_on(Vec::<&str>::new());
         tera.add_raw_template(&path.to_string_lossy(), &text)
-            .map_err(|error| refuse(&words(&error)))?;
+            .map_err(|error| refuse(&words(&error, &text)))?;
         Ok(Self {
             path: path.to_path_buf(),
             text,
             tera,
             services,
+            variables: variables.to_vec(),
         })
     }
 
     /// Renders the template for these nodes. It adds a missing line feed at the end,
     /// without which HAProxy refuses the file.
     pub(crate) fn render(&self, nodes: &[Node]) -> anyhow::Result<String> {
-        let context = context(nodes, &self.text);
+        let mut context = context(nodes, &self.text);
+        variables::insert(&self.variables, &mut context);
         let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
         let mut text = rendered.map_err(|error| {
-            let error = anyhow!("render {}: {}", self.path.display(), words(&error));
+            let error = anyhow!(
+                "render {}: {}",
+                self.path.display(),
+                words(&error, &self.text)
+            );
             exit::into_misuse(error)
         })?;
         if !text.ends_with('\n') {
@@ -79,11 +88,16 @@ impl Template {
     }
 }
 
-/// Tera's own message, which shows file, line and column, and the source there.
-fn words(error: &tera::Error) -> String {
+/// Tera's own message, which shows file, line and column, and the source there; and the
+/// way out for a template that is written in another language.
+fn words(error: &tera::Error, template: &str) -> String {
     let report = error.to_string();
     let report = report.trim();
-    report.strip_prefix("error: ").unwrap_or(report).to_string()
+    let report = report.strip_prefix("error: ").unwrap_or(report);
+    match other_language(template) {
+        Some(hint) => format!("{report}\n{hint}"),
+        None => report.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +111,7 @@ mod tests {
             Node::parse(&name, line).unwrap()
         };
         let nodes: Vec<Node> = lines.iter().map(node).collect();
-        Template::parse(Path::new("haproxy.cfg.tera"), template)?.render(&nodes)
+        Template::parse(Path::new("haproxy.cfg.tera"), template, &[])?.render(&nodes)
     }
 
     fn refusal(template: &str) -> String {

@@ -10,7 +10,7 @@ backend api
 {% endif %}{% endfor %}";
 
 fn candidate(template: &str, lines: &[&str]) -> Candidate {
-    let template = Template::parse(Path::new("t.tera"), template).unwrap();
+    let template = Template::parse(Path::new("t.tera"), template, &[]).unwrap();
     let node = |line: &&str| {
         let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
         Node::parse(&name, line).unwrap()

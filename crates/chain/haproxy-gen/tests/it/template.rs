@@ -1,4 +1,4 @@
-use crate::fixture::{Fixture, TEMPLATE, write};
+use crate::fixture::{Fixture, Run, TEMPLATE, write};
 
 fn refusal(template: &str) -> String {
     let fixture = Fixture::with_nodes(template, &["s1 10.0.0.1"]);
@@ -102,4 +102,38 @@ fn the_fingerprint_stands_for_all_but_the_servers() {
     assert_eq!(fingerprint(), empty);
     fixture.template(&TEMPLATE.replace("check", "check inter 7s"));
     assert_ne!(fingerprint(), empty);
+}
+
+#[test]
+fn a_template_for_handlebars_is_told_what_to_write_instead() {
+    let handlebars = TEMPLATE.replace("{%- for node in nodes %}", "{{#each addresses}}");
+    let words = refusal(&handlebars.replace("{%- endfor %}", "{{/each}}"));
+    assert!(words.contains("haproxy.cfg.tera:12:"), "{words}");
+    assert!(words.contains("It is written for Handlebars"), "{words}");
+    assert!(words.contains("{% for node in addresses %}"), "{words}");
+    let words = refusal(&TEMPLATE.replace("{{ node.name }}", "{{this.host}}"));
+    assert!(words.contains("It is written for Handlebars"), "{words}");
+}
+
+#[test]
+fn a_template_sees_what_its_caller_sets() {
+    let fixture = Fixture::with_nodes("{{ name }} at {{ ip }}: {{ list[1].a }}\n", &[]);
+    let print = |arguments: &[&str]| {
+        let mut command = Fixture::bare();
+        command.arg("--nodes").arg(fixture.nodes());
+        command
+            .arg("--template")
+            .arg(fixture.path("haproxy.cfg.tera"));
+        let output = command.args(["--output", "-"]).args(arguments).output();
+        Run::from(output.unwrap())
+    };
+    let list = r#"list=[{},{"a":7}]"#;
+    let run = print(&["--set", "name=s1", "--set", "ip=10.0.0.1", "--set", list]);
+    assert_eq!(run.stdout, "s1 at 10.0.0.1: 7\n", "{}", run.stderr);
+    let run = print(&["--set", "name=s1", "--set", list]);
+    assert_eq!(run.code, Some(100));
+    assert!(run.stderr.contains("Variable `ip` is not defined"));
+    let run = print(&["--set", "name=a\nb"]);
+    assert_eq!(run.code, Some(100));
+    assert!(run.stderr.contains("control characters"), "{}", run.stderr);
 }
