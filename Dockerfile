@@ -41,18 +41,20 @@ RUN set -eu; \
     install -D $bin/init /out/base/init; \
     install -D $bin/with-contenv /out/base/usr/bin/with-contenv; \
     install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat ha/scripts/*; \
+    install -D ha/lab/serf /out/base/opt/bin/serf; \
     ln -s ../local/bin/svc /out/base/usr/bin/s6-svc; \
     ln -s ../local/bin/svstat /out/base/usr/bin/s6-svstat; \
     install -D -t /out/ha/usr/local/bin \
         $bin/serf-nodes $bin/serf-watch $bin/haproxy-gen $bin/haproxy-reload; \
     install -D -m 644 ha/rsyslog/rsyslog.conf /out/ha/etc/rsyslog.conf; \
-    mkdir -p /out/ha/config /out/ha/etc /out/ha/serf-handlers /out/webapp/etc; \
+    mkdir -p /out/ha/config /out/ha/etc /out/webapp/etc; \
     cp -R ha/config/. /out/ha/config/; \
     cp -R ha/services /out/ha/etc/services.d; \
     install -D -t /out/ha/etc/services.d/rsyslog ha/rsyslog/service/run; \
     install -D /dev/null /out/ha/etc/services.d/ha/dependencies.d/rsyslog; \
-    ln -s /usr/local/bin/member-event /out/ha/serf-handlers/member-join.sh; \
-    ln -s /usr/local/bin/member-event /out/ha/serf-handlers/member-leave.sh; \
+    for event in join leave; do \
+        install -D ha/lab/handler.sh /out/ha/serf-handlers/member-$event.sh; \
+    done; \
     install -D -t /out/webapp/usr/local/bin $bin/webapp; \
     cp -R webapp/services /out/webapp/etc/services.d; \
     chmod -R u=rwX,go=rX /out; \
@@ -61,6 +63,7 @@ RUN set -eu; \
 # ---------------------------------------------------------------- base
 FROM ${DEBIAN} AS base
 LABEL org.opencontainers.image.title="muster" \
+      org.opencontainers.image.authors="the maintainers of muster" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 # Nothing here needs root: engines let every user bind ports below 1024 inside a
 # container, and what is written belongs to this user.
@@ -77,6 +80,9 @@ COPY --from=build /out/base/ /
 ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key SERF_IFACE=eth0 \
     INIT_PREFIX=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
 USER muster
+# Gossip between the containers. 7373, Serf's command port, is for them alone too: it
+# listens on loopback.
+EXPOSE 7946/tcp 7946/udp 7373
 ENTRYPOINT ["/init"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["is-serving"]
 
