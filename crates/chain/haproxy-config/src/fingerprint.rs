@@ -48,15 +48,23 @@ pub fn hash_of(file: &[u8]) -> String {
     hash.hex()
 }
 
-/// The beginning of both other hashes: all lines that are not plain servers.
+/// The beginning of both other hashes: all lines that are not plain servers. Empty lines
+/// and comments say nothing to HAProxy, and a loop of a template easily leaves some for
+/// each node.
 fn hash_lines(config: &Config) -> Fnv {
     let mut hash = Fnv::new();
     for section in &config.sections {
-        for line in section.header.iter().chain(&section.lines) {
+        let lines = section.header.iter().chain(&section.lines);
+        for line in lines.filter(|line| says_something(line)) {
             hash.add(line);
         }
     }
     hash
+}
+
+fn says_something(line: &str) -> bool {
+    let text = line.trim_ascii_start();
+    !text.is_empty() && !text.starts_with('#')
 }
 
 /// The sections that can have servers, each with its header.
@@ -69,7 +77,7 @@ fn with_servers<'c, 'a>(
 
 /// The hash of everything that a running HAProxy can only take over by a reload.
 ///
-/// This covers all lines that are not plain servers. Of the plain servers it covers,
+/// This covers all lines that are not plain servers, empty or comments. Of the plain servers it covers,
 /// for each section, the options that most of them have, and the name and options of
 /// each server that has others. It leaves out their [`Runtime`](crate::Runtime) and
 /// the names of the servers with the usual options, since the process reports these.

@@ -72,3 +72,29 @@ fn a_template_that_cannot_be_rendered_for_an_example_is_still_rendered_for_what_
     let one = candidate(template, &["a 10.0.0.1 key=x"]);
     assert!(one.text().ends_with("cookie x\n"));
 }
+
+#[test]
+fn what_a_loop_leaves_between_the_servers_does_not_change_the_fingerprint() {
+    let lab = "\
+global
+backend nodes
+    # HANDLEBARS START
+    {% for node in addresses %}
+    # {{ node.host }}
+
+    server {{ node.host }} {{ node.ip }}:3000 check
+    {% endfor %}
+    # HANDLEBARS STOP
+";
+    let none = candidate(lab, &[]);
+    for lines in [
+        &["a 10.0.0.1"][..],
+        &["a 10.0.0.1", "b 10.0.0.2", "c 10.0.0.3"],
+    ] {
+        assert_eq!(
+            print_of(&candidate(lab, lines)),
+            print_of(&none),
+            "{lines:?}"
+        );
+    }
+}
