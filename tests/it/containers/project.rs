@@ -1,14 +1,15 @@
-//! `docker-compose.yml` under a name, a subnet and an address of the test's own,
-//! so that it never meets a system that somebody runs.
+//! A `docker-compose.yml` (ours, or that of another folder) under a name, a subnet and an
+//! address of the test's own, so that it never meets a system that somebody runs.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use harness::haproxy::Statistics;
 use harness::load::{self, Running};
-use harness::{http, wait_for};
+use harness::{http, root, wait_for};
 
 use super::engine::{docker, limited, told, try_docker};
 
@@ -18,6 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A composed system, which goes with the value.
 pub(crate) struct Project {
+    folder: PathBuf,
     name: String,
     publish: String,
     subnet: String,
@@ -34,7 +36,13 @@ pub(crate) struct Server {
 impl Project {
     /// Nothing is started yet. `number` gives the test its addresses.
     pub(crate) fn new(number: u8) -> Project {
+        Project::of(root(), number)
+    }
+
+    /// That of the folder's own `docker-compose.yml`.
+    pub(crate) fn of(folder: &Path, number: u8) -> Project {
         Project {
+            folder: folder.to_owned(),
             name: format!("muster-test-{}-{number}", std::process::id()),
             publish: published_at(number),
             subnet: free_subnet(number),
@@ -60,7 +68,8 @@ impl Project {
         told(&mut self.compose(&[two, &up, services].concat()));
     }
 
-    fn compose(&self, arguments: &[&str]) -> Command {
+    /// `compose` with these words.
+    pub(crate) fn compose(&self, arguments: &[&str]) -> Command {
         let common = ["-p", &self.name];
         let plugin = with_plugin();
         let (program, first): (_, &[&str]) = if plugin {
@@ -69,6 +78,7 @@ impl Project {
             ("docker-compose", &[])
         };
         let mut command = limited(program, &[first, &common, arguments].concat());
+        command.current_dir(&self.folder);
         command.env("PUBLISH", &self.publish);
         command.env("NETWORK_SUBNET", format!("{}.0/24", self.subnet));
         command.env("NODE_RANGE", format!("{}.128/25", self.subnet));
@@ -156,7 +166,7 @@ impl Drop for Project {
                 String::from_utf8_lossy(&log)
             );
         }
-        let down = "--profile two down --volumes --remove-orphans --timeout 3";
+        let down = "--profile two down --volumes --remove-orphans --rmi local --timeout 3";
         let down: Vec<&str> = down.split(' ').collect();
         let _ = self.compose(&down).output();
     }

@@ -9,6 +9,11 @@ while read -a values; do
   fi
 done
 if [[ "$joined" = true ]]; then
-  /etc/lab/generate.sh
+  hosts=""
+  for file in $(ls /nodes); do
+    host=`awk '{ print "{\"host\":\"" $1 "\",\"ip\":\"" $2 "\"}" }' /nodes/$file`
+    hosts="$hosts$host,"
+  done
+  handlebars --addresses "[$(echo $hosts | sed s/,$//)]" < /config/haproxy.cfg.hb > /usr/local/etc/haproxy/haproxy.cfg
   s6-svc -h /var/run/s6/services/ha
 fi
