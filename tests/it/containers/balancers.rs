@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::engine::{Container, docker, image, try_docker, turn};
+use super::engine::{Container, docker, image, limited, told, try_docker, turn};
 use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
-use harness::{http, wait_for};
+use harness::{http, root, wait_for};
 
 const FIRST: u16 = 1936;
 const SECOND: u16 = 1937;
@@ -79,6 +79,33 @@ fn a_node_with_another_gossip_key_never_gets_in() {
     assert!(servers.iter().all(|server| server.name != "rogue"));
     let alone = rogue.exec(&["serf", "members"]).expect("its members");
     assert_eq!(alone.lines().count(), 1, "{alone}");
+}
+
+#[test]
+fn the_gossip_key_of_a_running_cluster_is_changed_as_documented() {
+    let _turn = turn();
+    let project = Project::new(22);
+    project.up(1, &[]);
+    project.wait_for_nodes(FIRST, 1);
+    let balancer = &project.containers("ha")[0];
+    let key = || docker(&["exec", balancer, "cat", "/secrets/gossip.key"]);
+    let old = key();
+
+    let guide = std::fs::read_to_string(root().join("docs/images.md")).expect("the guide");
+    let is_about_keys = |block: &&str| block.contains("serf keys -install");
+    let blocks = guide.split("```sh\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0));
+    let block = blocks.find(is_about_keys).expect("the commands");
+    let compose = "docker compose exec -T ha";
+    assert!(block.contains(compose));
+    let script = block.replace(compose, &format!("docker exec -i {balancer}"));
+    told(&mut limited("sh", &["-e", "-c", &script]));
+
+    assert_ne!(key(), old);
+    let keys = docker(&["exec", balancer, "serf", "keys", "-list"]);
+    assert!(keys.contains(&key()) && !keys.contains(&old), "{keys}");
+    project.up(2, &["webapp"]);
+    project.wait_for_nodes(FIRST, 2);
 }
 
 #[test]
