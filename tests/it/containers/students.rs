@@ -240,9 +240,9 @@ fn what_cannot_be_taken_ends_the_build_in_clear_words() {
     let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     for told in [
         "It is written for Handlebars",
-        "config/haproxy.cfg.hb cannot be rendered",
+        "/config/haproxy.cfg.hb cannot be rendered",
         "please use the 'bind' keyword for listening addresses",
-        "HAProxy refuses config/haproxy.cfg",
+        "HAProxy refuses /config/haproxy.cfg",
         "/serf-handlers/member-join.sh has the line ends of Windows",
         "a service names /serf-handlers/member-gone.sh, which is not in scripts/",
         "a handler signals the service balancer",
