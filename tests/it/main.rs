@@ -20,6 +20,7 @@ mod lan;
 mod load;
 mod lost;
 mod namespaces;
+mod report;
 mod scripts;
 mod settings;
 mod tags;
