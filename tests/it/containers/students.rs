@@ -11,8 +11,8 @@ use super::project::{PATIENCE, Project};
 use harness::{Scratch, http, root, wait_for};
 
 const STATS: u16 = 1936;
-/// Where the steps stand, and the words before each block of commands that they are.
-const GUIDE: &str = "docs/own-lab.md";
+/// Where the steps stand.
+const GUIDE: &str = "docs/lab.md";
 
 /// A student's repository beside ours, ready to be built.
 struct Student {
@@ -34,7 +34,7 @@ impl Student {
         // Windows loses the modes of files.
         let run = repository.join("webapp/services/serf/run");
         std::fs::set_permissions(run, std::fs::Permissions::from_mode(0o644)).expect("its mode");
-        let steps = commands_after("## The steps");
+        let steps = commands_after("### The steps");
         let (start, steps) = steps.split_last().expect("the steps");
         assert_eq!(start, "docker-compose up --build");
         let steps = format!("set -e\n{}", steps.join("\n"));
