@@ -1,13 +1,15 @@
-# shellcheck shell=sh disable=SC2154,SC2016
+# shellcheck shell=sh disable=SC2154
 # Task 2: everybody knows who is there.
 
-say "Two nodes start before any balancer: they find each other"
-reported up -d --no-build --scale webapp=2 webapp
 alive() { [ "$(docker exec "$(container webapp)" serf members -status=alive 2>/dev/null | wc -l)" -eq "$1" ]; }
+
+step "Two nodes start before any balancer" "they have found each other: two members, no ha"
+reported up -d --no-build --scale webapp=2 webapp
 await 180 "two members" alive 2
 keep members-without-ha.txt docker exec "$(container webapp)" serf members
 
-say "The balancer comes last, and finds them through the name that all share"
+step "The balancer comes last, and finds them through the name that all share" \
+    "all three know all three; each line of a log begins with the name of its service"
 system 2
 await 180 "three members" alive 3
 keep members-ha.txt in_balancer serf members

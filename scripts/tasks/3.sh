@@ -1,22 +1,32 @@
-# shellcheck shell=sh disable=SC2154,SC2016
+# shellcheck shell=sh disable=SC2154
 # Task 3: something happens when a node joins or leaves.
 
-in_log() { in_balancer grep -q "$1" /var/log/serf.log; }
-
-say "The balancer alone: its own join is the first event"
+step "The balancer alone" "its own join is the first event in /var/log/serf.log"
 balancer
 await 60 "the first event" in_log 'Member join event received from'
 keep ha-alone.log docker logs "$(container ha)"
-keep ha-alone-serf.log in_balancer cat /var/log/serf.log
+keep serf-ha-alone.log in_balancer cat /var/log/serf.log
 
-say "A node joins"
-system 1
-await 60 "the node's event" in_log 'with role backend'
-keep ha-with-s1.log docker logs "$(container ha)"
-keep s1.log docker logs "$(container webapp)"
-keep ha-with-s1-serf.log in_balancer cat /var/log/serf.log
+# joined N: its log, that of ha and the events, after the Nth node has joined.
+joined() {
+    system "$1"
+    node=$(container webapp "$1")
+    name=$(docker exec "$node" node-name)
+    await 60 "the event of $name" in_log "Member join event received from: $name with role backend"
+    keep "s$1.log" docker logs "$node"
+    keep "ha-after-s$1.log" docker logs "$(container ha)"
+    keep "serf-after-s$1.log" in_balancer cat /var/log/serf.log
+}
 
-say "And leaves"
-docker stop -t 60 "$(container webapp)" >/dev/null
+step "The first node joins" "the script is triggered again, with the node's name and role"
+joined 1
+step "The second node joins" "and again"
+joined 2
+
+step "The first node is stopped" "member-leave with its name: it said that it leaves, and nobody had to find out"
+s1=$(container webapp 1)
+docker stop -t 60 "$s1" >/dev/null
 await 180 "the leave" in_log 'Member member-leave event'
-keep serf.log in_balancer cat /var/log/serf.log
+keep s1-stopped.log docker logs "$s1"
+keep ha-after-s1-stopped.log docker logs "$(container ha)"
+keep serf-after-s1-stopped.log in_balancer cat /var/log/serf.log

@@ -1,27 +1,28 @@
-# shellcheck shell=sh disable=SC2154,SC2016
+# shellcheck shell=sh disable=SC2154
 # Task 5: one file a node, and HAProxy's configuration made of all of them.
 
+nodes() {
+    shown docker exec "$(container ha)" ls -l /nodes
+    [ -z "$(in_balancer ls /nodes)" ] || shown "docker exec $(container ha) sh -c 'cat /nodes/*'"
+}
 state() {
+    keep "nodes-$1.txt" nodes
     keep "haproxy-$1.cfg" in_balancer cat /usr/local/etc/haproxy/haproxy.cfg
-    keep "nodes-$1.txt" in_balancer sh -c 'ls -l /nodes; for f in /nodes/*; do [ ! -e "$f" ] || cat "$f"; done'
 }
 
-say "The balancer alone"
+step "The balancer alone" "/nodes is empty, and the configuration has no server"
 balancer
 await 60 "its configuration" in_balancer test -s /usr/local/etc/haproxy/haproxy.cfg
 state ha-alone
-say "After the first node joined"
+step "The first node joins" "a file in /nodes, and a server line with the same name and address"
 system 1
 state after-s1
-say "After the second"
+step "The second node joins" "two of each: nothing is overwritten"
 system 2
 state after-s2
-keep docker-ps.txt running
-keep inspect-ha.json docker inspect "$(container ha)"
-keep inspect-s1.json docker inspect "$(container webapp 1)"
-keep inspect-s2.json docker inspect "$(container webapp 2)"
+inspected
 
-say "After the first was stopped"
+step "The first node is stopped" "its file and its line are gone, those of the second stay"
 docker stop -t 60 "$(container webapp 1)" >/dev/null
 wait_serving 1
 state after-s1-stopped

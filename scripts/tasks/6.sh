@@ -1,42 +1,73 @@
-# shellcheck shell=sh disable=SC2154,SC2016
+# shellcheck shell=sh disable=SC2154
 # Task 6: HAProxy takes every change while it serves.
 
-# Until `requests.stop` is there: each answer's code, one a line.
-visitor() {
-    while [ ! -e "$evidence/stop" ]; do
-        curl -s -o /dev/null -w '%{http_code}\n' "$(url HTTP_PORT 80)/" || true
-        sleep 0.01
-    done
+# What was done, and each change of HAProxy's list, with the second.
+event() { printf '%4d s  %s\n' $(($(date +%s) - start)) "$*" >>"$scratch/timeline"; }
+list() { nodes_table | sort | awk '{ printf "%s%s %s", sep, $1, $2; sep = ", " }'; }
+follow() {
+    known=
+    : >"$scratch/follows"
+    while [ -e "$scratch/follows" ]; do
+        now=$(list)
+        [ -z "$now" ] || [ "$now" = "$known" ] || event "  list: $now"
+        known=$now
+        sleep 0.1
+    done &
+    follower=$!
+}
+followed() {
+    rm "$scratch/follows"
+    wait "$follower"
+    follower=
 }
 
-say "Three nodes, and a visitor who never stops asking"
+# seen NAME: the picture and the containers of a step.
+seen() {
+    picture "stats-$1"
+    keep "docker-ps-$1.txt" running
+}
+
+# scaled N: so many nodes, all UP, and none in the list that is DOWN.
+scaled() {
+    event "done: the engine is told to have $1 nodes"
+    system "$1"
+    await 180 "a list without the dead" none_down
+}
+none_down() { ! nodes_table | grep DOWN >/dev/null; }
+
+step "Three nodes, and a visitor who never stops asking" "three nodes UP; load the page again and again: it answers in turn"
+start=$(date +%s)
+event "done: a balancer and 3 nodes start"
 system 3
-visitor >"$evidence/codes" &
-visitor_id=$!
-picture stats-3-nodes.png
-keep docker-ps-3-nodes.txt running
+follow
+visit
+seen 3-nodes
 
-say "Two more"
-system 5
-picture stats-5-nodes.png
-keep docker-ps-5-nodes.txt running
+step "Two more" "five nodes UP: the new ones came without a reload, the counters of the others run on"
+scaled 5
+seen 5-nodes
 
-say "Two are stopped"
-docker stop -t 60 "$(container webapp 1)" "$(container webapp 4)" >/dev/null
-wait_serving 3
-picture stats-after-two-stopped.png
-keep docker-ps-after-two-stopped.txt running
+killed=$(container webapp 3)
+step "A node's container is killed with SIGKILL: $killed" \
+    "it is DOWN soon (its checks stay unanswered), and gets no request any more; it keeps its line for a while, in case it comes back"
+event "done: kill -9 of $killed"
+docker kill -s KILL "$killed" >/dev/null
+one_down() { [ "$(nodes_table | grep -c DOWN)" -eq 1 ]; }
+await 60 "the node that is DOWN" one_down
+seen one-killed
 
-say "The two come back, and a sixth with them"
-reported up -d --no-build --no-recreate --scale webapp=6 webapp
-wait_serving 6
-picture stats-after-new-ones.png
-keep docker-ps-after-new-ones.txt running
+step "Only two stay" "two that leave say so, and go at once; the dead one goes when it was waited for (half a minute)"
+scaled 2
+seen 2-nodes
+
+step "Three new ones" "five nodes UP again"
+scaled 5
+seen after-new-ones
+
+step "What the visitor got, and what runs now" \
+    "every answer is a 200, but for at most one request that was on its way to the node that was killed; one master, one worker"
+visited answers-by-code.txt
+followed
+keep timeline.txt cat "$scratch/timeline"
 keep serf.log in_balancer cat /var/log/serf.log
-
-say "What the visitor got: how many answers of each code (000 is none)"
-touch "$evidence/stop"
-wait "$visitor_id"
-keep answers-by-code.txt sh -c "sort '$evidence/codes' | uniq -c"
-rm -f "$evidence/stop" "$evidence/codes"
-keep haproxy-processes.txt docker top "$(container ha)" -eo pid,ppid,args
+processes haproxy-processes.txt

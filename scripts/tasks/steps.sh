@@ -1,67 +1,183 @@
 # shellcheck shell=sh
-# What the tasks are made of: a line of explanation, then something that is
-# done, and kept as evidence.
+# What the tasks are made of: a step that says what is done and what to look at,
+# then something that is done, and kept as evidence.
 
 # shellcheck source=scripts/containers.sh
 . scripts/containers.sh
 
-evidence=
+# $scratch: what a running task needs; $evidence, in it: what it leaves.
+# $project: the compose project that it works on.
+look=
+visitor=
+follower=
 url() { echo "http://$(setting PUBLISH 127.0.0.1):$(setting "$1" "$2")"; }
 
-say() { printf '\n-- %s\n' "$*"; }
+# How compose is called here.
+compose_words() { if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi; }
 
-static_system() {
-    reported -p muster-static -f scripts/tasks/static.yml --project-directory . "$@"
+# ---- a demonstration
+
+welcome() {
+    printf 'A demonstration: each step waits for you. Have these open in a browser:\n'
+    addresses
+    enter "builds the images and begins"
 }
 
-# begin N: an empty system, an empty folder for what it leaves.
+addresses() {
+    printf '   statistics   %s/\n   page         %s/\n' "$(url STATS_PORT 1936)" "$(url HTTP_PORT 80)"
+}
+
+# enter WHAT: waits until somebody says so.
+enter() {
+    printf '   Enter %s: ' "$1"
+    read -r _ <&3 && return
+    echo
+    fail "--live waits for Enter, and there is nobody to press it: its input has ended (run it in a terminal, or without --live)"
+}
+
+# step WHAT LOOK: what is done, and what it shows. A demonstration needs both
+# before; else the second comes when it has been done.
+step() {
+    looked
+    printf '\n-- %s\n' "$1"
+    look=$2
+    [ -n "${live-}" ] || return 0
+    looked
+    addresses
+    printf '   nodes        %s\n' "$nodes_at"
+    enter "does it"
+}
+
+looked() {
+    [ -z "$look" ] || printf '   Look at: %s\n' "$look"
+    look=
+}
+
+# ---- a task from its beginning to its end
+
+# begin N: an empty system, and an empty folder for what it leaves.
 begin() {
     printf '\n==== task %s ====\n' "$1"
-    evidence=logs/task$1
-    rm -rf "$evidence"
-    mkdir -p "$evidence"
+    scratch=$(mktemp -d "$PWD/target/task.XXXXXX")
+    evidence=$scratch/task$1
+    mkdir "$evidence"
+    project=$(setting COMPOSE_PROJECT_NAME muster)
+    nodes_at="$(compose_words) exec ha ls /nodes"
     at_end end
-    end
+    nothing_runs
 }
 
+# However a task ends.
 end() {
-    # What a task that was interrupted has left: its browser's files, its visitor.
-    [ -z "${visitor_id-}" ] || kill "$visitor_id" 2>/dev/null || true
-    rm -rf "$evidence/.browser" "$evidence/stop" "$evidence/codes"
+    rm -f "$scratch/asks" "$scratch/follows"
+    # shellcheck disable=SC2086 # ids, where there are any
+    wait $visitor $follower || true
+    visitor='' follower=''
+    nothing_runs
+    rm -rf "$scratch"
+}
+
+nothing_runs() {
     {
         compose --profile two down --volumes --remove-orphans
-        static_system down --volumes
+        compose -p "$(setting COMPOSE_PROJECT_NAME muster)-static" -f scripts/tasks/static.yml down --volumes --remove-orphans
     } >/dev/null 2>&1 || true
 }
 
-# keep FILE COMMAND...: shows what the command says, and keeps it without the
-# paths of this machine.
-keep() {
-    file=$evidence/$1
-    shift
-    "$@" 2>&1 | sed -e "s|$PWD|.|g" -e 's|\r$||' -e 's|\x1b\[[0-9;]*m||g' >"$file"
-    echo "   $file:"
-    head -n 12 "$file" | cut -c 1-110 | sed 's/^/   | /'
-    [ "$(wc -l <"$file")" -le 12 ] || echo "   | ..."
+# A task that has been done: what it leaves replaces what the last run left.
+finish() {
+    looked
+    [ -z "$live" ] || step "The end of this task: what it started ends" "all of it, once more"
+    trap '' INT TERM HUP
+    rm -rf "logs/${evidence##*/}"
+    mv "$evidence" logs/
+    trap 'exit 130' INT TERM HUP
+    end
 }
 
-# picture FILE: the statistics page as a browser shows it.
-picture() {
-    profile=$PWD/$evidence/.browser
-    mkdir "$profile"
-    timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
-        --user-data-dir="$profile" --hide-scrollbars --window-size=1500,640 \
-        --screenshot="$PWD/$evidence/$1" "$(url STATS_PORT 1936)/" >"$profile/log" 2>&1 ||
-        { cat "$profile/log" >&2; return 111; }
-    rm -rf "$profile"
-    echo "   $evidence/$1"
+# ---- evidence
+
+# keep FILE COMMAND...: keeps what the command says, without the paths of this
+# machine, and shows its beginning. A command that fails is the end.
+keep() {
+    file=$1
+    shift
+    # In another shell, and no condition, so that it ends at its first failure.
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$scratch/said" 2>&1
+    code=$?
+    set -e
+    sed -e "s|$scratch|.|g" -e "s|$PWD|.|g" -e 's|\r$||' -e 's|\x1b\[[0-9;]*m||g' "$scratch/said" >"$evidence/$file"
+    echo "   logs/${evidence##*/}/$file:"
+    head -n 12 "$evidence/$file" | cut -c 1-110 | sed 's/^/   | /'
+    [ "$(wc -l <"$evidence/$file")" -le 12 ] || echo "   | ..."
+    [ $code -eq 0 ] || fail "what should have given $file failed with $code, after: $(tail -n 5 "$scratch/said")"
 }
+
+# shown COMMAND...: as in a terminal: a line of words, then what it says.
+shown() {
+    printf '$ %s\n' "$*"
+    sh -c "$*"
+}
+
+# picture NAME: the statistics page as a browser shows it, and in NAME.txt the
+# nodes in it: those that are in HAProxy's list before as well as after.
+picture() {
+    tries=5
+    while :; do
+        nodes_table >"$evidence/$1.txt"
+        screenshot "$evidence/$1.png"
+        nodes_table | cmp -s - "$evidence/$1.txt" && break
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || fail "the nodes' states changed each time that their picture was taken"
+    done
+    echo "   logs/${evidence##*/}/$1.png, and in $1.txt:"
+    sed 's/^/   | /' "$evidence/$1.txt"
+}
+
+screenshot() {
+    mkdir "$scratch/browser"
+    timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+        --user-data-dir="$scratch/browser" --hide-scrollbars --window-size=1500,640 \
+        --screenshot="$1" "$(url STATS_PORT 1936)/" >"$scratch/browser.log" 2>&1 ||
+        fail "chromium took no picture: $(tail -n 5 "$scratch/browser.log")"
+    rm -rf "$scratch/browser"
+}
+
+running() {
+    docker ps -f "label=com.docker.compose.project=$project" \
+        --format 'table {{.Names}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}'
+}
+
+# The three containers of the lab, as the engine has them.
+inspected() {
+    keep docker-ps.txt running
+    keep inspect-ha.json docker inspect "$(container ha)"
+    keep inspect-s1.json docker inspect "$(container webapp 1)"
+    keep inspect-s2.json docker inspect "$(container webapp 2)"
+}
+
+# processes FILE: the tree of those in ha, at a moment when the chain does nothing (it
+# looks after everything now and then).
+processes() {
+    await 60 "one master, one worker and nothing at work beside them" at_rest
+    keep "$1" cat "$scratch/processes"
+}
+at_rest() {
+    docker top "$(container ha)" -eo pid,ppid,args --forest >"$scratch/processes"
+    ! grep -qE 'defunct|haproxy-(reload|gen)|serf-nodes|serf members|bin/member-event' "$scratch/processes" &&
+        [ "$(grep -c 'haproxy .*-W' "$scratch/processes")" -eq 2 ]
+}
+
+# ---- the system
 
 # system N: a balancer and N nodes; returns when all serve.
 system() {
     reported up -d --no-build --no-recreate --scale "webapp=$1"
     wait_serving "$1"
-    nodes_table | sed 's/^/   | /'
 }
 
 # The balancer alone.
@@ -70,17 +186,49 @@ balancer() {
     await 60 "the statistics page" curl -sf -o /dev/null "$(url STATS_PORT 1936)/"
 }
 
+# container SERVICE [NUMBER]: its name.
 container() {
-    docker ps -q -f "label=com.docker.compose.project=$(setting COMPOSE_PROJECT_NAME muster)" \
+    docker ps --format '{{.Names}}' -f "label=com.docker.compose.project=$project" \
         -f "label=com.docker.compose.service=$1" \
         -f "label=com.docker.compose.container-number=${2-1}"
 }
 in_balancer() { docker exec "$(container ha)" "$@"; }
-running() { docker ps -f label=com.docker.compose.project --format 'table {{.Names}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}'; }
+in_log() { in_balancer grep -qs "$1" /var/log/serf.log; }
 
 # await SECONDS WHAT COMMAND...
 await() {
     seconds=$1 what=$2
     shift 2
     within "$seconds" "$@" || fail "waited in vain for $what"
+}
+
+# ---- a visitor
+
+# visit: asks without a pause to speak of, until `visited`.
+visit() {
+    page=$(url HTTP_PORT 80)/ answers=0
+    : >"$scratch/asks"
+    while [ -e "$scratch/asks" ]; do
+        curl -s -m 5 -o /dev/null -w '%{http_code}\n' "$page" || true
+        sleep 0.01
+    done >"$scratch/codes" &
+    visitor=$!
+}
+
+# asked N: whether it has N answers more than when this was true last.
+asked() {
+    [ "$(wc -l <"$scratch/codes")" -ge $((answers + $1)) ] && answers=$(wc -l <"$scratch/codes")
+}
+
+# visited FILE: what the visitor got.
+visited() {
+    rm "$scratch/asks"
+    wait "$visitor"
+    visitor=
+    keep "$1" answers_by_code
+}
+
+answers_by_code() {
+    sort "$scratch/codes" | uniq -c |
+        awk '{ print $1, $2 == "000" ? "requests without an answer" : "answers with " $2 }'
 }
