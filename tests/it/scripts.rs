@@ -1,6 +1,7 @@
 //! The scripts as people meet them: called from anywhere, on a machine that lacks
 //! something, and interrupted.
 
+mod demonstrations;
 mod leftovers_of_tests;
 mod machine;
 mod pages;
