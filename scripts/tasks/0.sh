@@ -93,6 +93,6 @@ visited answers-meanwhile.txt
 words '' "# 7. HAProxy's list has s3, and who asked meanwhile got:"
 by_hand "$list"
 words "$(cat "$evidence/answers-meanwhile.txt")"
-cp "$scratch/by-hand" "$evidence/adding-s3.txt"
+keep adding-s3.txt cat "$scratch/by-hand"
 keep docker-ps-with-s3.txt running
 picture stats-with-s3
