@@ -13,6 +13,7 @@ mod balancers;
 mod churn;
 mod crash;
 mod disk;
+mod evidence;
 mod hold;
 mod hostile;
 mod join;

@@ -5,7 +5,6 @@
 
 mod balancers;
 mod engine;
-mod evidence;
 mod init;
 mod life;
 mod logs;
