@@ -85,7 +85,7 @@ by_hand 'cat s3/server.cfg >>static.cfg'
 words '' "# 5. The two variables that this line needs, handed to ha in docker-compose.yml."
 by_hand cat s3/environment.yml
 by_hand "sed -i '/ WEBAPP_2_IP:/r s3/environment.yml' docker-compose.yml"
-words '' "# 6. ha is made anew. (In the lab the configuration is part of the image: up -d --build ha)"
+words '' "# 6. ha is made anew. (In the lab the configuration is part of the image: up -d --build haproxy)"
 visit
 by_hand "$compose up -d ha"
 await 60 "three servers" up_servers 3

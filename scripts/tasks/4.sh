@@ -22,6 +22,7 @@ overwritten 1
 step "The second node joins" "only the last one is known; serf.log has seen all three"
 overwritten 2
 keep fault-serf.log in_balancer cat /var/log/serf.log
+inspected
 nothing_runs
 unset COMPOSE_FILE
 
@@ -40,4 +41,3 @@ keep answer-after-s1.cfg render
 step "After the second" "both of them"
 system 2
 keep answer-after-s2.cfg render
-inspected

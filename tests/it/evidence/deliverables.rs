@@ -106,11 +106,11 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
     row("2.1", "task2/s1.log", ContainerLog(S1, &[HA, S1, S2])),
     row("2.1", "task2/s2.log", ContainerLog(S2, &[HA, S1, S2])),
     row("3.1", "task3/ha-alone.log", ContainerLog(HA, &[HA])),
-    row("3.3", "task3/serf-ha-alone.log", Events(&[HA_JOINS])),
+    row("3.2", "task3/serf-ha-alone.log", Events(&[HA_JOINS])),
     row("3.1", "task3/s1.log", ContainerLog(S1, &[HA, S1])),
     row("3.1", "task3/ha-after-s1.log", ContainerLog(HA, &[HA, S1])),
     row(
-        "3.3",
+        "3.2",
         "task3/serf-after-s1.log",
         Events(&[HA_JOINS, S1_JOINS]),
     ),
@@ -121,7 +121,7 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         ContainerLog(HA, &[HA, S1, S2]),
     ),
     row(
-        "3.3",
+        "3.2",
         "task3/serf-after-s2.log",
         Events(&[HA_JOINS, S1_JOINS, S2_JOINS]),
     ),
@@ -136,7 +136,7 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         Says(&["EventMemberLeave: webapp-1-"]),
     ),
     row(
-        "3.3",
+        "3.2",
         "task3/serf-after-s1-stopped.log",
         Events(&[
             HA_JOINS,
