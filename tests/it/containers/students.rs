@@ -178,6 +178,11 @@ fn a_handler_for_each_event_and_a_master_of_their_own_work_too() {
     let announce = "/opt/bin/serf event announce hello";
     docker(&["exec", &student.balancer(), "sh", "-c", announce]);
     student.wait_written("/var/log/announced.log", "hello");
+    // What the handler of a query prints is its answer.
+    let query = "/opt/bin/serf query -no-ack -timeout 5s who";
+    let answers = docker(&["exec", &student.balancer(), "sh", "-c", query]);
+    assert!(answers.contains("here I am"), "{answers}");
+    student.wait_logged(&["[serf] echo: query handled, exit code 0"]);
 }
 
 #[test]
@@ -231,6 +236,7 @@ fn what_cannot_be_taken_ends_the_build_in_clear_words() {
         text.replace("member-leave.sh", "member-gone.sh")
     });
     changed("services/ha/run", &|text| text.replace("#!", "# "));
+    write(&ha.join("scripts/broken.sh"), "#!/bin/bash\nif true\n");
 
     let tag = format!("IMAGE_TAG={}", image("").rsplit(':').next().expect("a tag"));
     let mut build = Command::new("docker");
@@ -245,8 +251,9 @@ fn what_cannot_be_taken_ends_the_build_in_clear_words() {
         "HAProxy refuses /config/haproxy.cfg",
         "/serf-handlers/member-join.sh has the line ends of Windows",
         "a service names /serf-handlers/member-gone.sh, which is not in scripts/",
-        "a handler signals the service balancer",
+        "/serf-handlers/member-leave.sh signals the service balancer",
         "/etc/services.d/ha/run does not begin with '#!'",
+        "/serf-handlers/broken.sh is no script that bash can read",
     ] {
         assert!(words.contains(told), "{told}: {words}");
     }

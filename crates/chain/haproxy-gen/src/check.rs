@@ -38,7 +38,13 @@ pub(crate) fn check(
         }
         Some(code) => {
             let complaints = refusal(&words, code, text);
-            Err(misuse(told(&complaints, template, path)))
+            let path_is = path.display();
+            let fate = if path.exists() {
+                format!("the old {path_is} stays")
+            } else {
+                format!("{path_is} is not made")
+            };
+            Err(misuse(told(&complaints, template, &fate)))
         }
         None => Err(anyhow!("run {}: {}", haproxy.display(), output.status)),
     }
@@ -85,11 +91,10 @@ fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
 
 /// The error for a refused configuration. It names the template, since that is what
 /// the user can mend: the rendered text is not kept.
-fn told(complaints: &[String], template: &Path, path: &Path) -> String {
+fn told(complaints: &[String], template: &Path, fate: &str) -> String {
     format!(
-        "check what {} renders: HAProxy refuses it, and the old {} stays:\n  {}",
+        "check what {} renders: HAProxy refuses it, and {fate}:\n  {}",
         template.display(),
-        path.display(),
         complaints.join("\n  ")
     )
 }
@@ -129,7 +134,11 @@ mod tests {
     fn haproxys_words_are_shown_with_the_line_that_they_are_about() {
         let complaints = refusal(ALERT, 1, TEXT);
         assert_eq!(
-            told(&complaints, Path::new("/config/t"), Path::new("/etc/cfg")),
+            told(
+                &complaints,
+                Path::new("/config/t"),
+                "the old /etc/cfg stays"
+            ),
             "check what /config/t renders: HAProxy refuses it, and the old /etc/cfg stays:\n  \
              parsing [line 2] : unknown keyword 'frobnicate' in 'global' section\n    2 |     frobnicate"
         );

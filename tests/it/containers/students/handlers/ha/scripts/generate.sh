@@ -1,8 +1,8 @@
 #!/bin/bash
 # The list of all nodes, the file, and the reload of master and worker.
 set -e
-list=$(cat /nodes/* 2>/dev/null | awk '{ printf "%s{\"host\":\"%s\",\"ip\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2 }')
-handlebars --addresses="[$list]" < /config/haproxy.cfg.hb > /tmp/haproxy.cfg
+. /serf-handlers/lib/list.sh
+handlebars --addresses="[$(nodes)]" < /config/haproxy.cfg.hb > /tmp/haproxy.cfg
 haproxy -c -q -f /tmp/haproxy.cfg
 cat /tmp/haproxy.cfg > /usr/local/etc/haproxy/haproxy.cfg
 echo "reloading for $(ls /nodes | wc -l) nodes"
