@@ -240,7 +240,8 @@ fn what_cannot_be_taken_ends_the_build_in_clear_words() {
 
     let tag = format!("IMAGE_TAG={}", image("").rsplit(':').next().expect("a tag"));
     let mut build = Command::new("docker");
-    build.args(["build", "--build-arg", &tag]).arg(&ha);
+    build.args(["build", "--force-rm", "--build-arg", &tag]);
+    build.arg(&ha);
     let output = build.output().expect("run docker");
     assert!(!output.status.success());
     let words = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
