@@ -14,6 +14,7 @@ mod churn;
 mod crash;
 mod disk;
 mod evidence;
+mod handlers;
 mod hold;
 mod hostile;
 mod join;

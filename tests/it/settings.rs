@@ -92,6 +92,24 @@ fn what_could_leave_its_place_in_the_settings_is_refused() {
 }
 
 #[test]
+fn who_makes_the_key_says_that_all_others_need_it() {
+    let dir = harness::scratch();
+    let key = dir.path().join("gossip.key");
+    let gossip_key = || {
+        let mut command = Command::new(root().join("ha/scripts/gossip-key"));
+        let output = command.arg(&key).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = gossip_key();
+    assert!(said.contains("made a new key"), "{said}");
+    let made = std::fs::read_to_string(&key).unwrap();
+    assert!(!said.contains(made.trim()), "the key itself was told");
+    assert_eq!(gossip_key(), "");
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), made);
+}
+
+#[test]
 fn a_balancer_whose_chain_stands_aside_has_the_labs_two_handlers() {
     let aside = agent(&[("ROLE", "balancer"), ("MUSTER_CHAIN", "0")]);
     let handlers = [

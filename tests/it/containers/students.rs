@@ -137,7 +137,7 @@ fn the_labs_services_handlers_and_tools_work_unchanged() {
     // Serf may say that it left or that it failed: the lab's `run` ends before it.
     let node = student.project.containers("webapp1").remove(0);
     ends_well(&node);
-    student.wait_written("/var/log/serf.log", " event received from: ");
+    student.wait_written("/var/log/serf.log", "Member member-");
     wait_for("the file of the node to go", PATIENCE, || {
         let files = try_docker(&["exec", &balancer, "ls", "/nodes"])?;
         (files.lines().count() == 1).then_some(())
@@ -171,7 +171,7 @@ fn a_handler_for_each_event_and_a_master_of_their_own_work_too() {
     let student = Student::new(18, &["handlers"]);
     student.up();
     student.stops_and_starts_a_node();
-    student.wait_written("/var/log/serf.log", "event received from: ");
+    student.wait_written("/var/log/serf.log", "Member member-");
     student.wait_logged(&["[serf] join.sh: reloading for 2 nodes"]);
     student.wait_logged(&["[serf] join.sh: member-join handled, exit code 0"]);
     student.wait_logged(&["[serf] leave.sh: reloading for 1 nodes"]);
@@ -336,6 +336,36 @@ fn where_our_chain_stands_aside_the_handlers_alone_decide() {
     assert!(watch.is_some_and(|state| state.starts_with("down ")));
     let config = ["cat", "/usr/local/etc/haproxy/haproxy.cfg"];
     assert_eq!(container.exec(&config).as_deref(), Some(own.trim_end()));
+}
+
+#[test]
+fn our_images_are_open_to_what_the_lab_builds_upon_them() {
+    let _turn = turn();
+    for name in ["ha", "webapp"] {
+        let image = image(name);
+        let ports = docker(&[
+            "image",
+            "inspect",
+            "-f",
+            "{{json .Config.ExposedPorts}}",
+            &image,
+        ]);
+        for port in ["7946/tcp", "7946/udp", "7373/tcp"] {
+            assert!(ports.contains(port), "{name}: {ports}");
+        }
+        let authors = r#"{{index .Config.Labels "org.opencontainers.image.authors"}}"#;
+        assert!(!docker(&["image", "inspect", "-f", authors, &image]).is_empty());
+    }
+    // A COPY onto a link would replace what the link leads to.
+    let links = [
+        "--rm",
+        "--entrypoint=find",
+        &image("ha"),
+        "/serf-handlers",
+        "-type",
+        "l",
+    ];
+    assert_eq!(docker(&[&["run"], &links[..]].concat()), "");
 }
 
 /// The commands of the first block of sh behind these words, one a line.

@@ -77,9 +77,9 @@ fn with_servers<'c, 'a>(
 
 /// The hash of everything that a running HAProxy can only take over by a reload.
 ///
-/// This covers all lines that are not plain servers, empty or comments. Of the plain servers it covers,
-/// for each section, the options that most of them have, and the name and options of
-/// each server that has others. It leaves out their [`Runtime`](crate::Runtime) and
+/// This covers all lines that are not plain servers, empty or comments. Of the plain
+/// servers it covers, for each section, the options that most of them have, and the name
+/// and options of each server that has others. It leaves out their [`Runtime`](crate::Runtime) and
 /// the names of the servers with the usual options, since the process reports these.
 ///
 /// `examples` is the same configuration with a server in each empty section. Such a

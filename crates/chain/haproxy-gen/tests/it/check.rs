@@ -30,6 +30,11 @@ fn a_configuration_that_listens_nowhere_is_refused() {
     let fixture = Fixture::new("global\n    stats timeout 30s\n");
     let run = fixture.run(&[]);
     assert_eq!(run.code, Some(100), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("etc/haproxy.cfg is not made:"),
+        "{}",
+        run.stderr
+    );
     assert!(!fixture.output().exists());
 }
 
