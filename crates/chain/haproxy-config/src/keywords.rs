@@ -12,7 +12,8 @@ pub struct Keyword {
     /// How many words follow it that belong to it.
     pub arguments: usize,
     /// From which release on a server that is added at run time takes this word and does
-    /// what it would do in the file; `None` where no known release does.
+    /// what it would do in the file; `None` where no known release does. What names a
+    /// file of certificates is refused where the process has not loaded that file before.
     pub added_since: Option<Release>,
     /// The first of the known releases (2.6, 3.0, 3.2) that has it.
     pub since: Release,
@@ -50,7 +51,9 @@ const fn row(
     }
 }
 
-/// Sorted by name, as the binary search needs it.
+/// Sorted by name, as the binary search needs it. `enabled` is taken by 2.6, and the
+/// server gets no request then, which is why it counts as refused. `usesrc` and
+/// `interface` stand behind `source ADDRESS` alone.
 #[rustfmt::skip]
 const TABLE: &[Keyword] = &[
     row("addr", 1, V2_6, Some(V2_6)),
@@ -79,7 +82,7 @@ const TABLE: &[Keyword] = &[
     row("crl-file", 1, V2_6, Some(V2_6)),
     row("crt", 1, V2_6, Some(V2_6)),
     row("curves", 1, V3_0, Some(V3_0)),
-    row("disabled", 0, V2_6, None),
+    row("disabled", 0, V2_6, Some(V2_6)),
     row("downinter", 1, V2_6, Some(V2_6)),
     row("enabled", 0, V2_6, None),
     row("error-limit", 1, V2_6, Some(V2_6)),
