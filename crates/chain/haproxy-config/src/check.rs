@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf, absolute};
 use std::process::Command;
 
 /// Variables that a master process sets for its workers. A HAProxy that inherits
@@ -17,6 +18,52 @@ const OF_A_MASTER: [&str; 4] = [
 /// `Fatal errors found in configuration.`), which adds nothing to the others.
 const SUMMARY: &str = " found in configuration";
 
+/// Where a HAProxy runs, and with what: relative paths in its file begin at its
+/// directory, and variables in it have their values from its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Its working directory; `None` for our own.
+    pub directory: Option<PathBuf>,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Surroundings {
+    /// Our own, as they are for a program that we start.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            directory: env::current_dir().ok(),
+            environment: env::vars_os().collect(),
+        }
+    }
+}
+
+/// The command by which `haproxy` checks the file `config` as a HAProxy in these
+/// surroundings reads it.
+///
+/// It is looked up as [`check_command`] does, by our own PATH, which it gets too: no
+/// configuration depends on that. A relative path to it begins at our own directory.
+#[must_use]
+pub fn check_command_in(haproxy: &Path, config: &Path, surroundings: &Surroundings) -> Command {
+    let program = if haproxy.components().count() > 1 {
+        absolute(haproxy).unwrap_or_else(|_| haproxy.to_path_buf())
+    } else {
+        haproxy.to_path_buf()
+    };
+    let mut command = Command::new(program);
+    command.env_clear();
+    prepare(
+        &mut command,
+        config,
+        surroundings.environment.iter().cloned(),
+    );
+    if let Some(directory) = &surroundings.directory {
+        command.current_dir(directory);
+    }
+    command
+}
+
 /// The command by which `haproxy` checks the file `config`.
 ///
 /// A program name without a folder is looked up in the PATH and in `/usr/sbin`, where
@@ -29,15 +76,28 @@ pub fn check_command(
     config: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Command {
+    let mut command = Command::new(haproxy);
+    let environment = environment.iter();
+    prepare(
+        &mut command,
+        config,
+        environment.map(|(name, value)| (name.into(), value.into())),
+    );
+    command
+}
+
+fn prepare(
+    command: &mut Command,
+    config: &Path,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) {
     let mut path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     path.push(":/usr/sbin");
-    let mut command = Command::new(haproxy);
     command.args(["-c", "-f"]).arg(config);
     command.envs(environment).env("PATH", path);
     for name in OF_A_MASTER {
         command.env_remove(name);
     }
-    command
 }
 
 /// HAProxy's reasons for refusing a configuration, one message each, from what its check
@@ -101,5 +161,42 @@ mod tests {
         let command = check_command(Path::new("haproxy"), Path::new("/x"), &environment);
         let removed = command.get_envs().filter(|(_, value)| value.is_none());
         assert_eq!(removed.count(), OF_A_MASTER.len());
+    }
+
+    #[test]
+    fn surroundings_take_the_place_of_our_own() {
+        let pair = |name: &str, value: &str| (name.into(), value.into());
+        let surroundings = Surroundings {
+            directory: Some("/".into()),
+            environment: vec![pair("LB_BIND", "x"), pair("HAPROXY_PROCESSES", "|")],
+        };
+        let command = check_command_in(Path::new("haproxy"), Path::new("/x"), &surroundings);
+        assert_eq!(command.get_current_dir(), Some(Path::new("/")));
+        let given = command.get_envs();
+        let given: Vec<_> = given
+            .filter_map(|(name, value)| value.map(|_| name))
+            .collect();
+        assert_eq!(given, ["LB_BIND", "PATH"]);
+    }
+
+    #[test]
+    fn a_relative_path_to_haproxy_begins_where_we_are() {
+        let surroundings = Surroundings {
+            directory: Some("/".into()),
+            ..Surroundings::default()
+        };
+        let program = |name: &str| {
+            let command = check_command_in(Path::new(name), Path::new("/x"), &surroundings);
+            Path::new(command.get_program()).to_path_buf()
+        };
+        assert_eq!(program("haproxy"), Path::new("haproxy"));
+        assert_eq!(
+            program("bin/haproxy"),
+            env::current_dir().unwrap().join("bin/haproxy")
+        );
+        assert_eq!(
+            program("./haproxy"),
+            env::current_dir().unwrap().join("haproxy")
+        );
     }
 }

@@ -17,7 +17,7 @@ mod server;
 mod words;
 
 pub use backend::Backend;
-pub use check::{alerts, check_command, warnings};
+pub use check::{Surroundings, alerts, check_command, check_command_in, warnings};
 pub use config::{Config, FINGERPRINT, Section};
 pub use fingerprint::{check_hash, fingerprint, hash_of};
 pub use keywords::{Keyword, Release, keyword, keywords};

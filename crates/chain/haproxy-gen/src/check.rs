@@ -1,92 +1,78 @@
 //! Lets HAProxy check a rendered configuration, and shows what it says.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use anyhow::{Context, anyhow};
 use exit::{misuse, say};
-use haproxy_config::{alerts, check_command, warnings};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use haproxy_config::{Surroundings, alerts, check_command_in, warnings};
 
 use crate::PROGRAM;
+use crate::draft::Draft;
 
-/// The path by which HAProxy can read its stdin; `-f -` does not do that.
-const STDIN: &str = "/dev/stdin";
 /// How many complaints are shown. A broken loop makes one for each node, and the first
 /// ones say most.
 const MAX_COMPLAINTS: usize = 10;
 
-/// Lets HAProxy check `text`, which is to become the file at `path`. An error tells
-/// the user to mend `template`, of which `text` was made.
-pub(crate) fn check(
-    haproxy: &Path,
-    text: &str,
-    template: &Path,
-    path: &Path,
-) -> anyhow::Result<()> {
-    let output = run(haproxy, text)?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => {
-            for warning in with_lines(warnings(&words), text) {
-                say(PROGRAM, warning);
+/// A check by HAProxy of what is to become a file.
+pub(crate) struct Check<'a> {
+    /// The program.
+    pub(crate) haproxy: &'a Path,
+    /// Of what the text was made.
+    pub(crate) template: &'a Path,
+    /// What the text is to become.
+    pub(crate) path: &'a Path,
+    /// In what the HAProxy that is to read the file runs.
+    pub(crate) surroundings: &'a Surroundings,
+}
+
+impl Check<'_> {
+    /// Lets HAProxy check `text`, which it finds in `draft`. An error tells the user to
+    /// mend the template.
+    pub(crate) fn run(&self, text: &str, draft: &Draft) -> anyhow::Result<()> {
+        let output = self.ask(draft)?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        let shown = Shown {
+            text,
+            read: &draft.path().to_string_lossy(),
+            path: &self.path.to_string_lossy(),
+        };
+        match output.status.code() {
+            Some(0) => {
+                for warning in shown.with_lines(warnings(&words)) {
+                    say(PROGRAM, warning);
+                }
+                Ok(())
             }
-            Ok(())
+            Some(code) => {
+                let complaints = shown.refusal(&words, code);
+                let path_is = self.path.display();
+                let fate = if self.path.exists() {
+                    format!("the old {path_is} stays")
+                } else {
+                    format!("{path_is} is not made")
+                };
+                Err(misuse(told(&complaints, self.template, &fate)))
+            }
+            None => Err(anyhow!("run {}: {}", self.haproxy.display(), output.status)),
         }
-        Some(code) => {
-            let complaints = refusal(&words, code, text);
-            let path_is = path.display();
-            let fate = if path.exists() {
-                format!("the old {path_is} stays")
-            } else {
-                format!("{path_is} is not made")
-            };
-            Err(misuse(told(&complaints, template, &fate)))
-        }
-        None => Err(anyhow!("run {}: {}", haproxy.display(), output.status)),
     }
-}
 
-/// Runs the check with `text` in a file that exists only in memory. A full disk cannot
-/// prevent that, and unlike a pipe it cannot block while HAProxy waits for us to read
-/// its output.
-fn run(haproxy: &Path, text: &str) -> anyhow::Result<Output> {
-    let file = in_memory(text).context("hand the configuration to HAProxy")?;
-    let mut command = check_command(haproxy, Path::new(STDIN), &BTreeMap::new());
-    command.stdin(Stdio::from(file));
-    command.output().map_err(|error| {
-        let haproxy = haproxy.display();
-        match error.kind() {
-            io::ErrorKind::NotFound => anyhow!(
-                "run {haproxy}: there is no such program: install HAProxy, name it with \
-                 --haproxy, or go without a check with --no-check"
-            ),
-            _ => anyhow!(error).context(format!("run {haproxy}")),
-        }
-    })
-}
-
-fn in_memory(text: &str) -> io::Result<File> {
-    let mut file = File::from(memfd_create(c"haproxy.cfg", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
-}
-
-fn refusal(words: &str, code: i32, text: &str) -> Vec<String> {
-    let mut complaints = with_lines(alerts(words), text);
-    if complaints.is_empty() {
-        let words = words.trim();
-        complaints.push(match (code, words) {
-            // HAProxy exits with 2 without a message.
-            (2, "") => "it has nothing to listen on (exit 2)".to_string(),
-            _ => format!("{words} (exit {code})"),
-        });
+    fn ask(&self, draft: &Draft) -> anyhow::Result<Output> {
+        let stdin = draft.stdin().context("hand the configuration to HAProxy")?;
+        let mut command = check_command_in(self.haproxy, draft.path(), self.surroundings);
+        command.stdin(stdin).output().map_err(|error| {
+            let haproxy = self.haproxy.display();
+            match error.kind() {
+                io::ErrorKind::NotFound => anyhow!(
+                    "run {haproxy}: there is no such program: install HAProxy, name it with \
+                     --haproxy, or go without a check with --no-check"
+                ),
+                _ => anyhow!(error).context(format!("run {haproxy}")),
+            }
+        })
     }
-    complaints
 }
 
 /// The error for a refused configuration. It names the template, since that is what
@@ -99,27 +85,57 @@ fn told(complaints: &[String], template: &Path, fate: &str) -> String {
     )
 }
 
-/// The first few messages, each with the line that it is about.
-fn with_lines<'a>(mut messages: impl Iterator<Item = &'a str>, text: &str) -> Vec<String> {
-    let first = messages.by_ref().take(MAX_COMPLAINTS);
-    let mut first: Vec<String> = first.map(|message| with_line(message, text)).collect();
-    let left_out = messages.count();
-    if left_out > 0 {
-        first.push(format!("and {left_out} more"));
-    }
-    first
+/// What HAProxy's messages are about.
+struct Shown<'a> {
+    /// The text that it read.
+    text: &'a str,
+    /// The path by which it read it.
+    read: &'a str,
+    /// The path that people know.
+    path: &'a str,
 }
 
-fn with_line(message: &str, text: &str) -> String {
-    let number = message
-        .split_once(STDIN)
-        .and_then(|(_, rest)| rest.strip_prefix(':'))
-        .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next())
-        .and_then(|digits| digits.parse::<usize>().ok());
-    let message = message.replace(&format!("{STDIN}:"), "line ");
-    match number.and_then(|number| Some((number, text.lines().nth(number.checked_sub(1)?)?))) {
-        Some((number, line)) => format!("{message}\n    {number} | {line}"),
-        None => message,
+impl Shown<'_> {
+    fn refusal(&self, words: &str, code: i32) -> Vec<String> {
+        let mut complaints = self.with_lines(alerts(words));
+        if complaints.is_empty() {
+            let words = words.trim();
+            complaints.push(match (code, words) {
+                // HAProxy exits with 2 without a message.
+                (2, "") => "it has nothing to listen on (exit 2)".to_string(),
+                _ => format!("{words} (exit {code})"),
+            });
+        }
+        complaints
+    }
+
+    /// The first few messages, each with the line that it is about.
+    fn with_lines<'a>(&self, mut messages: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let first = messages.by_ref().take(MAX_COMPLAINTS);
+        let mut first: Vec<String> = first.map(|message| self.with_line(message)).collect();
+        let left_out = messages.count();
+        if left_out > 0 {
+            first.push(format!("and {left_out} more"));
+        }
+        first
+    }
+
+    fn with_line(&self, message: &str) -> String {
+        let number = message
+            .split_once(self.read)
+            .and_then(|(_, rest)| rest.strip_prefix(':'))
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next())
+            .and_then(|digits| digits.parse::<usize>().ok());
+        let message = message.replace(&format!("{}:", self.read), "line ");
+        let message = message.replace(self.read, self.path);
+        let line = number.and_then(|number| {
+            let line = self.text.lines().nth(number.checked_sub(1)?)?;
+            Some((number, line))
+        });
+        match line {
+            Some((number, line)) => format!("{message}\n    {number} | {line}"),
+            None => message,
+        }
     }
 }
 
@@ -128,11 +144,16 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "global\n    frobnicate\n";
-    const ALERT: &str = "[NOTICE]   (77) : haproxy version is 2.6.12\n[ALERT]    (77) : config : parsing [/dev/stdin:2] : unknown keyword 'frobnicate' in 'global' section\n[ALERT]    (77) : config : Fatal errors found in configuration.\n";
+    const ALERT: &str = "[NOTICE]   (77) : haproxy version is 2.6.12\n[ALERT]    (77) : config : parsing [/etc/.cfg.candidate:2] : unknown keyword 'frobnicate' in 'global' section\n[ALERT]    (77) : config : Fatal errors found in configuration.\n";
+    const SHOWN: Shown = Shown {
+        text: TEXT,
+        read: "/etc/.cfg.candidate",
+        path: "/etc/cfg",
+    };
 
     #[test]
     fn haproxys_words_are_shown_with_the_line_that_they_are_about() {
-        let complaints = refusal(ALERT, 1, TEXT);
+        let complaints = SHOWN.refusal(ALERT, 1);
         assert_eq!(
             told(
                 &complaints,
@@ -145,9 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn the_file_that_was_checked_is_called_by_the_name_that_people_know() {
+        assert_eq!(
+            SHOWN.with_line("read /etc/.cfg.candidate failed"),
+            "read /etc/cfg failed"
+        );
+    }
+
+    #[test]
     fn a_flood_of_complaints_is_cut_short() {
         let words = "[ALERT]    (1) : config : bad\n".repeat(1000);
-        let complaints = with_lines(alerts(&words), TEXT);
+        let complaints = SHOWN.with_lines(alerts(&words));
         assert_eq!(complaints.len(), MAX_COMPLAINTS + 1);
         assert_eq!(complaints[MAX_COMPLAINTS], "and 990 more");
     }
@@ -155,11 +184,11 @@ mod tests {
     #[test]
     fn words_of_another_form_are_shown_as_they_are() {
         assert_eq!(
-            refusal("out of memory\n", 1, TEXT),
+            SHOWN.refusal("out of memory\n", 1),
             ["out of memory (exit 1)"]
         );
         assert_eq!(
-            refusal("", 2, TEXT),
+            SHOWN.refusal("", 2),
             ["it has nothing to listen on (exit 2)"]
         );
     }
@@ -167,21 +196,21 @@ mod tests {
     #[test]
     fn a_line_number_that_cannot_be_is_harmless() {
         for number in ["0", "3", "99999999999999999999", ""] {
-            let message = format!("parsing [/dev/stdin:{number}] : what");
-            assert!(!with_line(&message, TEXT).contains('|'), "{number}");
+            let message = format!("parsing [/etc/.cfg.candidate:{number}] : what");
+            assert!(!SHOWN.with_line(&message).contains('|'), "{number}");
         }
     }
 
     #[test]
     fn a_missing_program_is_told_with_what_to_do() {
-        let error = check(
-            Path::new("/nonexistent/haproxy"),
-            TEXT,
-            Path::new("t"),
-            Path::new("x"),
-        )
-        .unwrap_err();
-        let error = format!("{error:#}");
+        let check = Check {
+            haproxy: Path::new("/nonexistent/haproxy"),
+            template: Path::new("t"),
+            path: Path::new("x"),
+            surroundings: &Surroundings::own(),
+        };
+        let error = check.run(TEXT, &Draft::in_memory(TEXT).unwrap());
+        let error = format!("{:#}", error.unwrap_err());
         assert!(error.starts_with("run /nonexistent/haproxy: "), "{error}");
         assert!(error.contains("--haproxy") && error.contains("--no-check"));
     }

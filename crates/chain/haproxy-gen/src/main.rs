@@ -3,18 +3,23 @@
 mod candidate;
 mod check;
 mod context;
+mod draft;
 mod language;
 mod services;
+mod surroundings;
 mod target;
 mod template;
 mod variables;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use exit::Exit;
 
 use candidate::Candidate;
+use check::Check;
+use draft::Draft;
 use target::Target;
 use variables::Variable;
 
@@ -47,8 +52,10 @@ const PROGRAM: &str = "haproxy-gen";
 ///                                          [weight=N] [service=NAME] [KEY=VALUE]...
 ///   /config/haproxy.cfg.tera               the template
 ///   /usr/local/etc/haproxy/haproxy.cfg     the result
-///   .haproxy.cfg.lock, .haproxy.cfg.checked beside it: the lock, and the hash of
-///                                          what passed the last check
+///   beside it: .haproxy.cfg.lock           the lock
+///              .haproxy.cfg.candidate      the result while HAProxy checks it
+///              .haproxy.cfg.checked        the hashes of what passed the last check
+///   /var/run/haproxy-master.sock           tells which process is the running HAProxy
 ///
 /// Signals
 ///   None. Whenever it is killed, the old file or the new one is in place.
@@ -67,8 +74,12 @@ const PROGRAM: &str = "haproxy-gen";
 ///   OPTION...` without `disabled`, quotes, `$`, `;` and backslashes, in a
 ///   `backend` or `listen` section.
 ///
-///   The check takes 20 ms or more, so it is skipped if the result differs from
-///   the last one that passed it only in such servers.
+///   The check runs beside the result, in the working directory and with the
+///   environment of the running HAProxy if the socket of its master is there and
+///   belongs to the same user, or else in our own. `--diff` by somebody who cannot
+///   write there hands the result over in memory. The check takes 20 ms or more, so it
+///   is skipped if the result differs from the last one that passed it only in such
+///   servers, and directory and environment are the same.
 #[derive(clap::Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
@@ -98,6 +109,15 @@ struct Args {
     /// The HAProxy that checks it, looked up in the PATH and /usr/sbin
     #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
     haproxy: PathBuf,
+    /// The command socket of the running HAProxy's master, in whose directory and
+    /// environment the check runs
+    #[arg(
+        long,
+        env = "HAPROXY_MASTER",
+        default_value = "/var/run/haproxy-master.sock",
+        value_name = "SOCKET"
+    )]
+    master: PathBuf,
     /// Do not let HAProxy check the result
     #[arg(long)]
     no_check: bool,
@@ -139,7 +159,14 @@ fn diff(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Unchanged);
     };
     exit::print(&difference)?;
-    check(args, &target, &candidate)?;
+    let text = candidate.text();
+    check(args, &target, &candidate, || {
+        // Without the lock a run beside this one could find this one's file in its place.
+        match target.lock_that_is_there() {
+            Ok(lock) => Draft::of(text, &args.output).map(|draft| (draft, lock)),
+            Err(_) => Draft::in_memory(text).map(|draft| (draft, None)),
+        }
+    })?;
     Ok(Exit::Changed)
 }
 
@@ -147,10 +174,12 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
     let _lock = target.lock()?;
     let candidate = candidate(args)?;
-    let was_checked = check(args, &target, &candidate)?;
+    let mark = check(args, &target, &candidate, || {
+        Draft::of(candidate.text(), &args.output).map(|draft| (draft, None))
+    })?;
     let changed = target.replace(candidate.text())?;
-    if was_checked {
-        remember(&target, &candidate);
+    if let Some(mark) = mark {
+        remember(&target, &mark);
     }
     Ok(if changed {
         Exit::Changed
@@ -159,26 +188,41 @@ fn generate(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-/// Lets HAProxy check the candidate unless that is known to be unnecessary. Returns
-/// whether it was checked.
-fn check(args: &Args, target: &Target, candidate: &Candidate) -> anyhow::Result<bool> {
-    if args.no_check || target.was_checked(candidate.check_hash()) {
-        return Ok(false);
+/// Lets HAProxy check the candidate unless that is known to be unnecessary. Returns what
+/// to remember of the check, if it was made and can be skipped next time.
+fn check(
+    args: &Args,
+    target: &Target,
+    candidate: &Candidate,
+    draft: impl FnOnce() -> anyhow::Result<(Draft, Option<File>)>,
+) -> anyhow::Result<Option<String>> {
+    if args.no_check {
+        return Ok(None);
     }
-    check::check(
-        &args.haproxy,
-        candidate.text(),
-        &args.template,
-        &args.output,
-    )?;
-    Ok(true)
+    let surroundings = surroundings::surroundings(&args.master);
+    let mark = candidate.check_hash().map(|hash| {
+        let around = surroundings::hash(&surroundings, candidate.text());
+        format!("{hash} {around}")
+    });
+    if target.was_checked(mark.as_deref()) {
+        return Ok(None);
+    }
+    let (draft, _lock) = draft()?;
+    let check = Check {
+        haproxy: &args.haproxy,
+        template: &args.template,
+        path: &args.output,
+        surroundings: &surroundings,
+    };
+    check.run(candidate.text(), &draft)?;
+    Ok(mark)
 }
 
-/// Stores the hash of the checked candidate. If that fails, only the next run has to
+/// Stores the mark of the checked candidate. If that fails, only the next run has to
 /// check again, while the configuration is in place: so it is reported and the
 /// program succeeds.
-fn remember(target: &Target, candidate: &Candidate) {
-    if let Err(error) = target.remember_check(candidate.check_hash()) {
+fn remember(target: &Target, mark: &str) {
+    if let Err(error) = target.remember_check(mark) {
         exit::say(PROGRAM, format_args!("{error:#}"));
     }
 }

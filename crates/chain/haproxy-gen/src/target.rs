@@ -1,6 +1,7 @@
 //! haproxy.cfg, and the lock and the hash of the last check beside it.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use files::{Durability, beside, lock, lock_beside, read, replace};
 use haproxy_config::MAX_FILE;
 use similar::TextDiff;
 
-/// More than the 16 digits and the line feed of a hash, in bytes.
-const MAX_HASH: u64 = 64;
+/// More than the 32 digits of two hashes with a blank and a line feed, in bytes.
+const MAX_MARK: u64 = 64;
 /// After this time the diff may be longer than necessary, which is better than
 /// waiting for the shortest one.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,6 +41,16 @@ impl Target {
         })
     }
 
+    /// The lock of [`Target::lock`] if there is one already, for a run that leaves nothing
+    /// behind.
+    pub(crate) fn lock_that_is_there(&self) -> io::Result<Option<File>> {
+        match File::open(lock_beside(&self.path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+            Ok(file) => file.lock().map(|()| Some(file)),
+        }
+    }
+
     /// The differences between the file and `text` as a unified diff; `None` if there
     /// are none.
     pub(crate) fn difference(&self, text: &str) -> anyhow::Result<Option<String>> {
@@ -66,20 +77,17 @@ impl Target {
         Ok(true)
     }
 
-    /// Whether the last file that passed the check had this hash. If the stored hash
+    /// Whether the last file that passed the check had this mark. If the stored one
     /// cannot be read, the answer is no, which costs only another check.
-    pub(crate) fn was_checked(&self, hash: Option<&str>) -> bool {
-        let last = read(&self.checked(), MAX_HASH).ok().flatten();
-        hash.zip(last)
-            .is_some_and(|(hash, last)| last == line(hash).as_bytes())
+    pub(crate) fn was_checked(&self, mark: Option<&str>) -> bool {
+        let last = read(&self.checked(), MAX_MARK).ok().flatten();
+        mark.zip(last)
+            .is_some_and(|(mark, last)| last == line(mark).as_bytes())
     }
 
-    /// Stores the hash of a file that passed the check.
-    pub(crate) fn remember_check(&self, hash: Option<&str>) -> anyhow::Result<()> {
-        match hash {
-            Some(hash) => replace(&self.checked(), line(hash).as_bytes(), Durability::Unsynced),
-            None => Ok(()),
-        }
+    /// Stores the mark of a file that passed the check.
+    pub(crate) fn remember_check(&self, mark: &str) -> anyhow::Result<()> {
+        replace(&self.checked(), line(mark).as_bytes(), Durability::Unsynced)
     }
 
     fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
@@ -96,8 +104,8 @@ fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }
 
-fn line(hash: &str) -> String {
-    format!("{hash}\n")
+fn line(mark: &str) -> String {
+    format!("{mark}\n")
 }
 
 #[cfg(test)]
@@ -157,9 +165,9 @@ mod tests {
         let scratch = harness::scratch();
         let target = target(&scratch);
         assert!(!target.was_checked(Some("0123")));
-        target.remember_check(Some("0123")).unwrap();
+        target.remember_check("0123").unwrap();
         assert!(target.was_checked(Some("0123")));
-        target.remember_check(Some("4567")).unwrap();
+        target.remember_check("4567").unwrap();
         assert!(!target.was_checked(Some("0123")));
     }
 
@@ -167,7 +175,8 @@ mod tests {
     fn a_file_without_a_mark_was_never_checked() {
         let scratch = harness::scratch();
         let target = target(&scratch);
-        target.remember_check(None).unwrap();
+        assert!(!target.was_checked(None));
+        target.remember_check("0123").unwrap();
         assert!(!target.was_checked(None));
     }
 }

@@ -101,6 +101,8 @@ impl Fixture {
         for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
             command.env_remove(name);
         }
+        // A HAProxy of this machine is none of ours.
+        command.env("HAPROXY_MASTER", "/nonexistent/master.sock");
         command
     }
 
@@ -125,6 +127,11 @@ impl Fixture {
 
     /// Runs it with a HAProxy that counts its runs, and says whether it was run.
     pub(crate) fn run_watched(&self) -> (Run, bool) {
+        self.watch(&mut self.command())
+    }
+
+    /// Runs this command as [`Fixture::run_watched`] does.
+    pub(crate) fn watch(&self, command: &mut Command) -> (Run, bool) {
         let (watched, count) = (self.path("watched"), self.path("count"));
         let real = harness::require("haproxy");
         let text = format!(
@@ -133,7 +140,6 @@ impl Fixture {
             real.display()
         );
         harness::write_program(&watched, &text);
-        let mut command = self.command();
         let run = command.arg("--haproxy").arg(&watched).output().unwrap();
         (run.into(), fs::remove_file(count).is_ok())
     }

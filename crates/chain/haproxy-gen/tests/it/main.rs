@@ -14,4 +14,5 @@ mod property;
 mod robust;
 mod running;
 mod shipped;
+mod surroundings;
 mod template;

@@ -26,7 +26,8 @@ fn script(fixture: &Fixture, text: &str) -> Run {
     command
         .args(["--mount", "sh", "-c", text.as_str()])
         .env("etc", fixture.path("etc"))
-        .env("nodes", fixture.nodes());
+        .env("nodes", fixture.nodes())
+        .env("HAPROXY_MASTER", "/nonexistent/master.sock");
     for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
         command.env_remove(name);
     }
@@ -104,6 +105,26 @@ fn a_bind_mounted_file_is_told_with_what_to_mount_instead() {
     );
     assert!(
         run.stderr.contains("mount its directory instead"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_difference_is_checked_where_nothing_can_be_written() {
+    let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
+    let run = script(
+        &fixture,
+        "$gen; echo made $?
+         echo s2 10.0.0.2 >$nodes/s2
+         mount --bind $etc $etc && mount -o remount,bind,ro $etc || exit 99
+         $gen --diff >/dev/null; echo shown $?
+         $gen --diff --haproxy /bin/false >/dev/null 2>&1; echo refused $?
+         ls -A $etc",
+    );
+    assert_eq!(
+        run.stdout,
+        "made 0\nshown 0\nrefused 100\n.haproxy.cfg.checked\n.haproxy.cfg.lock\nhaproxy.cfg\n",
         "{}",
         run.stderr
     );
