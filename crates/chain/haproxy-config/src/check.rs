@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, absolute};
 use std::process::Command;
+
+use crate::Surroundings;
 
 /// Variables that a master process sets for its workers. A HAProxy that inherits
 /// them would take itself for a part of that master.
@@ -17,27 +19,6 @@ const OF_A_MASTER: [&str; 4] = [
 /// A part of HAProxy's closing message (`Error(s) found in configuration file : ...`,
 /// `Fatal errors found in configuration.`), which adds nothing to the others.
 const SUMMARY: &str = " found in configuration";
-
-/// Where a HAProxy runs, and with what: relative paths in its file begin at its
-/// directory, and variables in it have their values from its environment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// Its working directory; `None` for our own.
-    pub directory: Option<PathBuf>,
-    /// Its whole environment.
-    pub environment: Vec<(OsString, OsString)>,
-}
-
-impl Surroundings {
-    /// Our own, as they are for a program that we start.
-    #[must_use]
-    pub fn own() -> Self {
-        Self {
-            directory: env::current_dir().ok(),
-            environment: env::vars_os().collect(),
-        }
-    }
-}
 
 /// The command by which `haproxy` checks the file `config` as a HAProxy in these
 /// surroundings reads it.

@@ -7,6 +7,7 @@
 //! HAProxy reports it itself.
 
 mod backend;
+mod capacity;
 mod check;
 mod config;
 mod fingerprint;
@@ -14,15 +15,18 @@ mod keywords;
 mod listener;
 mod section;
 mod server;
+mod surroundings;
 mod words;
 
 pub use backend::Backend;
-pub use check::{Surroundings, alerts, check_command, check_command_in, warnings};
+pub use capacity::{capacity_of, with_capacity};
+pub use check::{alerts, check_command, check_command_in, warnings};
 pub use config::{Config, FINGERPRINT, Section};
 pub use fingerprint::{check_hash, fingerprint, hash_of};
 pub use keywords::{Keyword, Release, keyword, keywords};
 pub use listener::Listener;
 pub use server::{MAX_WEIGHT, Runtime, Server};
+pub use surroundings::Surroundings;
 pub use words::words;
 
 /// The size of the largest configuration that is read, in bytes. One with 10,000

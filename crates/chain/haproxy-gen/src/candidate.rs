@@ -6,11 +6,12 @@ use std::path::Path;
 use exit::escape;
 use nodes::{Name, Node, Nodes, Refused};
 
-use crate::PROGRAM;
+use crate::context::Kept;
 use crate::services::Services;
 use crate::template::Template;
 use crate::variables::Variable;
-use haproxy_config::{Config, check_hash, fingerprint};
+use crate::{PROGRAM, capacity};
+use haproxy_config::{Config, check_hash, fingerprint, with_capacity};
 
 /// How many refused files, or nodes of other services, are reported by name, so that
 /// a flood of them cannot fill the log.
@@ -26,34 +27,39 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// Reads the nodes and the template and renders the template for the nodes that it
-    /// serves.
+    /// serves. `old` is the file that was made before, if there is one.
     pub(crate) fn make(
         nodes: &Path,
         template: &Path,
         variables: &[Variable],
+        old: Option<&[u8]>,
     ) -> anyhow::Result<Self> {
         let listing = Nodes::new(nodes).list()?;
         tell_refused(&listing.refused);
         let template = Template::read(template, variables)?;
         let (served, others) = template.services().select(listing.nodes);
         tell_others(&others, template.path());
-        Self::render(&template, &served)
+        let old = String::from_utf8_lossy(old.unwrap_or_default());
+        Self::render(&template, &served, &old)
     }
 
-    fn render(template: &Template, nodes: &[Node]) -> anyhow::Result<Self> {
-        let text = template.render(nodes)?;
+    fn render(template: &Template, nodes: &[Node], old: &str) -> anyhow::Result<Self> {
+        let kept = kept(template, nodes, old);
+        let text = template.render(nodes, &kept)?;
         let config = Config::parse(&text);
         let with_examples = if config.has_empty_section() {
-            render_examples(template, nodes)
+            render_examples(template, nodes, &kept)
         } else {
             None
         };
         let examples = with_examples.as_deref().map(Config::parse);
         let print = fingerprint(&config, examples.as_ref());
-        Ok(Self {
-            check_hash: check_hash(&config),
-            text: config.with_fingerprint(&print),
-        })
+        let check_hash = check_hash(&config);
+        let mut text = config.with_fingerprint(&print);
+        if let Some(capacity) = kept.capacity {
+            text = with_capacity(&text, capacity);
+        }
+        Ok(Self { text, check_hash })
     }
 
     /// The whole text, with its fingerprint.
@@ -68,17 +74,25 @@ impl Candidate {
     }
 }
 
+/// What the template sees beside the nodes themselves.
+fn kept(template: &Template, nodes: &[Node], old: &str) -> Kept {
+    let capacity = template.names("capacity");
+    Kept {
+        capacity: capacity.then(|| capacity::capacity(nodes.len(), old)),
+    }
+}
+
 /// What the file would be if each service without a node had one. It shows the options
 /// that the first node's line will have, so that the fingerprint can count them
 /// before that node joins, and does not change when it does.
-fn render_examples(template: &Template, nodes: &[Node]) -> Option<String> {
+fn render_examples(template: &Template, nodes: &[Node], kept: &Kept) -> Option<String> {
     let examples = template.services().without_node(nodes);
     let examples = examples.into_iter().filter_map(example);
     let all: Vec<Node> = nodes.iter().cloned().chain(examples).collect();
     if all.len() == nodes.len() {
         return None;
     }
-    template.render(&all).ok()
+    template.render(&all, kept).ok()
 }
 
 fn example(service: Option<Name>) -> Option<Node> {

@@ -16,6 +16,14 @@ const DEFAULT_WEIGHT: u16 = 100;
 /// The name of the variable in which Tera shows all others.
 const EVERYTHING: &str = "__tera_context";
 
+/// What is said of the nodes beside their own files: it depends on the configuration
+/// that was made before. What the template does not name is not there.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// See [`crate::capacity`].
+    pub(crate) capacity: Option<usize>,
+}
+
 /// An element of `nodes`. A template that prints it as a whole shows the fields in
 /// this order.
 #[derive(Serialize)]
@@ -36,14 +44,25 @@ struct Address<'a> {
     ip: IpAddr,
 }
 
-/// The lists `nodes` and `addresses`; the latter is the one of the lab's templates.
-/// To save the time of making it, a list whose name is not in the template is empty.
-pub(crate) fn context(nodes: &[Node], template: &str) -> Context {
+/// Whether the template can see a variable or a field of this name: it stands there as
+/// a word, or all variables do.
+pub(crate) fn is_named(name: &str, template: &str) -> bool {
+    let mut words = template.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| word == name || word == EVERYTHING)
+}
+
+/// The lists `nodes` and `addresses`, and what was `kept` for them; the latter list is
+/// the one of the lab's templates. To save the time of making it, a list whose name is
+/// not in the template is empty.
+pub(crate) fn context(nodes: &[Node], kept: &Kept, template: &str) -> Context {
     let named = |list: &str| {
-        let is_named = template.contains(list) || template.contains(EVERYTHING);
+        let is_named = is_named(list, template);
         nodes.iter().take(if is_named { nodes.len() } else { 0 })
     };
     let mut context = Context::new();
+    if let Some(capacity) = kept.capacity {
+        context.insert("capacity", &capacity);
+    }
     context.insert("nodes", &named("nodes").map(fields).collect::<Vec<_>>());
     context.insert(
         "addresses",
@@ -92,7 +111,8 @@ mod tests {
 
     fn first(line: &str) -> Value {
         let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
-        let context = context(&[Node::parse(&name, line).unwrap()], "nodes");
+        let nodes = [Node::parse(&name, line).unwrap()];
+        let context = context(&nodes, &Kept::default(), "nodes");
         context.get("nodes").unwrap().as_array().unwrap()[0].clone()
     }
 
@@ -137,7 +157,7 @@ mod tests {
     fn a_list_that_the_template_does_not_name_is_left_empty() {
         let node = [Node::parse(&Name::parse("s1").unwrap(), "s1 10.0.0.1").unwrap()];
         let lengths = |template| {
-            let context = context(&node, template);
+            let context = context(&node, &Kept::default(), template);
             ["nodes", "addresses"].map(|list| context.get(list).unwrap().len().unwrap())
         };
         assert_eq!(lengths("{% for n in nodes %}{% endfor %}"), [1, 0]);
@@ -147,9 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_seen_as_a_word_or_with_all_others() {
+        for template in [
+            "{{n.id}}",
+            "{{ n[\"id\"] }}",
+            "{{-n.id-}}",
+            "{{ __tera_context }}",
+        ] {
+            assert!(is_named("id", template), "{template}");
+        }
+        for template in [
+            "",
+            "option idle-close-on-response",
+            "{{ n.ids }} {{ n.id_ }}",
+        ] {
+            assert!(!is_named("id", template), "{template}");
+        }
+    }
+
+    #[test]
     fn the_labs_own_list_is_there_too() {
         let node = Node::parse(&Name::parse("s1").unwrap(), "s1 10.0.0.1").unwrap();
-        let context = context(&[node], "addresses");
+        let context = context(&[node], &Kept::default(), "addresses");
         let addresses = context.get("addresses").unwrap().as_array().unwrap();
         assert_eq!(text(&addresses[0], "host"), "s1");
         assert_eq!(text(&addresses[0], "ip"), "10.0.0.1");

@@ -1,6 +1,7 @@
 //! haproxy-gen makes haproxy.cfg from /nodes and a template.
 
 mod candidate;
+mod capacity;
 mod check;
 mod context;
 mod draft;
@@ -41,6 +42,9 @@ const PROGRAM: &str = "haproxy-gen";
 ///                 if the file names none), service ("" if it names none)
 ///                 and tags (its further key=value)
 ///     addresses   the same nodes as host and ip
+///     capacity    a power of two from 16 on, and at least the number of nodes: it
+///                 doubles when they are more, and halves when less than a quarter
+///                 is used
 ///   and whatever `--set` names. A name that is not defined is an error. A template serves the nodes that
 ///   name no service, unless a comment in it says which services it serves:
 ///     {# services: web api - #}
@@ -73,6 +77,9 @@ const PROGRAM: &str = "haproxy-gen";
 ///   a reload. This applies to server lines of the form `server NAME IP:PORT
 ///   OPTION...` without `disabled`, quotes, `$`, `;` and backslashes, in a
 ///   `backend` or `listen` section.
+///
+///   A template that names `capacity` has it kept in the file, as a comment behind
+///   that line.
 ///
 ///   The check runs beside the result, in the working directory and with the
 ///   environment of the running HAProxy if the socket of its master is there and
@@ -144,18 +151,19 @@ fn print(args: &Args) -> anyhow::Result<Exit> {
             "--diff compares with a file: name one with --output",
         ));
     }
-    exit::print(candidate(args)?.text())?;
+    exit::print(candidate(args, None)?.text())?;
     Ok(Exit::Changed)
 }
 
-fn candidate(args: &Args) -> anyhow::Result<Candidate> {
-    Candidate::make(&args.nodes, &args.template, &args.variables)
+fn candidate(args: &Args, old: Option<&[u8]>) -> anyhow::Result<Candidate> {
+    Candidate::make(&args.nodes, &args.template, &args.variables, old)
 }
 
 fn diff(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
-    let candidate = candidate(args)?;
-    let Some(difference) = target.difference(candidate.text())? else {
+    let old = target.read()?;
+    let candidate = candidate(args, old.as_deref())?;
+    let Some(difference) = target.difference(old.as_deref(), candidate.text()) else {
         return Ok(Exit::Unchanged);
     };
     exit::print(&difference)?;
@@ -173,11 +181,12 @@ fn diff(args: &Args) -> anyhow::Result<Exit> {
 fn generate(args: &Args) -> anyhow::Result<Exit> {
     let target = Target::new(&args.output);
     let _lock = target.lock()?;
-    let candidate = candidate(args)?;
+    let old = target.read()?;
+    let candidate = candidate(args, old.as_deref())?;
     let mark = check(args, &target, &candidate, || {
         Draft::of(candidate.text(), &args.output).map(|draft| (draft, None))
     })?;
-    let changed = target.replace(candidate.text())?;
+    let changed = target.replace(old.as_deref(), candidate.text())?;
     if let Some(mark) = mark {
         remember(&target, &mark);
     }
@@ -201,7 +210,7 @@ fn check(
     }
     let surroundings = surroundings::surroundings(&args.master);
     let mark = candidate.check_hash().map(|hash| {
-        let around = surroundings::hash(&surroundings, candidate.text());
+        let around = surroundings.hash(candidate.text());
         format!("{hash} {around}")
     });
     if target.was_checked(mark.as_deref()) {

@@ -51,26 +51,29 @@ impl Target {
         }
     }
 
-    /// The differences between the file and `text` as a unified diff; `None` if there
+    /// The content of the file, `None` if there is none.
+    pub(crate) fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        read(&self.path, MAX_FILE)
+    }
+
+    /// The differences between the content `old` and `text` as a unified diff; `None` if there
     /// are none.
-    pub(crate) fn difference(&self, text: &str) -> anyhow::Result<Option<String>> {
-        let old = self.read()?;
-        if old.as_deref() == Some(text.as_bytes()) {
-            return Ok(None);
+    pub(crate) fn difference(&self, old: Option<&[u8]>, text: &str) -> Option<String> {
+        if old == Some(text.as_bytes()) {
+            return None;
         }
-        let old = old.unwrap_or_default();
-        let old = String::from_utf8_lossy(&old);
+        let old = String::from_utf8_lossy(old.unwrap_or_default());
         let path = self.path.to_string_lossy();
         let diff = TextDiff::configure()
             .timeout(DIFF_TIMEOUT)
             .diff_lines(old.as_ref(), text);
         let new = format!("{path} (new)");
-        Ok(Some(diff.unified_diff().header(&path, &new).to_string()))
+        Some(diff.unified_diff().header(&path, &new).to_string())
     }
 
-    /// Replaces the content of the file; `false` if it is `text` already.
-    pub(crate) fn replace(&self, text: &str) -> anyhow::Result<bool> {
-        if self.read()?.as_deref() == Some(text.as_bytes()) {
+    /// Replaces the content `old` of the file; `false` if it is `text` already.
+    pub(crate) fn replace(&self, old: Option<&[u8]>, text: &str) -> anyhow::Result<bool> {
+        if old == Some(text.as_bytes()) {
             return Ok(false);
         }
         replace(&self.path, text.as_bytes(), Durability::Synced)?;
@@ -88,10 +91,6 @@ impl Target {
     /// Stores the mark of a file that passed the check.
     pub(crate) fn remember_check(&self, mark: &str) -> anyhow::Result<()> {
         replace(&self.checked(), line(mark).as_bytes(), Durability::Unsynced)
-    }
-
-    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        read(&self.path, MAX_FILE)
     }
 
     fn checked(&self) -> PathBuf {
@@ -116,13 +115,23 @@ mod tests {
         Target::new(&scratch.path().join("haproxy.cfg"))
     }
 
+    fn replace(target: &Target, text: &str) -> bool {
+        let old = target.read().unwrap();
+        target.replace(old.as_deref(), text).unwrap()
+    }
+
+    fn difference(target: &Target, text: &str) -> Option<String> {
+        let old = target.read().unwrap();
+        target.difference(old.as_deref(), text)
+    }
+
     #[test]
     fn the_same_text_is_not_written_again() {
         let scratch = harness::scratch();
         let target = target(&scratch);
-        assert!(target.replace("global\n").unwrap());
-        assert!(!target.replace("global\n").unwrap());
-        assert!(target.replace("defaults\n").unwrap());
+        assert!(replace(&target, "global\n"));
+        assert!(!replace(&target, "global\n"));
+        assert!(replace(&target, "defaults\n"));
     }
 
     #[test]
@@ -145,19 +154,19 @@ mod tests {
     fn a_difference_is_shown_as_a_unified_diff() {
         let scratch = harness::scratch();
         let target = target(&scratch);
-        target.replace("a\nb\n").unwrap();
-        let diff = target.difference("a\nc\n").unwrap().unwrap();
+        replace(&target, "a\nb\n");
+        let diff = difference(&target, "a\nc\n").unwrap();
         assert!(diff.ends_with("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"), "{diff}");
-        assert_eq!(target.difference("a\nb\n").unwrap(), None);
+        assert_eq!(difference(&target, "a\nb\n"), None);
     }
 
     #[test]
     fn an_empty_file_differs_from_one_that_is_not_there() {
         let scratch = harness::scratch();
         let target = target(&scratch);
-        assert!(target.difference("").unwrap().is_some());
-        assert!(target.replace("").unwrap());
-        assert_eq!(target.difference("").unwrap(), None);
+        assert!(difference(&target, "").is_some());
+        assert!(replace(&target, ""));
+        assert_eq!(difference(&target, ""), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use exit::misuse;
 use nodes::Node;
 use tera::Tera;
 
-use crate::context::context;
+use crate::context::{Kept, context, is_named};
 use crate::language::other_language;
 use crate::services::Services;
 use crate::variables::{self, Variable};
@@ -59,8 +59,8 @@ impl Template {
 
     /// Renders the template for these nodes. It adds a missing line feed at the end,
     /// without which HAProxy refuses the file.
-    pub(crate) fn render(&self, nodes: &[Node]) -> anyhow::Result<String> {
-        let mut context = context(nodes, &self.text);
+    pub(crate) fn render(&self, nodes: &[Node], kept: &Kept) -> anyhow::Result<String> {
+        let mut context = context(nodes, kept, &self.text);
         variables::insert(&self.variables, &mut context);
         let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
         let mut text = rendered.map_err(|error| {
@@ -75,6 +75,11 @@ impl Template {
             text.push('\n');
         }
         Ok(text)
+    }
+
+    /// Whether the template can see a variable or a field of this name.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        is_named(name, &self.text)
     }
 
     /// The services that the template serves.
@@ -111,7 +116,8 @@ mod tests {
             Node::parse(&name, line).unwrap()
         };
         let nodes: Vec<Node> = lines.iter().map(node).collect();
-        Template::parse(Path::new("haproxy.cfg.tera"), template, &[])?.render(&nodes)
+        Template::parse(Path::new("haproxy.cfg.tera"), template, &[])?
+            .render(&nodes, &Kept::default())
     }
 
     fn refusal(template: &str) -> String {

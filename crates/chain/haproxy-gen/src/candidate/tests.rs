@@ -1,4 +1,11 @@
+use std::collections::BTreeSet;
+
 use super::*;
+
+const SHIPPED: [&str; 2] = [
+    include_str!("../../../../../ha/config/haproxy.cfg.tera"),
+    include_str!("../../../../../ha/config/services.cfg.tera"),
+];
 
 const SERVICES: &str = "{# services: web api #}\
 global
@@ -16,7 +23,7 @@ fn candidate(template: &str, lines: &[&str]) -> Candidate {
         Node::parse(&name, line).unwrap()
     };
     let nodes: Vec<Node> = lines.iter().map(node).collect();
-    Candidate::render(&template, &nodes).unwrap()
+    Candidate::render(&template, &nodes, "").unwrap()
 }
 
 fn print_of(candidate: &Candidate) -> &str {
@@ -96,5 +103,57 @@ backend nodes
             print_of(&none),
             "{lines:?}"
         );
+    }
+}
+
+/// What the template makes of so many nodes after the file `old`.
+fn after(old: &str, template: &Template, nodes: usize) -> String {
+    let node = |number| {
+        let name = Name::parse(&format!("s{number:03}")).unwrap();
+        Node::parse(&name, &format!("{name} 10.0.0.{number}")).unwrap()
+    };
+    let nodes: Vec<Node> = (0..nodes).map(node).collect();
+    let text = Candidate::render(template, &nodes, old).unwrap().text;
+    assert_eq!(text.matches("    server ").count(), nodes.len());
+    text
+}
+
+fn without_servers(text: &str) -> String {
+    let rest = text.lines().filter(|line| !line.contains("    server "));
+    rest.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn all_but_the_servers_stays_between_two_doublings_or_halvings() {
+    for template in SHIPPED {
+        let template = Template::parse(Path::new("t.tera"), template, &[]).unwrap();
+        let mut text = after("", &template, 3);
+        let mut changes = Vec::new();
+        for nodes in (3..=200).chain((3..200).rev()) {
+            let next = after(&text, &template, nodes);
+            if without_servers(&next) != without_servers(&text) {
+                changes.push(nodes);
+            }
+            text = next;
+        }
+        assert_eq!(changes, [17, 33, 65, 129, 63, 31, 15, 7]);
+    }
+}
+
+#[test]
+fn to_and_fro_at_any_number_changes_it_once_at_most() {
+    let template = Template::parse(Path::new("t.tera"), SHIPPED[0], &[]).unwrap();
+    for nodes in [3, 7, 15, 16, 31, 32, 63, 64, 100, 128, 129] {
+        for start in [3, 190] {
+            let mut text = after("", &template, start);
+            let mut seen = BTreeSet::new();
+            for step in 0..6 {
+                text = after(&text, &template, nodes + step % 2);
+                seen.insert(without_servers(&text));
+            }
+            assert!(seen.len() <= 2, "{start} {nodes}");
+            let last = without_servers(&text);
+            assert_eq!(last, without_servers(&after(&text, &template, nodes)));
+        }
     }
 }

@@ -5,6 +5,7 @@
     reason = "what fails here fails the test, and says where"
 )]
 
+mod capacity;
 mod check;
 mod fixture;
 mod mounts;

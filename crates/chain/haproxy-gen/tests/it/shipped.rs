@@ -79,10 +79,10 @@ fn nothing_but_servers_changes_between_two_memberships_of_a_step() {
 fn dead_nodes_are_looked_at_less_often_the_more_nodes_there_are() {
     let fixture = shipped("haproxy.cfg.tera");
     let mut count = 0;
-    for (nodes, interval) in [(100, "50ms"), (101, "100ms"), (201, "200ms")] {
+    for (nodes, interval) in [(128, "50ms"), (129, "100ms"), (257, "200ms")] {
         while count < nodes {
             count += 1;
-            fixture.node(&format!("s{count} 10.0.0.{count}"));
+            fixture.node(&format!("s{count} 10.0.1.{}", count % 256));
         }
         fixture.run(&["--no-check"]);
         let words = format!(" downinter {interval} ");
