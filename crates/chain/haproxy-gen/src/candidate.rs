@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use anyhow::Context;
 use exit::escape;
 use nodes::{Name, Node, Nodes, Refused};
 
@@ -10,7 +11,7 @@ use crate::context::Kept;
 use crate::services::Services;
 use crate::template::Template;
 use crate::variables::Variable;
-use crate::{PROGRAM, capacity};
+use crate::{PROGRAM, capacity, ids};
 use haproxy_config::{Config, check_hash, fingerprint, with_capacity};
 
 /// How many refused files, or nodes of other services, are reported by name, so that
@@ -18,6 +19,8 @@ use haproxy_config::{Config, check_hash, fingerprint, with_capacity};
 const MAX_NAMED: usize = 10;
 /// An address that no node has, since it is reserved for documentation (RFC 5737).
 const EXAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// The id of such a node.
+const EXAMPLES_ID: u32 = 1;
 
 /// A rendered configuration with its fingerprint.
 pub(crate) struct Candidate {
@@ -44,11 +47,12 @@ impl Candidate {
     }
 
     fn render(template: &Template, nodes: &[Node], old: &str) -> anyhow::Result<Self> {
-        let kept = kept(template, nodes, old);
+        let kept = kept(template, nodes, old)?;
+        let capacity = kept.capacity;
         let text = template.render(nodes, &kept)?;
         let config = Config::parse(&text);
         let with_examples = if config.has_empty_section() {
-            render_examples(template, nodes, &kept)
+            render_examples(template, nodes, kept)
         } else {
             None
         };
@@ -56,7 +60,7 @@ impl Candidate {
         let print = fingerprint(&config, examples.as_ref());
         let check_hash = check_hash(&config);
         let mut text = config.with_fingerprint(&print);
-        if let Some(capacity) = kept.capacity {
+        if let Some(capacity) = capacity {
             text = with_capacity(&text, capacity);
         }
         Ok(Self { text, check_hash })
@@ -75,24 +79,33 @@ impl Candidate {
 }
 
 /// What the template sees beside the nodes themselves.
-fn kept(template: &Template, nodes: &[Node], old: &str) -> Kept {
+fn kept(template: &Template, nodes: &[Node], old: &str) -> anyhow::Result<Kept> {
     let capacity = template.names("capacity");
-    Kept {
+    let ids = if template.names("id") {
+        ids::ids(nodes, old, template.text()).context("give each node an id: there are too many")?
+    } else {
+        Vec::new()
+    };
+    Ok(Kept {
         capacity: capacity.then(|| capacity::capacity(nodes.len(), old)),
-    }
+        ids,
+    })
 }
 
 /// What the file would be if each service without a node had one. It shows the options
 /// that the first node's line will have, so that the fingerprint can count them
 /// before that node joins, and does not change when it does.
-fn render_examples(template: &Template, nodes: &[Node], kept: &Kept) -> Option<String> {
+fn render_examples(template: &Template, nodes: &[Node], mut kept: Kept) -> Option<String> {
     let examples = template.services().without_node(nodes);
     let examples = examples.into_iter().filter_map(example);
     let all: Vec<Node> = nodes.iter().cloned().chain(examples).collect();
     if all.len() == nodes.len() {
         return None;
     }
-    template.render(&all, kept).ok()
+    if template.names("id") {
+        kept.ids.resize(all.len(), EXAMPLES_ID);
+    }
+    template.render(&all, &kept).ok()
 }
 
 fn example(service: Option<Name>) -> Option<Node> {

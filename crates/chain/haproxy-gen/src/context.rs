@@ -1,6 +1,7 @@
 //! The variables that a template sees.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::IpAddr;
 
 use nodes::{Name, Node};
@@ -22,6 +23,8 @@ const EVERYTHING: &str = "__tera_context";
 pub(crate) struct Kept {
     /// See [`crate::capacity`].
     pub(crate) capacity: Option<usize>,
+    /// See [`crate::ids`]: one for each node, or none at all.
+    pub(crate) ids: Vec<u32>,
 }
 
 /// An element of `nodes`. A template that prints it as a whole shows the fields in
@@ -29,6 +32,8 @@ pub(crate) struct Kept {
 #[derive(Serialize)]
 struct Fields<'a> {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u32>,
     ip: IpAddr,
     name: &'a str,
     port: u16,
@@ -63,7 +68,13 @@ pub(crate) fn context(nodes: &[Node], kept: &Kept, template: &str) -> Context {
     if let Some(capacity) = kept.capacity {
         context.insert("capacity", &capacity);
     }
-    context.insert("nodes", &named("nodes").map(fields).collect::<Vec<_>>());
+    let ids = kept
+        .ids
+        .iter()
+        .map(|id| Some(*id))
+        .chain(iter::repeat(None));
+    let elements = iter::zip(named("nodes"), ids).map(|(node, id)| fields(node, id));
+    context.insert("nodes", &elements.collect::<Vec<_>>());
     context.insert(
         "addresses",
         &named("addresses").map(address).collect::<Vec<_>>(),
@@ -71,10 +82,11 @@ pub(crate) fn context(nodes: &[Node], kept: &Kept, template: &str) -> Context {
     context
 }
 
-fn fields(node: &Node) -> Fields<'_> {
+fn fields(node: &Node, id: Option<u32>) -> Fields<'_> {
     let port = node.port.unwrap_or(DEFAULT_PORT);
     Fields {
         address: with_port(node.ip, port),
+        id,
         ip: node.ip,
         name: node.name.as_str(),
         port,

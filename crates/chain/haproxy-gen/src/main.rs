@@ -5,6 +5,7 @@ mod capacity;
 mod check;
 mod context;
 mod draft;
+mod ids;
 mod language;
 mod services;
 mod surroundings;
@@ -39,8 +40,10 @@ const PROGRAM: &str = "haproxy-gen";
 ///   The template is in the language of Tera (Jinja's), and sees
 ///     nodes       in name order, each with name, ip, port (3000 if the file
 ///                 names none), address (ip:port, IPv6 in brackets), weight (100
-///                 if the file names none), service ("" if it names none)
-///                 and tags (its further key=value)
+///                 if the file names none), service ("" if it names none),
+///                 tags (its further key=value) and id (1 to 1048575, no two
+///                 alike: the one that it has in the old result, or a new one that
+///                 its name decides)
 ///     addresses   the same nodes as host and ip
 ///     capacity    a power of two from 16 on, and at least the number of nodes: it
 ///                 doubles when they are more, and halves when less than a quarter

@@ -82,6 +82,11 @@ impl Template {
         is_named(name, &self.text)
     }
 
+    /// The template itself.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The services that the template serves.
     pub(crate) fn services(&self) -> &Services {
         &self.services

@@ -8,6 +8,7 @@
 mod capacity;
 mod check;
 mod fixture;
+mod ids;
 mod mounts;
 mod nodes;
 mod options;
