@@ -103,7 +103,7 @@ fn the_chain_knows_nothing_of_service_directories() {
 #[test]
 fn what_both_families_stand_on_stands_on_nothing_of_ours() {
     let crates = crates();
-    for name in ["exit", "files"] {
+    for name in ["exit", "files", "limit"] {
         assert_eq!(crates[name].needs, BTreeSet::new(), "{name}");
     }
 }
