@@ -1,7 +1,10 @@
 //! Files that are read, locked and replaced as a whole: a reader sees either the
 //! old content or the new one, never a part of it.
 
+mod folder;
+mod links;
 mod lock;
+mod regular;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -9,9 +12,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 
+pub use folder::{Entry, Kind, list};
 pub use lock::{lock, lock_beside, lock_until, try_lock};
+pub use regular::{Links, Unfit, open_regular};
 
 /// The mode of a file that did not exist before: everybody may read it. Once
 /// somebody has set a stricter mode, that is kept.
@@ -29,18 +34,20 @@ pub enum Durability {
     Unsynced,
 }
 
-/// Replaces the content of `path`. A file that exists keeps its mode and owner.
+/// Replaces the content of `path`. A file that exists keeps its mode and owner. If it is
+/// a symbolic link, that stays, and the file which it names is replaced, or made.
 ///
 /// The content is written to `.NAME.new` beside it, which is then renamed. A
 /// `.NAME.new` that is there already is taken for the leftover of a killed run and
 /// removed, so the caller must hold a lock.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> anyhow::Result<()> {
-    put(path, content, durability, fs::metadata(path).ok().as_ref())
+    let (path, old) = links::end_of(path).with_context(|| format!("replace {}", path.display()))?;
+    put(&path, content, durability, old.as_ref())
 }
 
 /// Like [`replace`], for a caller that knows the metadata of the old file already
 /// (`None` if there is none): with ten thousand files a `stat` for each takes a
-/// noticeable time.
+/// noticeable time. What is no regular file, as a symbolic link, is itself replaced.
 pub fn put(
     path: &Path,
     content: &[u8],
@@ -60,24 +67,28 @@ pub fn put(
     Ok(())
 }
 
-/// Reads a file; `None` if there is none. A file of more than `max` bytes is an
-/// error.
+/// Reads a file; `None` if there is none. One of more than `max` bytes is an error
+/// ([`Unfit`]), and so is what is no regular file, such as a FIFO, which is not waited
+/// for.
 pub fn read(path: &Path, max: u64) -> anyhow::Result<Option<Vec<u8>>> {
-    let content = match File::open(path) {
+    let content = match open_regular(path, Links::Follow) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.and_then(|file| read_all(file, max.saturating_add(1))),
+        file => file.and_then(|(file, metadata)| read_all(file, &metadata, max.saturating_add(1))),
     };
-    let content = content.with_context(|| format!("read {}", path.display()))?;
-    if content.len() as u64 > max {
-        bail!("read {}: it is larger than {max} bytes", path.display());
-    }
-    Ok(Some(content))
+    let content = content.and_then(|content| {
+        if content.len() as u64 > max {
+            Err(Unfit::Size(max).into())
+        } else {
+            Ok(Some(content))
+        }
+    });
+    content.with_context(|| format!("read {}", path.display()))
 }
 
 /// Reads at most `max` bytes, into a buffer that is allocated at once: growing it
 /// would take longer than reading.
-fn read_all(file: File, max: u64) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len().saturating_add(1).min(max);
+fn read_all(file: File, metadata: &Metadata, max: u64) -> io::Result<Vec<u8>> {
+    let size = metadata.len().saturating_add(1).min(max);
     let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     file.take(max).read_to_end(&mut content)?;
     Ok(content)
@@ -123,6 +134,8 @@ fn write_new(
                 Ok(())
             }
         })
+        // A file system on another machine may refuse what was written only here.
+        .and_then(|()| Ok(nix::unistd::close(file)?))
         .with_context(|| format!("write {}", new.display()))
 }
 
@@ -212,6 +225,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_regular_file_is_told_and_never_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", path("device")).unwrap();
+        for name in ["fifo", "folder", "socket", "device"] {
+            let error = format!("{:#}", read(&path(name), 10).unwrap_err());
+            let expected = format!("read {}: it is no regular file", path(name).display());
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
     fn a_failed_replacement_leaves_the_old_file_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("busy");
@@ -227,7 +255,8 @@ mod tests {
         let path = directory.path().join("huge");
         replace(&path, &[b'x'; 11], Durability::Unsynced).unwrap();
         let error = read(&path, 10).unwrap_err();
-        assert!(error.to_string().ends_with("it is larger than 10 bytes"));
+        assert!(format!("{error:#}").ends_with("it is larger than 10 bytes"));
+        assert!(Unfit::is_in(&error));
     }
 
     #[test]

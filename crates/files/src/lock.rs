@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::regular::{self, Links};
+
 /// The pauses between two attempts to take a lock grow from this to [`LONGEST_TURN`],
 /// so that a hundred waiting programs leave the processor to the one that holds it.
 const FIRST_TURN: Duration = Duration::from_millis(1);
@@ -56,13 +58,14 @@ pub fn lock_beside(path: &Path) -> PathBuf {
     crate::beside(path, "lock")
 }
 
+/// Opens the file, and makes it if there is none. A link is not followed, since it could
+/// lead anywhere, and what is no regular file is refused: to open a FIFO would wait.
 fn open(path: &Path) -> anyhow::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("open the lock {}", path.display()))
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    let file = regular::open(path, &mut options, Links::Refuse);
+    let (file, _) = file.with_context(|| format!("open the lock {}", path.display()))?;
+    Ok(file)
 }
 
 #[expect(
@@ -97,6 +100,25 @@ mod tests {
         assert!(lock_until(&path, soon()).unwrap().is_none());
         drop(held);
         assert!(lock_until(&path, soon()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_that_is_no_regular_file_is_told_and_never_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::create_dir(path("folder")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", path("link")).unwrap();
+        for name in ["fifo", "folder", "socket", "link"] {
+            let error = format!("{:#}", lock(&path(name)).unwrap_err());
+            let expected = match name {
+                "link" => "it is a symbolic link",
+                _ => "it is no regular file",
+            };
+            assert!(error.ends_with(expected), "{name}: {error}");
+        }
+        assert!(!path("elsewhere").exists());
     }
 
     #[test]
