@@ -61,6 +61,23 @@ impl Unfit {
     }
 }
 
+impl Unfit {
+    /// What a failure to open says about the kind of the file, if it does, else the same
+    /// error: a socket, a FIFO without a reader and, for writing, a folder cannot be
+    /// opened at all. Every other failure is no word on the file.
+    #[must_use]
+    pub fn behind(error: io::Error, path: &Path, links: Links) -> io::Error {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ELOOP) if links == Links::Refuse && path.is_symlink() => Self::Link.into(),
+            Some(Errno::ENXIO | Errno::EISDIR) => match path.metadata() {
+                Ok(metadata) if !metadata.is_file() => Self::Kind.into(),
+                _ => error,
+            },
+            _ => error,
+        }
+    }
+}
+
 impl From<Unfit> for io::Error {
     fn from(unfit: Unfit) -> Self {
         Self::other(unfit)
@@ -84,7 +101,7 @@ pub(crate) fn open(
         Links::Refuse => OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW,
     };
     let file = match options.custom_flags(flags.bits()).open(path) {
-        Err(error) => return Err(because(error, path, links)),
+        Err(error) => return Err(Unfit::behind(error, path, links)),
         Ok(file) => file,
     };
     let metadata = file.metadata()?;
@@ -92,18 +109,5 @@ pub(crate) fn open(
         Ok((file, metadata))
     } else {
         Err(Unfit::Kind.into())
-    }
-}
-
-/// What a failure to open says about the kind of the file: a socket, a folder and a FIFO
-/// without a reader cannot be opened at all. Every other failure is no word on the file.
-fn because(error: io::Error, path: &Path, links: Links) -> io::Error {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ELOOP) if links == Links::Refuse && path.is_symlink() => Unfit::Link.into(),
-        Some(Errno::ENXIO | Errno::EISDIR) => match path.metadata() {
-            Ok(metadata) if !metadata.is_file() => Unfit::Kind.into(),
-            _ => error,
-        },
-        _ => error,
     }
 }

@@ -12,9 +12,9 @@ use std::thread;
 use anyhow::Context;
 
 use exit::escape;
-use files::{Durability, put, replace};
+use files::{Durability, Entry, Kind, put};
 
-use crate::file::{MAX_FILE, Reader, read_line};
+use crate::file::{Content, MAX_FILE, Reader, read};
 use crate::{Name, Node};
 
 /// How many files there must be for each thread. Reading this many takes many times
@@ -50,6 +50,8 @@ pub struct Refused {
     pub path: PathBuf,
     /// What is wrong with the file, escaped for a log.
     pub why: String,
+    /// Whether it is a folder, which is not ours to remove.
+    pub is_folder: bool,
 }
 
 impl Nodes {
@@ -69,7 +71,8 @@ impl Nodes {
         files::lock(&self.path.join(".lock"))
     }
 
-    /// Reads every file.
+    /// Reads every file. It is an error if one of them is there and cannot be read, since
+    /// nobody knows then whether it is a node's. Only its absence says that there is none.
     pub fn list(&self) -> anyhow::Result<Listing> {
         self.list_while(|| ()).0
     }
@@ -77,33 +80,40 @@ impl Nodes {
     /// Reads every file and does `work`, at the same time if there are enough files for
     /// several threads.
     pub fn list_while<T>(&self, work: impl FnOnce() -> T) -> (anyhow::Result<Listing>, T) {
-        let mut names = match self.file_names() {
-            Ok(names) => names,
+        let mut files = match self.files() {
+            Ok(files) => files,
             Err(error) => return (Err(error), work()),
         };
-        let hidden = names.extract_if(.., |name| is_hidden(name)).collect();
-        let (listing, done) = self.read_by(threads_for(names.len()), &names, work);
-        (Ok(Listing { hidden, ..listing }), done)
+        let hidden = files.extract_if(.., |file| is_hidden(&file.name));
+        let hidden = hidden.map(|file| file.name).collect();
+        let (listing, done) = self.read_by(threads_for(files.len()), &files, work);
+        (listing.map(|listing| Listing { hidden, ..listing }), done)
     }
 
-    /// Reads one node; `None` if there is no such file, or if its line is not a node's.
+    /// Reads one node; `None` if there is no such file, or if it does not hold a node.
     pub fn get(&self, name: &Name) -> anyhow::Result<Option<Node>> {
         let path = self.path.join(name.as_str());
-        match read_line(&path, &mut [0; MAX_FILE]) {
-            Ok(line) => Ok(line.and_then(|line| Node::parse(name, line).ok())),
-            Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
-        }
+        Ok(match read(&path, &mut [0; MAX_FILE])? {
+            Content::Line(line) => Node::parse(name, line).ok(),
+            Content::Absent | Content::NoNode(_) => None,
+        })
     }
 
     /// Writes a node's file; `false` if it has this content already.
     pub fn write(&self, node: &Node) -> anyhow::Result<bool> {
         let path = self.path.join(node.name.as_str());
         let line = node.line();
-        match read_line(&path, &mut [0; MAX_FILE]) {
-            Ok(Some(old)) if old == line => return Ok(false),
-            Ok(None) => put(&path, line.as_bytes(), Durability::Unsynced, None)?,
-            _ => replace(&path, line.as_bytes(), Durability::Unsynced)?,
-        }
+        let old = match read(&path, &mut [0; MAX_FILE])? {
+            Content::Line(old) if old == line => return Ok(false),
+            Content::Absent => None,
+            // A link gives way itself: the file that it names is somebody else's.
+            Content::Line(_) | Content::NoNode(_) => {
+                let old = fs::symlink_metadata(&path);
+                let old = old.with_context(|| format!("look at {}", path.display()))?;
+                old.is_file().then_some(old)
+            }
+        };
+        put(&path, line.as_bytes(), Durability::Unsynced, old.as_ref())?;
         Ok(true)
     }
 
@@ -125,7 +135,7 @@ impl Nodes {
         }
     }
 
-    /// Reads the files of these names with `threads` threads, this one included, and
+    /// Reads these files with `threads` threads, this one included, and
     /// does `work`.
     ///
     /// Each thread takes the next share when it has finished one, since some are
@@ -134,57 +144,58 @@ impl Nodes {
     fn read_by<T>(
         &self,
         threads: usize,
-        names: &[OsString],
+        files: &[Entry],
         work: impl FnOnce() -> T,
-    ) -> (Listing, T) {
-        let shares = names.chunks(FILES_A_SHARE);
-        let shares: Vec<_> = shares.map(|names| (names, OnceLock::new())).collect();
+    ) -> (anyhow::Result<Listing>, T) {
+        let shares = files.chunks(FILES_A_SHARE);
+        let shares: Vec<_> = shares.map(|files| (files, OnceLock::new())).collect();
         let next = AtomicUsize::new(0);
         let read = || {
-            while let Some((names, listing)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let _ = listing.set(self.read_all(names));
+            while let Some((files, listing)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let _ = listing.set(self.read_all(files));
             }
         };
         let done = work_while_reading(threads, work, read);
-        let listings = shares.into_iter().map(|(names, listing)| {
+        let listings = shares.into_iter().map(|(files, listing)| {
             // A share that a thread did not finish, since it panicked, is read here.
-            listing.into_inner().unwrap_or_else(|| self.read_all(names))
+            listing.into_inner().unwrap_or_else(|| self.read_all(files))
         });
-        let listing = listings.reduce(Listing::and);
-        (listing.unwrap_or_default(), done)
+        let listing = listings.reduce(|one, next| Ok(one?.and(next?)));
+        (listing.unwrap_or_else(|| Ok(Listing::default())), done)
     }
 
-    fn read_all(&self, names: &[OsString]) -> Listing {
+    fn read_all(&self, files: &[Entry]) -> anyhow::Result<Listing> {
         let mut listing = Listing {
-            nodes: Vec::with_capacity(names.len()),
+            nodes: Vec::with_capacity(files.len()),
             ..Listing::default()
         };
         let mut reader = Reader::new(&self.path);
-        for file_name in names {
-            match parse_file(file_name, &mut reader) {
+        for file in files {
+            match parse_file(file, &mut reader)? {
                 Ok(Some(node)) => listing.nodes.push(node),
                 Ok(None) => {}
-                Err(why) => {
-                    listing.refused.push(Refused {
-                        path: self.path.join(file_name),
-                        why,
-                    });
-                }
+                Err(why) => listing.refused.push(Refused {
+                    path: self.path.join(&file.name),
+                    why,
+                    is_folder: self.is_folder(file),
+                }),
             }
         }
-        listing
+        Ok(listing)
     }
 
-    fn file_names(&self) -> anyhow::Result<Vec<OsString>> {
-        let mut names = fs::read_dir(&self.path)
-            .and_then(|entries| {
-                entries
-                    .map(|entry| Ok(entry?.file_name()))
-                    .collect::<io::Result<Vec<_>>>()
-            })
-            .with_context(|| format!("list {}", self.path.display()))?;
-        names.sort_unstable();
-        Ok(names)
+    fn is_folder(&self, file: &Entry) -> bool {
+        match file.kind {
+            Kind::Unknown => {
+                let metadata = fs::symlink_metadata(self.path.join(&file.name));
+                metadata.is_ok_and(|metadata| metadata.is_dir())
+            }
+            kind => kind == Kind::Folder,
+        }
+    }
+
+    fn files(&self) -> anyhow::Result<Vec<Entry>> {
+        files::list(&self.path).with_context(|| format!("list {}", self.path.display()))
     }
 }
 
@@ -212,19 +223,22 @@ fn is_hidden(file_name: &OsStr) -> bool {
     file_name.as_encoded_bytes().starts_with(b".")
 }
 
-fn parse_file(file_name: &OsStr, reader: &mut Reader) -> Result<Option<Node>, String> {
-    let name = file_name.to_str().ok_or_else(|| {
-        format!(
-            "the name '{}' is not UTF-8",
-            escape(file_name.as_encoded_bytes())
-        )
-    })?;
-    let name = Name::parse(name)?;
-    match reader.line(file_name) {
-        Ok(None) => Ok(None),
-        Ok(Some(line)) => Node::parse(&name, line).map(Some),
-        Err(error) => Err(error.to_string()),
-    }
+/// The node in a file; `None` if the file has gone since it was listed. The inner error
+/// says why what is there is no node's file, the outer one that it cannot be read.
+fn parse_file(file: &Entry, reader: &mut Reader) -> anyhow::Result<Result<Option<Node>, String>> {
+    let name = file.name.to_str().ok_or_else(|| {
+        let name = escape(file.name.as_encoded_bytes());
+        format!("the name '{name}' is not UTF-8")
+    });
+    let name = match name.and_then(Name::parse) {
+        Ok(name) => name,
+        Err(why) => return Ok(Err(why)),
+    };
+    Ok(match reader.read(&file.name, file.kind)? {
+        Content::Absent => Ok(None),
+        Content::Line(line) => Node::parse(&name, line).map(Some),
+        Content::NoNode(why) => Err(why.to_string()),
+    })
 }
 
 impl Listing {

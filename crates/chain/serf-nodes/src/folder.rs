@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
@@ -13,11 +14,8 @@ use crate::plan::Files;
 /// that it is removed like any other when the node of that name has left or is lost. A
 /// directory is not included: it is not ours to remove.
 pub(crate) fn by_name(listing: &Listing) -> Files<'_> {
-    let is_file = |path: &Path| !fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
-    let broken = listing
-        .refused
-        .iter()
-        .filter(|refused| is_file(&refused.path));
+    let broken = listing.refused.iter();
+    let broken = broken.filter(|refused| !refused.is_folder);
     let broken = broken.filter_map(|refused| {
         let name = refused.path.file_name()?.to_str()?;
         Some((Name::parse(name).ok()?, None))
@@ -34,10 +32,16 @@ pub(crate) fn clear_leftovers(
     hidden: &[OsString],
     marks: &Path,
 ) -> anyhow::Result<()> {
-    let marks = fs::read_dir(marks).into_iter().flatten().flatten();
-    let marks = marks.map(|entry| entry.path());
+    let of_marks = match files::list(marks) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        entries => entries.with_context(|| format!("list {}", marks.display()))?,
+    };
+    let of_marks = of_marks.iter().map(|entry| marks.join(&entry.name));
     let paths = hidden.iter().map(|name| nodes.path().join(name));
-    for path in paths.chain(marks).filter(|path| files::is_half_made(path)) {
+    for path in paths
+        .chain(of_marks)
+        .filter(|path| files::is_half_made(path))
+    {
         fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Handles one event: writes its lines to the log and applies its members to
 //! `/nodes`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io;
 use std::net::IpAddr;
@@ -79,23 +79,21 @@ fn apply(
 ) -> anyhow::Result<Exit> {
     let of_balancers = balancers(members, admission);
     let _lock = nodes.lock()?;
-    let mut refused = Vec::new();
+    let (named, mut refused) = named(members, admission);
+    // All of them are read first: an event of which one node cannot be read changes none.
+    let mut present = BTreeMap::new();
+    for (name, _) in &named {
+        present.insert(name.clone(), nodes.get(name)?);
+    }
     let lost = MarkFolder::new(nodes);
     let mut applier = Applier::new(nodes, lost, SystemTime::now(), log);
-    for member in members {
-        let name = match name(member) {
-            Ok(name) => name,
-            Err(why) if admission.is_node(member.role) => {
-                refused.push(format!("refused a member: {why}"));
-                continue;
-            }
-            Err(_) => continue,
-        };
-        let Some(old) = applier.note(nodes.get(&name)) else {
-            continue;
-        };
+    for (name, member) in named {
+        let old = present.get(&name).cloned().flatten();
         match decide(kind, member, &name, old, admission, &of_balancers) {
-            Ok(Some(action)) => applier.apply(&action),
+            Ok(Some(action)) => {
+                applier.apply(&action);
+                present.insert(name, left_by(action));
+            }
             Ok(None) => {}
             Err(why) => refused.push(format!("refused {name}: {why}")),
         }
@@ -104,6 +102,32 @@ fn apply(
         applier.log().tell(remark.text());
     }
     applier.finish()
+}
+
+/// The members that have a name of a node, and why others are refused.
+fn named<'a>(
+    members: &'a [EventMember<'a>],
+    admission: &Admission,
+) -> (Vec<(Name, &'a EventMember<'a>)>, Vec<String>) {
+    let (mut named, mut refused) = (Vec::new(), Vec::new());
+    for member in members {
+        match name(member) {
+            Ok(name) => named.push((name, member)),
+            Err(why) if admission.is_node(member.role) => {
+                refused.push(format!("refused a member: {why}"));
+            }
+            Err(_) => {}
+        }
+    }
+    (named, refused)
+}
+
+/// The node that an action leaves, for the next member of the same name.
+fn left_by(action: Action) -> Option<Node> {
+    match action {
+        Action::Write { node, .. } => Some(node),
+        _ => None,
+    }
 }
 
 /// Decides what the event of one member means for its file, which holds `old`.

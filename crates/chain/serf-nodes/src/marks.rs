@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use files::Durability;
+use files::{Durability, Unfit};
 use nodes::{Name, Nodes};
 
 use crate::plan::Marks;
@@ -45,16 +45,14 @@ impl MarkFolder {
     }
 
     fn read_all(&self) -> anyhow::Result<Marks> {
-        let list = || format!("list {}", self.path.display());
-        let entries = match fs::read_dir(&self.path) {
+        let entries = match files::list(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::new()),
-            other => other.with_context(list)?,
+            other => other.with_context(|| format!("list {}", self.path.display()))?,
         };
         let mut marks = Marks::new();
         for entry in entries {
-            let file_name = entry.with_context(list)?.file_name();
-            if let Some(Ok(name)) = file_name.to_str().map(Name::parse) {
-                let since = self.since(&name);
+            if let Some(Ok(name)) = entry.name.to_str().map(Name::parse) {
+                let since = self.since(&name)?;
                 marks.insert(name, since);
             }
         }
@@ -104,10 +102,15 @@ impl MarkFolder {
         }
     }
 
-    fn since(&self, name: &Name) -> Option<SystemTime> {
-        let content = files::read(&self.path.join(name.as_str()), MAX_FILE).ok()??;
-        let date = std::str::from_utf8(&content).ok()?;
-        humantime::parse_rfc3339(date.trim_ascii_end()).ok()
+    /// The date in a mark; `None` if it holds none. One that cannot be read is an error,
+    /// since it decides how long its node stays.
+    fn since(&self, name: &Name) -> anyhow::Result<Option<SystemTime>> {
+        let content = match files::read(&self.path.join(name.as_str()), MAX_FILE) {
+            Err(error) if Unfit::is_in(&error) => None,
+            content => content?,
+        };
+        let date = content.and_then(|content| String::from_utf8(content).ok());
+        Ok(date.and_then(|date| humantime::parse_rfc3339(date.trim_ascii_end()).ok()))
     }
 }
 
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_cannot_be_read_is_a_mark_without_a_date() {
+    fn a_mark_that_says_no_date_is_a_mark_without_one() {
         let directory = tempfile::tempdir().unwrap();
         let mut lost = MarkFolder::new(&Nodes::new(directory.path()));
         lost.mark(&name("s1"), SystemTime::now()).unwrap();

@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 pub(crate) type Content<'a> = Option<&'a Node>;
 /// The files of `/nodes` by name.
 pub(crate) type Files<'a> = ByName<Content<'a>>;
-/// The marks of lost nodes: since when each is lost, `None` if its mark cannot be read.
+/// The marks of lost nodes: since when each is lost, `None` if its mark does not say it.
 pub(crate) type Marks = BTreeMap<Name, Option<SystemTime>>;
 
 /// How long lost nodes stay, and above which share of lost nodes all of them stay.

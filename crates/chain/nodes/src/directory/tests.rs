@@ -73,8 +73,8 @@ fn one_bad_file_does_not_hide_the_good_ones() {
 #[test]
 fn many_threads_find_the_same_in_the_same_order_as_one() {
     let (directory, nodes) = nodes();
-    let files = 7 * FILES_A_SHARE + 23;
-    for number in 0..files {
+    let count = 7 * FILES_A_SHARE + 23;
+    for number in 0..count {
         let address = if number % 7 == 0 {
             "nowhere"
         } else {
@@ -83,16 +83,18 @@ fn many_threads_find_the_same_in_the_same_order_as_one() {
         let line = format!("s{number} {address}\n");
         fs::write(directory.path().join(format!("s{number}")), line).unwrap();
     }
-    let names = nodes.file_names().unwrap();
-    let (alone, ()) = nodes.read_by(1, &names, || ());
-    let broken = files.div_ceil(7);
-    let expected = (files - broken, broken);
+    let files = nodes.files().unwrap();
+    let (alone, ()) = nodes.read_by(1, &files, || ());
+    let alone = alone.unwrap();
+    let broken = count.div_ceil(7);
+    let expected = (count - broken, broken);
     assert_eq!((alone.nodes.len(), alone.refused.len()), expected);
     for threads in 2..=10 {
-        let together = nodes.read_by(threads, &names, || threads);
-        assert_eq!(together, (alone.clone(), threads));
+        let (together, done) = nodes.read_by(threads, &files, || threads);
+        assert_eq!((together.unwrap(), done), (alone.clone(), threads));
     }
-    assert_eq!(nodes.read_by(4, &[], || 4), (Listing::default(), 4));
+    let (none, done) = nodes.read_by(4, &[], || 4);
+    assert_eq!((none.unwrap(), done), (Listing::default(), 4));
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn what_is_no_file_is_told_as_such() {
     fs::write(path("zero"), "").unwrap();
     let refused = nodes.list().unwrap().refused;
     let why: Vec<&str> = refused.iter().map(|file| file.why.as_str()).collect();
-    let no_file = "it is not a file";
+    let no_file = "it is no regular file";
     let expected = [
         no_file,
         "it is a symbolic link",
@@ -126,6 +128,11 @@ fn what_is_no_file_is_told_as_such() {
         "it is empty",
     ];
     assert_eq!(why, expected);
+    let folders: Vec<bool> = refused.iter().map(|file| file.is_folder).collect();
+    assert_eq!(folders, [true, false, false, false, false]);
+    for name in ["folder", "link", "pipe", "socket", "zero", "none"] {
+        assert_eq!(nodes.get(&Name::parse(name).unwrap()).unwrap(), None);
+    }
 }
 
 #[test]
@@ -153,6 +160,38 @@ fn a_broken_file_is_put_right_by_the_next_write() {
     fs::write(directory.path().join("s1"), b"\xff").unwrap();
     assert!(nodes.write(&node("s1 10.0.0.1")).unwrap());
     assert_eq!(nodes.list().unwrap().nodes.len(), 1);
+}
+
+#[test]
+fn a_link_gives_way_to_a_node_and_what_it_names_stays() {
+    let (directory, nodes) = nodes();
+    let foreign = directory.path().join(".foreign");
+    fs::write(&foreign, "precious").unwrap();
+    std::os::unix::fs::symlink(&foreign, directory.path().join("s1")).unwrap();
+    assert!(nodes.write(&node("s1 10.0.0.1")).unwrap());
+    assert_eq!(nodes.list().unwrap().nodes, [node("s1 10.0.0.1")]);
+    assert_eq!(fs::read_to_string(foreign).unwrap(), "precious");
+}
+
+#[test]
+fn a_file_that_is_there_and_cannot_be_read_is_an_error_and_one_that_has_gone_is_none() {
+    let (_directory, nodes) = nodes();
+    let long = Entry {
+        name: "s1".into(),
+        kind: Kind::File,
+    };
+    nodes.write(&node("s2 10.0.0.2")).unwrap();
+    let files = [&[long][..], &nodes.files().unwrap()].concat();
+    let (listing, ()) = nodes.read_by(1, &files, || ());
+    assert_eq!(listing.unwrap().nodes, [node("s2 10.0.0.2")]);
+    // A path that is too long is a failure of the system that needs no other machinery.
+    let far = Nodes::new(nodes.path().join("./".repeat(2_100)));
+    let (listing, ()) = far.read_by(1, &files, || ());
+    let error = format!("{:#}", listing.unwrap_err());
+    assert!(
+        error.starts_with("read ") && error.contains("too long"),
+        "{error}"
+    );
 }
 
 #[test]
