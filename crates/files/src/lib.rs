@@ -55,14 +55,18 @@ pub fn put(
     old: Option<&Metadata>,
 ) -> anyhow::Result<()> {
     let new = beside(path, HALF_MADE);
+    // Opened first, so that a failure to do so is one before anything has changed.
+    let folder = (durability == Durability::Synced).then(|| open_folder_of(path));
+    let folder = folder.transpose()?;
     write_new(&new, content, durability, old)
         .and_then(|()| rename(&new, path))
         .inspect_err(|_| {
             let _ = fs::remove_file(&new);
         })
         .with_context(|| format!("replace {}", path.display()))?;
-    if durability == Durability::Synced {
-        sync_directory(path)?;
+    if let Some(folder) = folder {
+        let synced = folder.sync_all();
+        synced.with_context(|| format!("sync the directory of {}", path.display()))?;
     }
     Ok(())
 }
@@ -174,14 +178,12 @@ fn rename(new: &Path, path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn sync_directory(path: &Path) -> anyhow::Result<()> {
-    let directory = match path.parent() {
+fn open_folder_of(path: &Path) -> anyhow::Result<File> {
+    let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("sync the directory {}", directory.display()))
+    File::open(folder).with_context(|| format!("open the directory {}", folder.display()))
 }
 
 #[cfg(test)]

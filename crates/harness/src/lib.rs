@@ -7,6 +7,7 @@
 )]
 
 pub mod cluster;
+pub mod faults;
 pub mod haproxy;
 pub mod http;
 pub mod load;

@@ -35,7 +35,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   the result and puts it in the place of haproxy.cfg. If HAProxy refuses it,
 ///   the old file stays. If nothing changes, no file is touched. A file of /nodes
 ///   that does not hold a node is left out: the first ten of these are reported,
-///   and how many more there are.
+///   and how many more there are. One that cannot be read might hold a node, so
+///   the old file stays as well.
 ///
 ///   The template is in the language of Tera (Jinja's), and sees
 ///     nodes       in name order, each with name, ip, port (3000 if the file
@@ -71,7 +72,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///     0  the file was replaced, or printed, or `--diff` found a difference
 ///     1  nothing to do: the file was right already
 ///   100  used wrongly, or the template is wrong, or HAProxy refuses the result
-///   111  the system failed (disk full, no haproxy), and a later run may work
+///   111  the system failed (disk full, no haproxy, a file that cannot be read), and
+///        a later run may work
 ///
 /// Notes
 ///   One line is added to `global`: `setenv CONFIG_FINGERPRINT HASH`. The hash

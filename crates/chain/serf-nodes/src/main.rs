@@ -77,8 +77,9 @@ const PROGRAM: &str = "serf-nodes";
 ///        any, were written
 ///   1    nothing to do
 ///   100  used wrongly: unknown option, SERF_EVENT missing or unknown
-///   111  failed, but a later run may work: a file, the disk, a list that cannot
-///        be read. What could be done was done, and the next run does the rest.
+///   111  failed, but a later run may work: a list, a node or a mark that cannot be
+///        read, and nothing was done; or a file that cannot be written. What could
+///        be done was done then, and the next run does the rest.
 ///
 /// Notes
 ///   A member that is refused never changes what happens to the others. Whatever

@@ -7,6 +7,7 @@
 
 mod capacity;
 mod check;
+mod faults;
 mod fixture;
 mod ids;
 mod mounts;

@@ -8,6 +8,7 @@ mod address;
 mod anti_wipe;
 mod event;
 mod failure;
+mod faults;
 mod fixtures;
 mod log_only;
 mod members;
