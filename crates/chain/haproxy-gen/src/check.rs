@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use exit::{misuse, say};
@@ -14,6 +15,9 @@ use crate::draft::Draft;
 /// How many complaints are shown. A broken loop makes one for each node, and the first
 /// ones say most.
 const MAX_COMPLAINTS: usize = 10;
+/// How long a check may take. Names that have to be resolved, and maps of some hundred
+/// megabytes, take seconds; a certificate on a disk that is gone takes for ever.
+const LONGEST_CHECK: Duration = Duration::from_secs(30);
 
 /// A check by HAProxy of what is to become a file.
 pub(crate) struct Check<'a> {
@@ -62,7 +66,7 @@ impl Check<'_> {
     fn ask(&self, draft: &Draft) -> anyhow::Result<Output> {
         let stdin = draft.stdin().context("hand the configuration to HAProxy")?;
         let mut command = check_command_in(self.haproxy, draft.path(), self.surroundings);
-        command.stdin(stdin).output().map_err(|error| {
+        limit::output(command.stdin(stdin), LONGEST_CHECK).map_err(|error| {
             let haproxy = self.haproxy.display();
             match error.kind() {
                 io::ErrorKind::NotFound => anyhow!(

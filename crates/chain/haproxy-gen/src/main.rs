@@ -7,6 +7,7 @@ mod context;
 mod draft;
 mod ids;
 mod language;
+mod render;
 mod services;
 mod surroundings;
 mod target;
@@ -92,6 +93,9 @@ const PROGRAM: &str = "haproxy-gen";
 ///   write there hands the result over in memory. The check takes 20 ms or more, so it
 ///   is skipped if the result differs from the last one that passed it only in such
 ///   servers, and directory and environment are the same.
+///
+///   A check that has not ended after 30 s is killed (111). A template that takes 5 s
+///   of processor time is refused (100).
 #[derive(clap::Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {

@@ -1,6 +1,7 @@
 //! Reading, parsing and rendering the template.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use exit::misuse;
@@ -9,6 +10,7 @@ use tera::Tera;
 
 use crate::context::{Kept, context, is_named};
 use crate::language::other_language;
+use crate::render::{self, Failure};
 use crate::services::Services;
 use crate::variables::{self, Variable};
 
@@ -19,7 +21,7 @@ const MAX_TEMPLATE: u64 = 1 << 20;
 pub(crate) struct Template {
     path: PathBuf,
     text: String,
-    tera: Tera,
+    tera: Arc<Tera>,
     services: Services,
     variables: Vec<Variable>,
 }
@@ -51,7 +53,7 @@ impl Template {
         Ok(Self {
             path: path.to_path_buf(),
             text,
-            tera,
+            tera: Arc::new(tera),
             services,
             variables: variables.to_vec(),
         })
@@ -62,14 +64,14 @@ impl Template {
     pub(crate) fn render(&self, nodes: &[Node], kept: &Kept) -> anyhow::Result<String> {
         let mut context = context(nodes, kept, &self.text);
         variables::insert(&self.variables, &mut context);
-        let rendered = self.tera.render(&self.path.to_string_lossy(), &context);
-        let mut text = rendered.map_err(|error| {
-            let error = anyhow!(
-                "render {}: {}",
-                self.path.display(),
-                words(&error, &self.text)
-            );
-            exit::into_misuse(error)
+        let rendered = render::render(&self.tera, &self.path.to_string_lossy(), context);
+        let mut text = rendered.map_err(|failure| match failure {
+            Failure::System(error) => anyhow!(error).context(self.rendering()),
+            Failure::Endless(why) => misuse(format_args!("{}: {why}", self.rendering())),
+            Failure::Refused(error) => {
+                let words = words(&error, &self.text);
+                misuse(format_args!("{}: {words}", self.rendering()))
+            }
         })?;
         if !text.ends_with('\n') {
             text.push('\n');
@@ -85,6 +87,10 @@ impl Template {
     /// The template itself.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    fn rendering(&self) -> String {
+        format!("render {}", self.path.display())
     }
 
     /// The services that the template serves.

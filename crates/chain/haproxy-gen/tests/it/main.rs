@@ -7,6 +7,7 @@
 
 mod capacity;
 mod check;
+mod endless;
 mod faults;
 mod fixture;
 mod ids;
