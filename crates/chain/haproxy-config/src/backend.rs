@@ -1,101 +1,204 @@
 //! `backend` and `listen` sections, with what they inherit from `defaults`.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-use crate::words::words;
-use crate::{Config, Section, Server};
+use crate::config::{Config, Line};
+use crate::proxy::{Algorithm, Proxy};
+use crate::server::Server;
+use crate::words::{has_variable, words};
 
 /// A `backend` or `listen` section.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Backend {
+    /// Its name; empty if it depends on HAProxy's environment.
+    pub name: String,
     /// The servers of the plain form, by name.
     pub servers: BTreeMap<String, Server>,
-    /// The names of servers of another form. They are part of the fingerprint, and no
-    /// command ever changes them.
-    pub fixed: BTreeSet<String>,
-    /// The prefixes of `server-template` lines, whose servers are fixed as well.
-    pub templates: BTreeSet<String>,
-    /// The value of `balance`, the algorithm that distributes the requests, if there is
-    /// one.
-    pub balance: Option<String>,
-    /// The value of `hash-type`, which matters if the algorithm is a hash.
-    pub hash_type: Option<String>,
-    /// Whether a `default-server` line applies to its servers.
-    pub default_server: bool,
-    /// Whether HAProxy derives cookies from the addresses of its servers
-    /// (`dynamic-cookie-key`).
-    pub dynamic_cookie: bool,
+    /// The servers of another form, with the reason for which no command can say them.
+    /// They are part of the fingerprint, and no command ever changes them.
+    pub odd: BTreeMap<String, String>,
+    templates: Vec<Template>,
+    /// Why nothing is known of which servers it has.
+    hidden: Option<String>,
+    /// Whether it inherits what stands before this file, if HAProxy reads another one
+    /// first.
+    pub inherits_from_before: bool,
+    pub(crate) proxy: Proxy,
+}
+
+/// The servers of a `server-template` line.
+#[derive(Clone, Debug)]
+struct Template {
+    prefix: String,
+    numbers: RangeInclusive<usize>,
 }
 
 impl Backend {
-    /// Whether `name` is a server that is not of the plain form.
+    /// The section of this header, which inherits `proxy`.
+    pub(crate) fn new(header: Line, words: &[&str], proxy: Proxy) -> Self {
+        let mut backend = Self {
+            proxy,
+            ..Self::default()
+        };
+        let name = words.get(1).copied().unwrap_or_default();
+        if has_variable(header.text) {
+            backend.hide("its name has a variable");
+        } else {
+            name.clone_into(&mut backend.name);
+        }
+        backend
+    }
+
+    /// Notes that nobody but HAProxy knows which servers it has.
+    pub(crate) fn hide(&mut self, why: &str) {
+        self.hidden.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Why nothing is known of which servers it has; then no command touches it.
     #[must_use]
-    pub fn is_fixed(&self, name: &str) -> bool {
-        self.fixed.contains(name) || self.templates.iter().any(|prefix| numbered(name, prefix))
+    pub fn hidden(&self) -> Option<&str> {
+        self.hidden.as_deref()
     }
 
-    fn with_lines(mut self, section: &Section) -> Self {
-        for line in &section.lines {
-            self.take(&words(line, &|_| None));
+    /// Adds a `server` line that is not of the plain form.
+    pub(crate) fn add_odd(&mut self, line: Line, why: String) {
+        let words = words(line.text, &|_| None);
+        let name = words.get(1).map(ToString::to_string).unwrap_or_default();
+        if name.is_empty() {
+            self.hide(&format!(
+                "the server of line {} has no plain name",
+                line.number
+            ));
         }
-        self
+        self.odd.insert(name, why);
     }
 
-    fn take(&mut self, words: &[Cow<str>]) {
-        let Some(keyword) = words.first() else { return };
-        let value = || Some(words.get(1)?.to_string());
-        match keyword.as_ref() {
-            "balance" => self.balance = value(),
-            "hash-type" => self.hash_type = value(),
-            "default-server" => self.default_server = true,
-            "dynamic-cookie-key" => self.dynamic_cookie = true,
-            "server-template" => self.templates.extend(value()),
-            "server" => self.fixed.extend(value()),
-            _ => {}
+    /// Adds a `server-template` line, without that word.
+    pub(crate) fn add_template(&mut self, line: Line, words: &[&str]) {
+        let template = (!has_variable(line.text))
+            .then(|| Template::of(words))
+            .flatten();
+        match template {
+            Some(template) => self.templates.push(template),
+            None => self.hide(&format!("line {} is not understood", line.number)),
         }
+    }
+
+    /// Why no command can say the server `name`; `None` if it is of the plain form or not
+    /// in the file.
+    #[must_use]
+    pub fn is_odd(&self, name: &str) -> Option<&str> {
+        let template = || self.templates.iter().any(|template| template.has(name));
+        self.odd
+            .get(name)
+            .map(String::as_str)
+            .or_else(|| template().then_some("it is of a server-template"))
+    }
+
+    /// How it chooses a server.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.proxy.algorithm()
+    }
+
+    /// Why this server cannot be added to it by a command, if it is for one of its lines.
+    #[must_use]
+    pub fn obstacle(&self, server: &Server) -> Option<&str> {
+        // HAProxy 2.6, 3.0 and 3.2 crash when a server with such a check is added.
+        let checks = self.proxy.external_check.as_deref();
+        let checks = checks.filter(|_| server.settings.is_checked);
+        self.proxy.obstacle.as_deref().or(checks)
+    }
+
+    /// Whether HAProxy makes the servers' cookies of their addresses.
+    #[must_use]
+    pub fn has_dynamic_cookie(&self) -> bool {
+        self.proxy.dynamic_cookie
+    }
+
+    /// Whether it counts which of its backup servers comes first.
+    #[must_use]
+    pub fn has_one_backup(&self) -> bool {
+        !self.proxy.all_backups
+    }
+
+    /// The ids that HAProxy gives to the servers when it loads the file, by name: those
+    /// that are said, and else the lowest one from the server's place on that is not
+    /// taken. `None` if there are servers whose ids are not known.
+    #[must_use]
+    pub fn ids(&self) -> Option<BTreeMap<&str, u32>> {
+        if !self.odd.is_empty() || !self.templates.is_empty() || self.hidden.is_some() {
+            return None;
+        }
+        let said = self.servers.values().filter_map(|server| server.id);
+        let mut taken: BTreeSet<u32> = said.collect();
+        let mut ids = BTreeMap::new();
+        let mut next = 1;
+        for (name, server) in self.in_order() {
+            let id = server.id.unwrap_or_else(|| {
+                while !taken.insert(next) {
+                    next += 1;
+                }
+                next
+            });
+            ids.insert(name, id);
+            next += 1;
+        }
+        Some(ids)
+    }
+
+    /// The servers of the plain form in the order of the file.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<(&str, &Server)> {
+        let servers = self.servers.iter();
+        let mut servers: Vec<_> = servers.map(|(name, it)| (name.as_str(), it)).collect();
+        servers.sort_by_key(|(_, server)| server.place);
+        servers
     }
 }
 
-/// Whether `name` is the prefix and a number, as `server-template` names its servers.
-fn numbered(name: &str, prefix: &str) -> bool {
-    let number = name.strip_prefix(prefix).unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+impl Template {
+    /// `PREFIX NUMBER ...` or `PREFIX FIRST-LAST ...`.
+    fn of(words: &[&str]) -> Option<Self> {
+        let [prefix, numbers, ..] = words else {
+            return None;
+        };
+        let (first, last) = numbers.split_once('-').unwrap_or(("1", numbers));
+        Some(Self {
+            prefix: (*prefix).to_owned(),
+            numbers: first.parse().ok()?..=last.parse().ok()?,
+        })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let number = name.strip_prefix(&self.prefix);
+        let number = number.filter(|number| !number.starts_with(['0', '+']));
+        number
+            .and_then(|number| number.parse().ok())
+            .is_some_and(|number| self.numbers.contains(&number))
+    }
 }
 
 impl Config<'_> {
-    /// The `backend` and `listen` sections by name, with what they inherit from their
-    /// `defaults` sections. Variables are not expanded. Of sections with one name, which
-    /// HAProxy refuses, the last one counts.
+    /// The `backend` and `listen` sections with what they inherit from their `defaults`
+    /// sections. Variables are not expanded: a section whose name has one is `None`
+    /// in its place. Of sections with one name, which HAProxy refuses, the last one
+    /// counts.
     #[must_use]
-    pub fn into_backends(self) -> BTreeMap<String, Backend> {
-        let mut backends = BTreeMap::new();
-        let mut last = Backend::default();
-        let mut named: BTreeMap<String, Backend> = BTreeMap::new();
-        for section in self.sections {
-            let header = words(section.header.unwrap_or_default(), &|_| None);
-            let name = header.get(1).map(ToString::to_string).unwrap_or_default();
-            let from = named_after(&header).and_then(|defaults| named.get(defaults));
-            if header.first().is_some_and(|keyword| keyword == "defaults") {
-                last = from.cloned().unwrap_or_default().with_lines(&section);
-                named.insert(name, last.clone());
-            } else if section.has_servers {
-                let mut backend = from.unwrap_or(&last).clone().with_lines(&section);
-                let servers = section.servers.into_iter();
-                backend.servers = servers
-                    .map(|(name, server)| (name.to_owned(), server))
-                    .collect();
-                backends.insert(name, backend);
-            }
-        }
-        backends
+    pub fn into_backends(self) -> Vec<Backend> {
+        let sections = self.sections.into_iter();
+        let with_servers = sections.filter(|section| section.has_servers);
+        let backends = with_servers.map(|section| {
+            let mut backend = section.backend;
+            let servers = section.servers.into_iter();
+            backend.servers = servers
+                .map(|(name, server)| (name.to_owned(), server))
+                .collect();
+            backend
+        });
+        backends.collect()
     }
-}
-
-/// The `defaults` section that a header names, as in `backend web from tcp`.
-fn named_after<'a>(header: &'a [Cow<str>]) -> Option<&'a str> {
-    let from = header.iter().position(|word| word == "from")?;
-    header.get(from + 1).map(AsRef::as_ref)
 }
 
 #[cfg(test)]
@@ -103,7 +206,14 @@ mod tests {
     use super::*;
 
     fn backends(text: &str) -> BTreeMap<String, Backend> {
-        Config::parse(text).into_backends()
+        let backends = Config::parse(text).into_backends().into_iter();
+        backends
+            .map(|backend| (backend.name.clone(), backend))
+            .collect()
+    }
+
+    fn words(backend: &Backend, server: &str) -> String {
+        backend.servers[server].settings.words.clone()
     }
 
     #[test]
@@ -111,17 +221,15 @@ mod tests {
         let backends = backends(
             "backend nodes\n server s1 127.0.0.1:3000 check # by hand\n server unix unix@/run/x check\n\
              server named example.org:80\n server quoted \"127.0.0.1:3000\"\n\
-             server off 127.0.0.1:3000 disabled\n server heavy 127.0.0.1:3000 weight 257\n\
-             server odd 127.0.0.1:3000 check;shutdown\n server-template slot 1-5 127.0.0.1:1\n",
+             server heavy 127.0.0.1:3000 weight 257\n\
+             server odd 127.0.0.1:3000 check;shutdown\n server-template slot 1-12 127.0.0.1:1\n",
         );
         let nodes = &backends["nodes"];
-        for name in [
-            "unix", "named", "quoted", "off", "heavy", "odd", "slot1", "slot12",
-        ] {
-            assert!(nodes.is_fixed(name), "{name}");
+        for name in ["unix", "named", "quoted", "heavy", "odd", "slot1", "slot12"] {
+            assert!(nodes.is_odd(name).is_some(), "{name}");
         }
-        for name in ["s1", "slot", "slotx"] {
-            assert!(!nodes.is_fixed(name), "{name}");
+        for name in ["s1", "slot", "slotx", "slot13", "slot0", "slot01"] {
+            assert_eq!(nodes.is_odd(name), None, "{name}");
         }
     }
 
@@ -137,16 +245,91 @@ mod tests {
     fn defaults_are_inherited_from_the_last_or_the_named_section() {
         let backends = backends(
             "defaults one\n balance source\ndefaults two from one\n default-server check\n\
-             backend a\nbackend b from one\n balance first\n",
+             backend a\n server s 127.0.0.1:1\nbackend b from one\n balance first\n\
+             server s 127.0.0.1:1\nlisten c\n server s 127.0.0.1:1\n",
         );
-        let (a, b) = (&backends["a"], &backends["b"]);
+        let [a, b, c] = ["a", "b", "c"].map(|name| &backends[name]);
         assert_eq!(
-            (a.balance.as_deref(), a.default_server),
-            (Some("source"), true)
+            [a, c].map(Backend::algorithm),
+            [Algorithm::Table, Algorithm::Table]
         );
-        assert_eq!(
-            (b.balance.as_deref(), b.default_server),
-            (Some("first"), false)
+        assert_eq!(b.algorithm(), Algorithm::First);
+        let read = [a, b, c].map(|backend| words(backend, "s"));
+        assert_eq!(read, ["check", "", "check"]);
+    }
+
+    #[test]
+    fn a_defaults_section_begins_with_haproxys_own_settings() {
+        let backends = backends(
+            "defaults\n balance source\n default-server check\ndefaults\n timeout queue 1s\n\
+             backend a\n server s 127.0.0.1:1\n",
         );
+        assert_eq!(backends["a"].algorithm(), Algorithm::Any);
+        assert_eq!(words(&backends["a"], "s"), "");
+    }
+
+    #[test]
+    fn what_stands_in_another_file_is_not_known() {
+        let backends = backends(
+            "backend a\n server s 127.0.0.1:1\nbackend b from elsewhere\n server s 127.0.0.1:1\n\
+             defaults\nbackend c\n",
+        );
+        assert!(backends["a"].inherits_from_before && !backends["c"].inherits_from_before);
+        assert!(backends["b"].is_odd("s").is_some());
+    }
+
+    #[test]
+    fn a_default_server_counts_from_its_place_on() {
+        let backends = backends(
+            "backend a\n server s1 127.0.0.1:1\n default-server backup\n server s2 127.0.0.2:1\n\
+             default-server no-backup check\n server s3 127.0.0.3:1\n",
+        );
+        let read = ["s1", "s2", "s3"].map(|name| words(&backends["a"], name));
+        assert_eq!(read, ["", "backup", "no-backup check"]);
+    }
+
+    #[test]
+    fn from_an_if_on_the_servers_are_not_known() {
+        let backends = backends(
+            "backend a\n server s1 127.0.0.1:1\n.if defined(X)\n server s2 127.0.0.2:1\n balance first\n\
+             .endif\n server s3 127.0.0.3:1\nbackend b\n server s4 127.0.0.4:1\n",
+        );
+        let a = &backends["a"];
+        assert_eq!(a.is_odd("s1"), None);
+        for name in ["s2", "s3"] {
+            assert!(
+                a.is_odd(name).is_some_and(|why| why.contains("line 3")),
+                "{name}"
+            );
+        }
+        assert!(a.obstacle(&a.servers["s1"]).is_some());
+        assert_eq!(backends["b"].is_odd("s4"), None);
+    }
+
+    #[test]
+    fn a_section_that_begins_in_an_if_hides_all_until_the_next() {
+        let backends = backends(
+            "backend a\n server s1 127.0.0.1:1\n.if defined(X)\nbackend b\n.endif\n\
+             server s2 127.0.0.2:1\nbackend c\n server s3 127.0.0.3:1\n",
+        );
+        let hidden = ["a", "b", "c"].map(|name| backends[name].hidden().is_some());
+        assert_eq!(hidden, [true, true, false]);
+    }
+
+    #[test]
+    fn a_name_with_a_variable_is_haproxys_alone() {
+        let text =
+            "backend \"${NAME}\"\n server s 127.0.0.1:1\nbackend b\n server \"$S\" 127.0.0.1:1\n";
+        let backends = backends(text);
+        assert!(backends[""].hidden().is_some() && backends["b"].hidden().is_some());
+    }
+
+    #[test]
+    fn ids_are_those_that_haproxy_gives_when_it_loads_the_file() {
+        let text = "backend a\n server x 127.0.0.1:1\n server c 127.0.0.1:2 id 3\n\
+                    server b 127.0.0.1:3\n server a 127.0.0.1:4\n";
+        let backends = backends(text);
+        let expected = [("a", 5), ("b", 4), ("c", 3), ("x", 1)];
+        assert_eq!(backends["a"].ids(), Some(BTreeMap::from(expected)));
     }
 }

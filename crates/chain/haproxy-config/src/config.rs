@@ -1,9 +1,12 @@
 //! A configuration as a list of sections, each with its servers and its other lines.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::Server;
+use crate::backend::Backend;
+use crate::proxy::Proxy;
 use crate::section::{begins_section, has_servers};
+use crate::server::{self, Server, Servers};
 use crate::words::words;
 
 /// The environment variable by which the running process knows its fingerprint.
@@ -11,7 +14,7 @@ pub const FINGERPRINT: &str = "CONFIG_FINGERPRINT";
 /// HAProxy's keyword that sets an environment variable.
 const SET: &str = "setenv";
 /// An upper limit for the length of the line that sets the fingerprint, in bytes.
-const ROOM_FOR_FINGERPRINT: usize = 64;
+const ROOM_FOR_FINGERPRINT: usize = 80;
 
 /// A parsed configuration, which borrows from its text.
 #[derive(Debug)]
@@ -32,13 +35,57 @@ pub struct Config<'a> {
 #[derive(Debug, Default)]
 pub struct Section<'a> {
     /// The line that begins it; `None` for the lines before all sections.
-    pub header: Option<&'a str>,
+    pub header: Option<Line<'a>>,
     /// Whether its `server` lines name servers that get requests.
     pub has_servers: bool,
     /// Its servers of the plain form with their names, in the order of the file.
     pub servers: Vec<(&'a str, Server)>,
     /// All its other lines, except for those that set a fingerprint.
-    pub lines: Vec<&'a str>,
+    pub lines: Vec<Line<'a>>,
+    /// What is known of it beside its servers of the plain form, with what it inherits.
+    pub(crate) backend: Backend,
+}
+
+/// What is inherited from a `defaults` section that is not in the file.
+fn elsewhere(name: &str) -> Inherited {
+    let why = format!("the section `defaults {name}` is not in the file");
+    let mut inherited = Inherited::default();
+    inherited.proxy.is_unknown(&why);
+    inherited.servers.spoil(&why);
+    inherited
+}
+
+/// A line with its number in the file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The number.
+    pub number: usize,
+    /// The line, without its end.
+    pub text: &'a str,
+}
+
+/// What parsing has to remember from one line to the next.
+#[derive(Default)]
+struct Parser<'a> {
+    section: Section<'a>,
+    servers: Servers<'a>,
+    /// The last `defaults` section, which those after it inherit from.
+    last: Option<Inherited>,
+    named: BTreeMap<String, Inherited>,
+    /// Whether the current section is a `defaults` one.
+    is_defaults: bool,
+    /// How many `.if` blocks are open.
+    conditions: usize,
+    /// The line of an `.if` block that has the beginning of a section in it: nobody but
+    /// HAProxy knows to which section the lines from there on belong.
+    unknown_section: Option<usize>,
+}
+
+/// What a section passes on to those that inherit from it.
+#[derive(Clone, Debug, Default)]
+struct Inherited {
+    proxy: Proxy,
+    servers: server::Defaults,
 }
 
 impl<'a> Config<'a> {
@@ -53,49 +100,44 @@ impl<'a> Config<'a> {
             own_lines: Vec::new(),
             after_global: None,
         };
-        let mut section = Section::default();
+        let mut parser = Parser::default();
         let mut end = 0;
-        for line in text.split_inclusive('\n') {
+        for (at, line) in text.split_inclusive('\n').enumerate() {
             let place = end..end + line.len();
             end = place.end;
-            let line = line.lines().next().unwrap_or_default();
-            if !section.take_server(line)
-                && let Some(next) = config.take(line, place, &mut section)
-            {
-                config.sections.push(std::mem::replace(&mut section, next));
+            let line = Line {
+                number: at + 1,
+                text: line.lines().next().unwrap_or_default(),
+            };
+            if !parser.take_server(line) {
+                config.take(line, place, &mut parser);
             }
         }
-        config.sections.push(section);
+        config.sections.push(parser.finish());
         config
     }
 
-    /// Adds a line that is not a plain server to `section`, or returns the new section
-    /// if the line begins one.
-    fn take(
-        &mut self,
-        line: &'a str,
-        place: Range<usize>,
-        section: &mut Section<'a>,
-    ) -> Option<Section<'a>> {
-        let words = words(line, &|_| None);
-        match words.first() {
-            Some(word) if begins_section(word) => {
-                if word == "global" {
+    /// Adds a line that is no server.
+    fn take(&mut self, line: Line<'a>, place: Range<usize>, parser: &mut Parser<'a>) {
+        let words = words(line.text, &|_| None);
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        match words.as_slice() {
+            [word, ..] if begins_section(word) => {
+                if *word == "global" && parser.conditions == 0 {
                     self.after_global.get_or_insert(place.end);
                 }
-                return Some(Section {
-                    header: Some(line),
-                    has_servers: has_servers(word),
-                    ..Section::default()
-                });
+                self.sections.push(parser.finish());
+                parser.begin(line, &words);
             }
-            Some(word) if word == SET && words.get(1).is_some_and(|name| name == FINGERPRINT) => {
-                self.fingerprint = words.get(2).map(ToString::to_string);
+            [word, name, rest @ ..] if *word == SET && *name == FINGERPRINT => {
+                self.fingerprint = rest.first().map(ToString::to_string);
                 self.own_lines.push(place);
             }
-            _ => section.lines.push(line),
+            _ => {
+                parser.section.lines.push(line);
+                parser.understand(line, &words);
+            }
         }
-        None
     }
 
     /// The text with a line that sets this fingerprint after its first `global` line,
@@ -127,12 +169,105 @@ impl<'a> Config<'a> {
     }
 }
 
-impl<'a> Section<'a> {
-    fn take_server(&mut self, line: &'a str) -> bool {
-        let server = self.has_servers.then(|| Server::parse(line)).flatten();
-        let is_one = server.is_some();
-        self.servers.extend(server);
-        is_one
+impl<'a> Parser<'a> {
+    /// Takes a `server` line of a section that can have some; `false` for any other line.
+    fn take_server(&mut self, line: Line<'a>) -> bool {
+        if !self.section.has_servers {
+            return false;
+        }
+        match self.servers.read(line.text) {
+            server::Parsed::Plain(name, server) => self.section.servers.push((name, server)),
+            server::Parsed::Odd(why) => {
+                self.section.lines.push(line);
+                self.section.backend.add_odd(line, why);
+            }
+            server::Parsed::Other => return false,
+        }
+        true
+    }
+
+    /// Ends the current section, and keeps what others may inherit from it.
+    fn finish(&mut self) -> Section<'a> {
+        let servers = std::mem::take(&mut self.servers);
+        let mut section = std::mem::take(&mut self.section);
+        if self.conditions > 0 {
+            section.backend.hide("an .if is open at its end");
+        }
+        if std::mem::take(&mut self.is_defaults) {
+            let passed_on = Inherited {
+                proxy: section.backend.proxy.clone(),
+                servers: servers.into_defaults(),
+            };
+            let name = section.backend.name.clone();
+            self.named.insert(name, passed_on.clone());
+            self.last = Some(passed_on);
+        }
+        section
+    }
+
+    /// Begins the section of this header.
+    fn begin(&mut self, header: Line<'a>, words: &[&str]) {
+        if self.conditions == 0 {
+            self.unknown_section = None;
+        } else {
+            self.unknown_section.get_or_insert(header.number);
+        }
+        let keyword = words.first().copied().unwrap_or_default();
+        self.is_defaults = keyword == "defaults";
+        let from = words.iter().position(|word| *word == "from");
+        let from = from.map(|at| words.get(at + 1).copied().unwrap_or_default());
+        let inherited = match from {
+            Some(name) => self
+                .named
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| elsewhere(name)),
+            // Without `from`, a `defaults` section begins with HAProxy's own settings.
+            None if self.is_defaults => Inherited::default(),
+            None => self.last.clone().unwrap_or_default(),
+        };
+        self.servers = Servers::new(inherited.servers);
+        self.section = Section {
+            header: Some(header),
+            has_servers: has_servers(keyword),
+            backend: Backend::new(header, words, inherited.proxy),
+            ..Section::default()
+        };
+        self.section.backend.inherits_from_before = from.is_none() && self.last.is_none();
+        if let Some(line) = self.unknown_section {
+            self.section
+                .backend
+                .hide(&format!("line {line} stands in an .if"));
+        }
+    }
+
+    /// Looks whether a line says something of the section's servers.
+    fn understand(&mut self, line: Line<'a>, words: &[&str]) {
+        let number = line.number;
+        match words {
+            [word, ..] if word.starts_with('.') => self.condition(number, word),
+            _ if !self.section.has_servers && !self.is_defaults => {}
+            ["default-server", ..] => self.servers.add_defaults(line),
+            ["server-template", rest @ ..] => self.section.backend.add_template(line, rest),
+            _ if self.conditions > 0 => {
+                let why = format!("line {number} stands in an .if");
+                self.section.backend.proxy.is_unknown(&why);
+            }
+            _ => self.section.backend.proxy.understand(line, words),
+        }
+    }
+
+    /// From an `.if` on, nothing is known of the section's servers.
+    fn condition(&mut self, number: usize, word: &str) {
+        match word {
+            ".if" => self.conditions += 1,
+            ".endif" => self.conditions = self.conditions.saturating_sub(1),
+            _ => {}
+        }
+        if self.conditions > 0 {
+            self.servers
+                .spoil(&format!("of the {word} in line {number}"));
+        }
     }
 }
 
@@ -152,7 +287,8 @@ mod tests {
     fn lines<'a>(config: &Config<'a>) -> Vec<&'a str> {
         let sections = config.sections.iter();
         sections
-            .flat_map(|section| section.header.iter().chain(&section.lines).copied())
+            .flat_map(|section| section.header.iter().chain(&section.lines))
+            .map(|line| line.text)
             .collect()
     }
 

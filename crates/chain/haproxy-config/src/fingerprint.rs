@@ -1,11 +1,13 @@
-//! Hashes of a configuration: one of what only a reload can change (the
+//! Hashes of a configuration: those of what a running HAProxy does not report (the
 //! fingerprint), one of what decides whether HAProxy accepts it, and one of the
 //! whole file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::{self, Display};
 use std::iter;
+use std::sync::Arc;
 
-use crate::words::words;
+use crate::words::{said_in, words};
 use crate::{Config, Section, Server};
 
 /// FNV-1a with 64 bits. The standard library's hash may change between releases of
@@ -29,12 +31,6 @@ impl Fnv {
         self.add_bytes(text.bytes().chain([0xff]));
     }
 
-    /// Adds the options of a server with a blank before them, as in its line.
-    fn add_options(&mut self, options: &str) {
-        let blank = (!options.is_empty()).then_some(b' ');
-        self.add_bytes(blank.into_iter().chain(options.bytes()).chain([0xff]));
-    }
-
     fn hex(self) -> String {
         format!("{:016x}", self.0)
     }
@@ -48,23 +44,64 @@ pub fn hash_of(file: &[u8]) -> String {
     hash.hex()
 }
 
-/// The beginning of both other hashes: all lines that are not plain servers. Empty lines
-/// and comments say nothing to HAProxy, and a loop of a template easily leaves some for
-/// each node.
+/// What a process shows of the file that it was started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The hash of all that only a reload can change.
+    pub lines: String,
+    /// The hash of the settings of the servers. Commands can lead from one to another, so a
+    /// process tells in another place which one it has by now.
+    pub servers: String,
+}
+
+impl Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.lines, self.servers)
+    }
+}
+
+impl Fingerprint {
+    /// Reads what [`Fingerprint`] prints.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let (lines, servers) = text.split_once('.').unwrap_or((text, ""));
+        Self {
+            lines: lines.to_owned(),
+            servers: servers.to_owned(),
+        }
+    }
+}
+
+impl Config<'_> {
+    /// The fingerprint that the file sets, if it is the true one. Somebody may have edited
+    /// the file after it was made.
+    ///
+    /// That of a section without a server depends on the template, so that there is nothing
+    /// to compare it with.
+    #[must_use]
+    pub fn true_fingerprint(&self) -> Option<Fingerprint> {
+        let said = Fingerprint::parse(self.fingerprint.as_deref()?);
+        let is = fingerprint(self, None);
+        let is_true =
+            said.lines == is.lines && (said.servers == is.servers || self.has_empty_section());
+        is_true.then_some(said)
+    }
+}
+
+/// The hash of all lines that are not plain servers. Blanks around them, empty lines and
+/// comments say nothing to HAProxy, and a loop of a template easily leaves some for each
+/// node.
 fn hash_lines(config: &Config) -> Fnv {
     let mut hash = Fnv::new();
     for section in &config.sections {
-        let lines = section.header.iter().chain(&section.lines);
-        for line in lines.filter(|line| says_something(line)) {
-            hash.add(line);
+        for line in section.header.iter().chain(&section.lines) {
+            let said = said_in(line.text);
+            if !said.is_empty() {
+                hash.add(said);
+            }
         }
     }
     hash
-}
-
-fn says_something(line: &str) -> bool {
-    let text = line.trim_ascii_start();
-    !text.is_empty() && !text.starts_with('#')
 }
 
 /// The sections that can have servers, each with its header.
@@ -72,58 +109,73 @@ fn with_servers<'c, 'a>(
     config: &'c Config<'a>,
 ) -> impl Iterator<Item = (&'a str, &'c Section<'a>)> {
     let sections = config.sections.iter().filter(|section| section.has_servers);
-    sections.filter_map(|section| Some((section.header?, section)))
+    sections.filter_map(|section| Some((section.header?.text, section)))
 }
 
-/// The hash of everything that a running HAProxy can only take over by a reload.
+/// What a process that is started with this file will show of it.
 ///
-/// This covers all lines that are not plain servers, empty or comments. Of the plain
-/// servers it covers, for each section, the options that most of them have, and the name
-/// and options of each server that has others. It leaves out their [`Runtime`](crate::Runtime) and
-/// the names of the servers with the usual options, since the process reports these.
+/// Its lines are all that are not plain servers, empty or comments. Its servers are, for
+/// each section, the settings that most plain servers have, and the name and settings of
+/// each that has others: so it stays as it is while servers with the usual settings come
+/// and go. It leaves out what the process reports itself: the [`Runtime`](crate::Runtime),
+/// the ids, which servers are disabled, and the names of those with the usual settings.
 ///
 /// `examples` is the same configuration with a server in each empty section. Such a
-/// section counts with the options of its example, so that its first real server
+/// section counts with the settings of its example, so that its first real server
 /// does not change the fingerprint.
 #[must_use]
-pub fn fingerprint(config: &Config, examples: Option<&Config>) -> String {
+pub fn fingerprint(config: &Config, examples: Option<&Config>) -> Fingerprint {
     let examples: BTreeMap<&str, &Section> = examples.into_iter().flat_map(with_servers).collect();
-    let mut hash = hash_lines(config);
+    let mut servers = Fnv::new();
     for (header, section) in with_servers(config) {
         let example = examples.get(header).filter(|_| section.servers.is_empty());
         let section = example.copied().unwrap_or(section);
-        hash.add(header);
-        add_options(&mut hash, section, &counted_options(section));
+        servers.add(header);
+        add_settings(&mut servers, section, &counted_settings(section));
     }
-    hash.hex()
+    Fingerprint {
+        lines: hash_lines(config).hex(),
+        servers: servers.hex(),
+    }
 }
 
-/// Adds the options that most servers of the section have, and the name and options of
+/// Adds the settings that most servers of the section have, and the name and settings of
 /// each that has others.
-fn add_options(hash: &mut Fnv, section: &Section, counts: &BTreeMap<&str, usize>) {
+fn add_settings(hash: &mut Fnv, section: &Section, counts: &BTreeMap<&str, usize>) {
     let Some((usual, _)) = counts.iter().max_by_key(|(_, count)| **count) else {
         return;
     };
-    hash.add_options(usual);
+    hash.add(usual);
     let unusual: BTreeMap<&str, &str> = section
         .servers
         .iter()
-        .filter(|(_, server)| server.options != *usual)
-        .map(|(name, server)| (*name, server.options.as_str()))
+        .filter(|(_, server)| !is_same(&server.settings.words, usual))
+        .map(|(name, server)| (*name, server.settings.words.as_str()))
         .collect();
-    for (name, options) in unusual {
+    for (name, settings) in unusual {
         hash.add(name);
-        hash.add_options(options);
+        hash.add(settings);
     }
 }
 
-/// The options that occur in the section, and how many servers have each.
-fn counted_options<'c>(section: &'c Section) -> BTreeMap<&'c str, usize> {
+/// The settings that occur in the section, and how many servers have each.
+fn counted_settings<'c>(section: &'c Section) -> BTreeMap<&'c str, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, server) in &section.servers {
-        *counts.entry(&server.options).or_default() += 1;
+    let alike = |(_, one): &(&str, Server), (_, other): &(&str, Server)| {
+        Arc::ptr_eq(&one.settings, &other.settings)
+    };
+    for servers in section.servers.chunk_by(alike) {
+        let first = servers.first().map(|(_, server)| server);
+        let words = first.map_or("", |server| &server.settings.words);
+        *counts.entry(words).or_default() += servers.len();
     }
     counts
+}
+
+/// Whether the two are equal. Servers that follow each other mostly share theirs, so that
+/// nothing has to be compared.
+fn is_same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 /// The hash of everything that decides whether HAProxy accepts the file. `None` if only
@@ -132,8 +184,8 @@ fn counted_options<'c>(section: &'c Section) -> BTreeMap<&'c str, usize> {
 /// Two files with the same hash differ in the names, addresses, weights and ids of their
 /// plain servers alone, which are valid ([`Server::parse`]), and in none that another
 /// line refers to: a reference (`use-server s1`) is an error without its server. The hash
-/// covers which servers have unusual options, since options can refer to each other's
-/// (`track s1`), and all options that occur in a section: HAProxy may not allow a
+/// covers which servers have unusual settings, since these can refer to each other's
+/// (`track s1`), and all settings that occur in a section: HAProxy may not allow a
 /// `server` line where there was none.
 #[must_use]
 pub fn check_hash(config: &Config) -> Option<String> {
@@ -142,19 +194,19 @@ pub fn check_hash(config: &Config) -> Option<String> {
     let mut referred: BTreeSet<&[u8]> = BTreeSet::new();
     for section in &config.sections {
         let lines = section.header.iter().chain(&section.lines);
-        referred.extend(lines.flat_map(|line| names_in(line)));
+        referred.extend(lines.flat_map(|line| names_in(line.text)));
     }
     let mut hash = hash_lines(config);
     for (header, section) in with_servers(config) {
-        let counts = counted_options(section);
+        let counts = counted_settings(section);
         if !is_predictable(section, counts.keys()) {
             return None;
         }
         hash.add(header);
-        add_options(&mut hash, section, &counts);
-        for options in counts.keys() {
-            hash.add_options(options);
-            referred.extend(names_in(options));
+        add_settings(&mut hash, section, &counts);
+        for settings in counts.keys() {
+            hash.add(settings);
+            referred.extend(names_in(settings));
         }
     }
     for (header, section) in with_servers(config) {
@@ -170,23 +222,22 @@ pub fn check_hash(config: &Config) -> Option<String> {
 
 /// Whether the names and ids of the section's plain servers cannot be in the way of
 /// each other, of those of its other servers, or of a `guid` that must be unique.
-fn is_predictable<'c>(section: &Section, mut options: impl Iterator<Item = &'c &'c str>) -> bool {
+fn is_predictable<'c>(section: &Section, mut settings: impl Iterator<Item = &'c &'c str>) -> bool {
     let servers = section.servers.iter();
     let id = |(_, server): &(&str, Server)| server.id;
     let has_ids = servers.clone().any(|(_, server)| server.id.is_some());
     let has_line = |keyword: &str| {
-        let first = |line: &&str| {
-            words(line, &|_| None)
-                .first()
-                .is_some_and(|it| it == keyword)
-        };
-        section.lines.iter().any(first)
+        let mut lines = section.lines.iter();
+        lines.any(|line| {
+            let words = words(line.text, &|_| None);
+            words.first().is_some_and(|word| word == keyword)
+        })
     };
     all_differ(servers.clone().map(|(name, _)| *name))
         && all_differ(servers.filter_map(id))
         && !has_line("server-template")
         && !(has_ids && has_line("server"))
-        && !options.any(|options| options.split(' ').any(|word| word == "guid"))
+        && !settings.any(|settings| settings.split(' ').any(|word| word == "guid"))
 }
 
 /// Whether no item occurs twice. Sorting is fast here, since the servers mostly come

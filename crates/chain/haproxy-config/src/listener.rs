@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::Config;
+use crate::config::{Config, Line};
 use crate::words::words;
 
 /// A range of more ports than this is not expanded into single addresses.
@@ -128,18 +128,18 @@ impl Config<'_> {
     pub fn listeners(&self) -> Vec<Listener> {
         let mut listeners = Vec::new();
         for section in &self.sections {
-            let header = words(section.header.unwrap_or_default(), &|_| None);
+            let header = words(section.header.map_or("", |line| line.text), &|_| None);
             let for_commands = match header.first().map(AsRef::as_ref) {
                 Some("global") => true,
                 Some("frontend" | "listen") => false,
                 _ => continue,
             };
-            let opens = |line: &&&str| {
-                let words = words(line, &|_| None);
+            let opens = |line: &&Line| {
+                let words = words(line.text, &|_| None);
                 Socket::of(&words).is_some_and(|socket| socket.is_for_commands == for_commands)
             };
             let lines = section.lines.iter().filter(opens);
-            listeners.extend(lines.map(|line| Listener(line.trim().to_owned())));
+            listeners.extend(lines.map(|line| Listener(line.text.trim().to_owned())));
         }
         listeners
     }

@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::str::{FromStr, SplitAsciiWhitespace};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::config::Line;
+use crate::settings::{Origin, Settings, Words};
 
 /// The highest weight that HAProxy accepts (configuration.txt, 5.2, `weight`).
 pub const MAX_WEIGHT: u16 = 256;
@@ -10,26 +14,31 @@ pub const MAX_WEIGHT: u16 = 256;
 const DEFAULT_WEIGHT: u16 = 1;
 /// The highest id that HAProxy accepts (configuration.txt, 5.2, `id`).
 const MAX_ID: u32 = i32::MAX as u32;
-/// How many words a plain server can have behind its address; the numbers of weight and
-/// id do not count. HAProxy takes 63 words (`MAX_LINE_ARGS`): `server`, name and address,
-/// these, and the four of `weight N id N`, which may be there in one file and not in
-/// another with the same hash.
-const MAX_WORDS: usize = 56;
+/// How many words a plain server can have behind its address. HAProxy takes 63
+/// (`MAX_LINE_ARGS`): `server`, name and address, these, and the four of `weight N id N`,
+/// which may be there in one file and not in another with the same hash.
+const MAX_WORDS: usize = 60;
+
+/// Why a line of another form is not understood.
+const NOT_PLAIN: &str = "it has quotes, variables, escapes or a semicolon";
 
 /// A server of the plain form: `server NAME IP:PORT OPTION...`.
 ///
-/// Every word means exactly what is written there (no quotes, no variables), HAProxy
-/// is certain to accept name, address, weight and id, and no character of the line is in
-/// the way of a command. Of the options nothing is known but that.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Every word means exactly what is written there (no quotes, no variables) and is known,
+/// HAProxy is certain to accept name, address, weight and id, and no character of the line
+/// is in the way of a command.
+#[derive(Clone, Debug)]
 pub struct Server {
     /// The settings that a running HAProxy reports.
     pub runtime: Runtime,
-    /// From 1 on, if the line names one. HAProxy goes by it when it loads the file, and
-    /// a running server keeps the id that it has, whatever the file says then.
+    /// From 1 on, if the line names one.
     pub id: Option<u32>,
-    /// All other words after the address, separated by one space each.
-    pub options: String,
+    /// Whether it starts in maintenance (`disabled`).
+    pub disabled: bool,
+    /// All its other settings.
+    pub settings: Arc<Settings>,
+    /// Its place among all `server` lines of the section, counted from 0.
+    pub place: usize,
 }
 
 /// The settings of a server that `show servers state` reports as well. They are not
@@ -39,73 +48,232 @@ pub struct Server {
 pub struct Runtime {
     /// Where the server listens; the port is never 0.
     pub address: SocketAddr,
-    /// 0 to 256; 1 if the line names none.
+    /// 0 to 256; 1 if neither the line nor a `default-server` names one.
     pub weight: u16,
 }
 
-impl Server {
-    /// Parses a line of a `backend` or `listen` section into a server and its name.
-    /// `None` if it is not a `server` line, or not one of the plain form. A comment at
-    /// its end is ignored.
-    #[must_use]
-    pub fn parse(line: &str) -> Option<(&str, Self)> {
-        let (line, _comment) = line.split_once('#').unwrap_or((line, ""));
-        let mut words = line.split_ascii_whitespace();
-        if words.next() != Some("server") || !is_plain(line) {
-            return None;
-        }
-        let name = words.next().filter(|name| is_name(name))?;
-        let address = words.next().and_then(address)?;
-        let mut options = String::with_capacity(line.len());
-        let (weight, id) = take(words, &mut options)?;
-        let runtime = Runtime { address, weight };
-        let server = Self {
-            runtime,
-            id,
-            options,
-        };
-        Some((name, server))
-    }
+/// A line of a section that can have servers, as far as its servers are concerned.
+#[derive(Debug)]
+pub(crate) enum Parsed<'a> {
+    /// A server of the plain form, with its name.
+    Plain(&'a str, Server),
+    /// Another `server` line, and why no command can say it.
+    Odd(String),
+    /// No `server` line.
+    Other,
+}
 
-    /// Whether the line itself asks for health checks.
-    #[must_use]
-    pub fn is_checked(&self) -> bool {
-        self.has("check")
-    }
+/// What the `default-server` lines of a section have said so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Defaults {
+    words: Words,
+    /// Why that is not known.
+    spoiled: Option<String>,
+}
 
-    /// Whether `option` is one of the words in [`Server::options`].
-    #[must_use]
-    pub fn has(&self, option: &str) -> bool {
-        self.options.split(' ').any(|word| word == option)
+impl Defaults {
+    /// Notes that they are not known.
+    pub(crate) fn spoil(&mut self, why: &str) {
+        self.spoiled.get_or_insert_with(|| why.to_owned());
     }
 }
 
-/// Collects the words after the address in `options`, except for weight and id,
-/// which it returns. `None` if one of these is invalid or there twice, if there are
-/// too many words, or if `disabled` is among them, which no command can express.
-fn take(mut words: SplitAsciiWhitespace, options: &mut String) -> Option<(u16, Option<u32>)> {
-    let (mut weight, mut id) = (None, None);
-    let mut room = MAX_WORDS;
-    while let Some(word) = words.next() {
-        room = room.checked_sub(1)?;
-        match word {
-            "weight" if weight.is_none() => weight = Some(number(&mut words, 0..=MAX_WEIGHT)?),
-            "id" if id.is_none() => id = Some(number(&mut words, 1..=MAX_ID)?),
-            "weight" | "id" | "disabled" => return None,
-            word => {
-                options.push_str(if options.is_empty() { "" } else { " " });
-                options.push_str(word);
+/// Reads the `server` lines of one section, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Servers<'a> {
+    defaults: Defaults,
+    /// The words of the last plain line: the next one mostly has the same.
+    last: Option<Shape<'a>>,
+    /// How many `server` lines there were.
+    lines: usize,
+}
+
+/// The words of a line behind the address, and what they mean together.
+#[derive(Debug)]
+struct Shape<'a> {
+    words: Vec<Word<'a>>,
+    settings: Arc<Settings>,
+    disabled: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Word<'a> {
+    Fixed(&'a str),
+    /// The value of `weight`.
+    Weight,
+    /// The value of `id`.
+    Id,
+}
+
+/// The numbers of a line that do not count for its [`Shape`].
+#[derive(Default)]
+struct Numbers {
+    weight: Option<u16>,
+    id: Option<u32>,
+}
+
+impl<'a> Servers<'a> {
+    /// The servers of a section that inherits these defaults.
+    pub(crate) fn new(defaults: Defaults) -> Self {
+        Self {
+            defaults,
+            last: None,
+            lines: 0,
+        }
+    }
+
+    /// Adds a `default-server` line.
+    pub(crate) fn add_defaults(&mut self, line: Line) {
+        self.last = None;
+        let number = line.number;
+        let (text, _comment) = line.text.split_once('#').unwrap_or((line.text, ""));
+        if !is_plain(text) {
+            self.spoil(&format!("line {number}: {NOT_PLAIN}"));
+            return;
+        }
+        let mut words = text.split_ascii_whitespace().skip(1).peekable();
+        while words.peek().is_some() {
+            let taken = self
+                .defaults
+                .words
+                .take(&mut words, Origin::Default(number));
+            if let Err(why) = taken {
+                self.spoil(&format!("line {number}: {why}"));
+                return;
             }
         }
     }
-    Some((weight.unwrap_or(DEFAULT_WEIGHT), id))
+
+    /// Notes that from here on the servers may have settings that are not known.
+    pub(crate) fn spoil(&mut self, why: &str) {
+        self.defaults.spoil(why);
+    }
+
+    /// What the `default-server` lines have said so far.
+    pub(crate) fn into_defaults(self) -> Defaults {
+        self.defaults
+    }
+
+    /// Reads a line. A comment at its end is ignored.
+    pub(crate) fn read(&mut self, line: &'a str) -> Parsed<'a> {
+        let (line, _comment) = line.split_once('#').unwrap_or((line, ""));
+        let mut words = line.split_ascii_whitespace();
+        if words.next() != Some("server") {
+            return Parsed::Other;
+        }
+        self.lines += 1;
+        match self.plain(line, words) {
+            Ok((name, server)) => Parsed::Plain(name, server),
+            Err(why) => Parsed::Odd(why),
+        }
+    }
+
+    fn plain(
+        &mut self,
+        line: &str,
+        mut words: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(&'a str, Server), String> {
+        if !is_plain(line) {
+            return Err(NOT_PLAIN.to_owned());
+        }
+        if let Some(why) = &self.defaults.spoiled {
+            return Err(format!("what it inherits is not known: {why}"));
+        }
+        let name = words.next().filter(|name| is_name(name));
+        let name = name.ok_or("its name is none that HAProxy takes")?;
+        let address = words.next().and_then(address);
+        let address = address.ok_or("its address is no IP address with a port")?;
+        let numbers = match self.last.as_ref().and_then(|last| last.meet(words.clone())) {
+            Some(numbers) => numbers,
+            None => self.learn(words)?,
+        };
+        let shape = self.last.as_ref().ok_or("it has no words")?;
+        let weight = numbers.weight.or(self.defaults.words.weight);
+        let server = Server {
+            runtime: Runtime {
+                address,
+                weight: weight.unwrap_or(DEFAULT_WEIGHT),
+            },
+            id: numbers.id,
+            disabled: shape.disabled,
+            settings: Arc::clone(&shape.settings),
+            place: self.lines - 1,
+        };
+        Ok((name, server))
+    }
+
+    /// Reads the words of a line that has others than the last one.
+    fn learn(&mut self, words: impl Iterator<Item = &'a str>) -> Result<Numbers, String> {
+        let words: Vec<&str> = words.collect();
+        if words.len() > MAX_WORDS {
+            return Err(format!("it has more than {MAX_WORDS} words"));
+        }
+        let mut numbers = Numbers::default();
+        let mut shape = Vec::new();
+        let mut all = self.defaults.words.clone();
+        let mut rest = words.as_slice();
+        while let [word, after @ ..] = rest {
+            let numbered = numbers.take(word, after.first().copied())?;
+            if let Some(kind) = numbered {
+                shape.extend([Word::Fixed(word), kind]);
+                rest = &after[1..];
+                continue;
+            }
+            let mut behind = rest.iter().copied();
+            all.take(&mut behind, Origin::Own)?;
+            let taken = rest.len() - behind.len();
+            shape.extend(rest[..taken].iter().map(|word| Word::Fixed(word)));
+            rest = &rest[taken..];
+        }
+        self.last = Some(Shape {
+            words: shape,
+            settings: all.settings(),
+            disabled: all.disabled,
+        });
+        Ok(numbers)
+    }
 }
 
-fn number<N: FromStr + PartialOrd>(
-    words: &mut SplitAsciiWhitespace,
-    allowed: RangeInclusive<N>,
-) -> Option<N> {
-    let number = words.next()?.parse().ok()?;
+impl Shape<'_> {
+    /// The numbers of a line, if all its words are those of this one.
+    fn meet<'w>(&self, mut words: impl Iterator<Item = &'w str>) -> Option<Numbers> {
+        let mut numbers = Numbers::default();
+        for expected in &self.words {
+            let word = words.next()?;
+            match expected {
+                Word::Fixed(text) if *text == word => {}
+                Word::Fixed(_) => return None,
+                Word::Weight => numbers.weight = Some(number(word, 0..=MAX_WEIGHT)?),
+                Word::Id => numbers.id = Some(number(word, 1..=MAX_ID)?),
+            }
+        }
+        words.next().is_none().then_some(numbers)
+    }
+}
+
+impl Numbers {
+    /// Takes `word` and its value, if it is one of those that have a number here.
+    fn take(&mut self, word: &str, value: Option<&str>) -> Result<Option<Word<'static>>, String> {
+        let wrong = || format!("HAProxy has no {word} {}", value.unwrap_or_default());
+        match word {
+            "weight" if self.weight.is_none() => {
+                let weight = value.and_then(|value| number(value, 0..=MAX_WEIGHT));
+                self.weight = Some(weight.ok_or_else(wrong)?);
+                Ok(Some(Word::Weight))
+            }
+            "id" if self.id.is_none() => {
+                let id = value.and_then(|value| number(value, 1..=MAX_ID));
+                self.id = Some(id.ok_or_else(wrong)?);
+                Ok(Some(Word::Id))
+            }
+            "weight" | "id" => Err(format!("{word} is there twice")),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn number<N: FromStr + PartialOrd>(word: &str, allowed: RangeInclusive<N>) -> Option<N> {
+    let number = word.parse().ok()?;
     allowed.contains(&number).then_some(number)
 }
 
@@ -136,97 +304,4 @@ fn is_plain(line: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(line: &str) -> Option<String> {
-        Server::parse(line).map(|(_, server)| server.options)
-    }
-
-    #[test]
-    fn name_and_options_are_told_from_address_weight_and_id() {
-        let line = "    server s1 10.0.0.1:3000 check inter 1s weight 50 rise 1 id 7";
-        let (name, server) = Server::parse(line).unwrap();
-        assert_eq!(name, "s1");
-        assert_eq!(server.options, "check inter 1s rise 1");
-        let expected = Runtime {
-            address: "10.0.0.1:3000".parse().unwrap(),
-            weight: 50,
-        };
-        assert_eq!((server.runtime, server.id), (expected, Some(7)));
-        assert!(server.is_checked() && server.has("rise") && !server.has("ris"));
-    }
-
-    #[test]
-    fn a_server_that_names_no_weight_and_no_id_has_haproxys_own() {
-        let (_, server) = Server::parse("server s1 10.0.0.1:3000").unwrap();
-        assert_eq!((server.runtime.weight, server.id), (1, None));
-    }
-
-    #[test]
-    fn servers_that_differ_in_address_and_weight_have_the_same_options() {
-        let one = options("\tserver  s1 10.0.0.1:3000  check weight 0").unwrap();
-        let other = options("server s2 [2001:db8::1]:81 weight 256 check").unwrap();
-        assert_eq!(one, other);
-        assert_eq!(options("server s1 10.0.0.1:3000").unwrap(), "");
-    }
-
-    #[test]
-    fn a_comment_behind_a_server_does_not_count() {
-        let plain = Server::parse("server s1 10.0.0.1:80 check");
-        assert!(plain.is_some());
-        for line in [
-            "server s1 10.0.0.1:80 check # a note",
-            "server s1 10.0.0.1:80 check#it's; \"so\"",
-        ] {
-            assert_eq!(Server::parse(line), plain, "{line}");
-        }
-        assert_eq!(Server::parse("# server s1 10.0.0.1:80 check"), None);
-    }
-
-    #[test]
-    fn a_line_that_haproxy_might_refuse_is_not_one_of_ours() {
-        for line in [
-            "",
-            "server",
-            "server s1",
-            "server s1 10.0.0.1",
-            "server s1 10.0.0.1:0",
-            "server s1 10.0.0.1:65536",
-            "server s1 localhost:80",
-            "server s1 ${IP}:80",
-            "server s/1 10.0.0.1:80",
-            "server s1 [fe80::1%1]:80",
-            "server s1 10.0.0.1:80 weight",
-            "server s1 10.0.0.1:80 weight 257",
-            "server s1 10.0.0.1:80 weight 1 weight 2",
-            "server s1 10.0.0.1:80 id 0",
-            "server s1 10.0.0.1:80 id 2147483648",
-            "server s1 10.0.0.1:80 id 1 id 2",
-            "server s1 10.0.0.1:80 sni str(\"a\")",
-            "default-server check",
-            "server-template s 3 10.0.0.1:80",
-        ] {
-            assert_eq!(Server::parse(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_no_command_can_say_is_not_one_of_ours() {
-        for line in [
-            "server s1 10.0.0.1:80 disabled",
-            "server s1 10.0.0.1:80 check-sni a;b",
-            "server s1 unix@/run/x check",
-            "server s1 10.0.0.1:80 check\u{b}inter 1s",
-        ] {
-            assert_eq!(Server::parse(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_line_has_no_more_words_than_haproxy_reads() {
-        let line = |options: usize| format!("server s1 10.0.0.1:80{}", " check".repeat(options));
-        assert!(Server::parse(&line(MAX_WORDS)).is_some());
-        assert_eq!(Server::parse(&line(MAX_WORDS + 1)), None);
-    }
-}
+mod tests;

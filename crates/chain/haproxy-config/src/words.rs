@@ -17,6 +17,37 @@ pub fn words<'a>(line: &'a str, env: &dyn Fn(&str) -> Option<String>) -> Vec<Cow
     split(line, env).into_iter().map(Cow::Owned).collect()
 }
 
+/// The line without the blanks around it and without a comment.
+pub(crate) fn said_in(line: &str) -> &str {
+    let said = if line.contains('#') {
+        &line[..comment(line)]
+    } else {
+        line
+    };
+    said.trim_matches(is_blank)
+}
+
+/// Where the comment of a line begins: its end if it has none.
+fn comment(line: &str) -> usize {
+    let (mut single, mut double, mut escaped) = (false, false, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if !single => escaped = true,
+            '\'' if !double => single = !single,
+            '"' if !single => double = !double,
+            '#' if !single && !double => return at,
+            _ => {}
+        }
+    }
+    line.len()
+}
+
+/// Whether some of the line's words depend on HAProxy's environment.
+pub(crate) fn has_variable(line: &str) -> bool {
+    line.contains('$') && line.contains('"')
+}
+
 /// Whether `line` can be split by the standard library alone: no quotes or escapes,
 /// no variables, no comment, and no blank that only C knows.
 fn is_plain(line: &str) -> bool {
@@ -42,7 +73,7 @@ fn split(line: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
                 double = !double;
                 word.get_or_insert_default();
             }
-            '\\' if !single => word.get_or_insert_default().extend(chars.next()),
+            '\\' if !single => word.get_or_insert_default().push(escaped(&mut chars)),
             '$' if double => {
                 let name = name(&mut chars);
                 word.get_or_insert_default().push_str(&value(&name, env));
@@ -54,6 +85,34 @@ fn split(line: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     }
     words.extend(word);
     words
+}
+
+/// The character that a backslash and what follows it stand for (configuration.txt, 2.2).
+/// A backslash before any other character is itself.
+fn escaped(chars: &mut Chars) -> char {
+    match chars.peek() {
+        Some(' ' | '\\' | '#' | '\'' | '"' | '$') => chars.next().unwrap_or('\\'),
+        Some('n') => with(chars, '\n'),
+        Some('r') => with(chars, '\r'),
+        Some('t') => with(chars, '\t'),
+        Some('x') => hex(chars).unwrap_or('\\'),
+        _ => '\\',
+    }
+}
+
+fn with(chars: &mut Chars, meant: char) -> char {
+    chars.next();
+    meant
+}
+
+/// `xNN`, two hexadecimal digits.
+fn hex(chars: &mut Chars) -> Option<char> {
+    let mut ahead = chars.clone();
+    ahead.next();
+    let digits: String = ahead.by_ref().take(2).collect();
+    let byte = (digits.len() == 2).then(|| u8::from_str_radix(&digits, 16).ok())??;
+    *chars = ahead;
+    Some(char::from(byte))
 }
 
 /// Whether C's `isspace`, which HAProxy uses, takes `c` for a blank.
@@ -110,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn escapes_are_those_of_haproxys_manual() {
+        assert_eq!(split(r"a\tb\n\r \x41c"), ["a\tb\n\r", "Ac"]);
+        assert_eq!(split(r#"\d \x4 "\"" '\n'"#), [r"\d", r"\x4", "\"", r"\n"]);
+    }
+
+    #[test]
+    fn what_is_said_is_a_line_without_its_comment() {
+        for line in ["  a 'b #' \\# c", "a 'b #' \\# c\t# more \" ' #"] {
+            assert_eq!(said_in(line), "a 'b #' \\# c");
+        }
+        assert_eq!(said_in(" # only this"), "");
+    }
+
+    #[test]
     fn the_environment_counts_between_double_quotes_alone() {
         assert_eq!(
             split("\"${HTTP-*:80}\" \"$HTTP\" '${HTTP}'"),
@@ -122,7 +195,7 @@ mod tests {
     fn an_open_quote_or_brace_ends_with_the_line() {
         assert_eq!(split("a \"b"), ["a", "b"]);
         assert_eq!(split("\"${HTTP"), ["*:81"]);
-        assert_eq!(split("a\\"), ["a"]);
+        assert_eq!(split("a\\"), ["a\\"]);
     }
 
     proptest::proptest! {

@@ -59,7 +59,7 @@ impl Candidate {
         let examples = with_examples.as_deref().map(Config::parse);
         let print = fingerprint(&config, examples.as_ref());
         let check_hash = check_hash(&config);
-        let mut text = config.with_fingerprint(&print);
+        let mut text = config.with_fingerprint(&print.to_string());
         if let Some(capacity) = capacity {
             text = with_capacity(&text, capacity);
         }

@@ -1,22 +1,26 @@
 //! Compares the file with HAProxy, acts, and compares again until they agree.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use exit::{Exit, say};
 use files::Durability;
-use haproxy_config::hash_of;
+use haproxy_config::{first_difference, hash_of};
 
 use crate::PROGRAM;
 use crate::file::kept::{Files, read_good};
+use crate::file::read_by::others;
 use crate::file::wanted::{Identity, Wanted, parse, read_bytes};
 use crate::haproxy::Haproxy;
-use crate::haproxy::commands::{Step, apply, purge, remember_taken};
-use crate::haproxy::running::Running;
+use crate::haproxy::commands::{Step, apply, purge, remember, retire_idle};
+use crate::haproxy::made::Made;
+use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::haproxy::socket::pause;
-use crate::plan::{Plan, plan};
+use crate::plan::{Known, Plan, plan};
+use crate::reload::Request;
 use crate::reload::refused::Refused;
 
 /// How many reloads one run makes. A file that changes faster than HAProxy reloads is
@@ -25,6 +29,9 @@ const MOST_RELOADS: usize = 3;
 /// The pause before looking at the worker again. What a run waits for, such as the
 /// end of a health check, mostly takes some milliseconds.
 const TURN: Duration = Duration::from_millis(5);
+/// How long HAProxy may take to apply a command: from 3.0 on it changes addresses some
+/// milliseconds after its answer.
+const APPLIED: Duration = Duration::from_secs(2);
 /// The size in bytes above which the file is parsed while HAProxy lists its servers,
 /// since both take about as long. For a smaller file, starting a thread costs more
 /// than that saves.
@@ -44,7 +51,13 @@ pub(crate) struct Situation {
 pub(crate) struct File {
     pub(crate) bytes: Vec<u8>,
     pub(crate) wanted: Wanted,
-    good: Option<Wanted>,
+    good: Option<Good>,
+}
+
+/// The last file that HAProxy took.
+struct Good {
+    bytes: Vec<u8>,
+    wanted: Wanted,
 }
 
 impl File {
@@ -56,12 +69,48 @@ impl File {
         }
         let wanted = parse(&files.config, &bytes)?;
         let good = read_good(&files.good()).filter(|good| *good != bytes);
-        let good = good.map(|good| Wanted::parse(&good));
+        let good = good.map(|bytes| Good {
+            wanted: Wanted::parse(&bytes),
+            bytes,
+        });
         Ok(Self {
             bytes,
             wanted,
             good,
         })
+    }
+
+    /// The content of the file, what it asks for, and what the last file that HAProxy took
+    /// asked for.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Wanted, Option<Wanted>) {
+        (self.bytes, self.wanted, self.good.map(|good| good.wanted))
+    }
+
+    fn good(&self) -> Option<&Wanted> {
+        self.good.as_ref().map(|good| &good.wanted)
+    }
+
+    fn plan(&self, config: &Path, running: &Running) -> Plan {
+        let others = others(&running.files, config);
+        let mut plan = plan(&self.wanted, self.good(), running, &others);
+        if plan.lines_differ
+            && let Some(difference) = self.difference(running)
+        {
+            plan.reload = Some(difference);
+        }
+        plan
+    }
+
+    /// The first line that differs from the file with which HAProxy was started, if that
+    /// is known.
+    fn difference(&self, running: &Running) -> Option<String> {
+        let good = self.good.as_ref()?;
+        match (&good.wanted.identity, &running.fingerprint) {
+            (Identity::Fingerprint(good), Some(began)) if good.lines == began.lines => {}
+            _ => return None,
+        }
+        let text = |bytes| String::from_utf8_lossy(bytes);
+        first_difference(&text(&good.bytes), &text(&self.bytes))
     }
 }
 
@@ -82,7 +131,7 @@ fn compare(files: &Files, before: Option<File>, haproxy: &Haproxy) -> anyhow::Re
     };
     let (file, running) = (file?, running?);
     let plan = match &running {
-        Some(running) => plan(&file.wanted, file.good.as_ref(), running),
+        Some(running) => file.plan(&files.config, running),
         None => Plan::reload(format!(
             "nobody answers at {}",
             haproxy.worker.path.display()
@@ -130,8 +179,12 @@ pub(crate) struct Convergence<'a> {
     reloads: usize,
     /// The hash of the file with which this run last reloaded HAProxy.
     reloaded: Option<String>,
-    /// The steps that were tried since the last reload.
-    done: BTreeSet<Step>,
+    /// The steps that were sent since the last reload.
+    sent: BTreeSet<Step>,
+    /// Until when HAProxy may take to apply the last of them.
+    patience: Instant,
+    /// Whether HAProxy was changed.
+    changed: bool,
 }
 
 impl<'a> Convergence<'a> {
@@ -144,7 +197,9 @@ impl<'a> Convergence<'a> {
             full,
             reloads: 0,
             reloaded: None,
-            done: BTreeSet::new(),
+            sent: BTreeSet::new(),
+            patience: Instant::now(),
+            changed: false,
         }
     }
 
@@ -174,33 +229,50 @@ impl<'a> Convergence<'a> {
         if let Some(why) = &now.plan.reload {
             return Some(why.clone());
         }
-        let again = now.plan.steps.iter().find(|step| self.done.contains(*step));
+        let mut steps = now.plan.leaves.iter().chain(&now.plan.steps);
+        let again = steps.find(|step| self.sent.contains(*step) && !step.is_applied_later());
         again.map(|step| format!("after its command was sent, still: {}", step.text))
     }
 
     /// Sends the commands of the plan, or waits for a check. An inner error is one
     /// that a reload can put right; an outer one ends the run.
     fn command(&mut self, now: &Situation) -> anyhow::Result<anyhow::Result<()>> {
-        let steps = &now.plan.steps;
-        if steps.is_empty() {
-            return self
-                .wait(now.plan.pending.as_deref().unwrap_or_default())
-                .map(Ok);
+        let steps = now.plan.steps.iter().chain(&now.plan.leaves);
+        let (late, steps): (Vec<Step>, Vec<Step>) =
+            steps.cloned().partition(|step| self.sent.contains(step));
+        if !steps.is_empty() {
+            return Ok(self.send(&steps));
         }
-        let begin = Instant::now();
-        let sent = apply(&self.haproxy.worker, steps);
-        self.done.extend(steps.iter().cloned());
-        if sent.is_ok() {
-            tell(&summary(steps), begin);
+        if let Some(step) = late.first() {
+            self.wait(
+                &format!("{}: HAProxy does not apply it", step.text),
+                self.patience,
+            )?;
+        } else {
+            let server = now.plan.pending.as_deref().unwrap_or_default();
+            let what = format!("take {server} into use: a check of its old address does not end");
+            self.wait(&what, self.haproxy.worker.deadline)?;
         }
-        Ok(sent)
+        Ok(Ok(()))
     }
 
-    /// Lets a check of `server` go on for a moment. It ends by itself, after HAProxy's
-    /// `timeout check` or `inter` at the latest.
-    fn wait(&self, server: &str) -> anyhow::Result<()> {
-        if Instant::now() >= self.haproxy.worker.deadline {
-            bail!("take {server} into use: a check of its old address does not end");
+    fn send(&mut self, steps: &[Step]) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        let sent = apply(&self.haproxy.worker, steps);
+        self.sent.extend(steps.iter().cloned());
+        self.patience = Instant::now() + APPLIED;
+        if sent.is_ok() {
+            self.changed = true;
+            tell(&summary(steps), begin);
+        }
+        sent
+    }
+
+    /// Lets HAProxy go on for a moment: a check ends by itself, after its `timeout check`
+    /// or `inter` at the latest. Fails with `what` if that takes too long.
+    fn wait(&self, what: &str, until: Instant) -> anyhow::Result<()> {
+        if Instant::now() >= until.min(self.haproxy.worker.deadline) {
+            bail!("{what}");
         }
         pause(TURN);
         Ok(())
@@ -208,23 +280,72 @@ impl<'a> Convergence<'a> {
 
     /// Reloads HAProxy. Returns the parsed file for the next comparison, unless it has
     /// changed meanwhile.
+    ///
+    /// What left is taken out before: it must not wait for a reload that takes long, or
+    /// that fails. What else commands can do is done where the reload is not.
     fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
-        self.check_progress(why, &now)?;
+        let leaves = self.unsent(&now.plan.leaves);
+        if !leaves.is_empty()
+            && let Err(error) = self.send(&leaves)
+        {
+            say(PROGRAM, format_args!("{error:#}"));
+        }
+        let (steps, running) = (now.plan.steps, now.running);
+        let reloaded = self.try_reload(why, now.file, running.as_ref(), &steps);
+        if reloaded.is_err() && running.is_some() {
+            self.meanwhile(&steps);
+        }
+        reloaded
+    }
+
+    fn unsent(&self, steps: &[Step]) -> Vec<Step> {
+        let unsent = steps.iter().filter(|step| !self.sent.contains(*step));
+        unsent.cloned().collect()
+    }
+
+    /// Does what commands can do although a reload is due. The settings of the servers are
+    /// then a mixture of two files.
+    fn meanwhile(&mut self, steps: &[Step]) {
+        let steps = self.unsent(steps);
+        if steps.is_empty() {
+            return;
+        }
+        let unknown = Made::unknown().to_string();
+        let done = remember(&self.haproxy.worker, MADE, &unknown).and_then(|()| self.send(&steps));
+        if let Err(error) = done {
+            say(PROGRAM, format_args!("{error:#}"));
+        }
+    }
+
+    fn try_reload(
+        &mut self,
+        why: &str,
+        mut file: File,
+        running: Option<&Running>,
+        steps: &[Step],
+    ) -> anyhow::Result<Option<File>> {
+        self.check_progress(why, &file)?;
         let begin = Instant::now();
-        let mut file = now.file;
         let hash = hash_of(&file.bytes);
-        self.haproxy
-            .reload(
-                &self.files.config,
-                &file.wanted.listeners,
-                &hash,
-                now.running.map(|running| running.pid),
-                &self.refused,
-            )
+        let haproxy = self.haproxy;
+        let request = Request {
+            config: &self.files.config,
+            listeners: &file.wanted.listeners,
+            hash: &hash,
+            worker: running.map(|running| running.pid),
+        };
+        let refused = Refused::new(self.files.refused());
+        haproxy
+            .reload(&request, &refused, &mut || {
+                if running.is_some() {
+                    self.meanwhile(steps);
+                }
+            })
             .with_context(|| format!("reload HAProxy, since {why}"))?;
         tell(&format!("reload, since {why}"), begin);
-        (self.full, self.reloads) = (false, self.reloads + 1);
-        self.done.clear();
+        (self.full, self.changed) = (false, true);
+        self.reloads += 1;
+        self.sent.clear();
         if read_bytes(&self.files.config)? != file.bytes {
             return Ok(None);
         }
@@ -232,7 +353,7 @@ impl<'a> Convergence<'a> {
         // has read.
         self.files.keep(&file.bytes, Durability::Synced)?;
         if let Identity::Hash(hash) = &file.wanted.identity {
-            remember_taken(&self.haproxy.worker, hash)?;
+            remember(&self.haproxy.worker, TAKEN, hash)?;
         }
         self.reloaded = Some(hash);
         file.good = None;
@@ -242,8 +363,8 @@ impl<'a> Convergence<'a> {
     /// Fails if another reload would be no use: the last one was made with the same
     /// file and did not help, or there were too many. The former is remembered as a
     /// refusal, so that not every run reloads again.
-    fn check_progress(&self, why: &str, now: &Situation) -> anyhow::Result<()> {
-        let hash = hash_of(&now.file.bytes);
+    fn check_progress(&self, why: &str, file: &File) -> anyhow::Result<()> {
+        let hash = hash_of(&file.bytes);
         if self.reloaded.as_ref() == Some(&hash) {
             self.refused.remember(&hash)?;
             let file = self.files.config.display();
@@ -258,18 +379,35 @@ impl<'a> Convergence<'a> {
     }
 
     /// Ends the run when HAProxy agrees with the file.
-    fn finish(&self, now: &Situation) -> anyhow::Result<Exit> {
+    fn finish(&mut self, now: &Situation) -> anyhow::Result<Exit> {
         self.refused.forget();
+        let worker = &self.haproxy.worker;
+        let retired = retire_idle(worker, &now.plan.draining)?;
+        let deleted = purge(worker, &now.plan.purge)?;
+        self.remember_made(now)?;
         // If this copy is lost the next run makes it again, so it is not worth an
         // fsync for every change of the members.
         self.files.keep(&now.file.bytes, Durability::Unsynced)?;
-        let deleted = purge(&self.haproxy.worker, &now.plan.purge)?;
-        let changed = !self.done.is_empty() || self.reloads > 0 || deleted > 0;
-        Ok(if changed {
+        Ok(if self.changed || retired + deleted > 0 {
             Exit::Changed
         } else {
             Exit::Unchanged
         })
+    }
+
+    /// Tells the worker which settings its servers have by now, if those are others than
+    /// it knows of.
+    fn remember_made(&self, now: &Situation) -> anyhow::Result<()> {
+        let Some(running) = &now.running else {
+            return Ok(());
+        };
+        let known = Known::new(&now.file.wanted, now.file.good(), running);
+        match known.made(&now.file.wanted, running) {
+            Some(made) if !running.is_made(&made.servers) => {
+                remember(&self.haproxy.worker, MADE, &made.to_string())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

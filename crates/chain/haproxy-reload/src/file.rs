@@ -2,4 +2,5 @@
 
 pub(crate) mod admin;
 pub(crate) mod kept;
+pub(crate) mod read_by;
 pub(crate) mod wanted;

@@ -1,6 +1,7 @@
 //! The running HAProxy: its worker and its master, and their command sockets.
 
 pub(crate) mod commands;
+pub(crate) mod made;
 pub(crate) mod master;
 pub(crate) mod running;
 pub(crate) mod socket;

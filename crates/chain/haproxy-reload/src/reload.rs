@@ -28,25 +28,39 @@ const TURN: Duration = Duration::from_millis(5);
 /// file: the worker then inherits the open socket without a path.
 const OPENING: Duration = Duration::from_secs(2);
 
+/// What is to be loaded.
+pub(crate) struct Request<'a> {
+    pub(crate) config: &'a Path,
+    pub(crate) listeners: &'a [Listener],
+    /// The hash of the file.
+    pub(crate) hash: &'a str,
+    /// The process that answers now, if one does.
+    pub(crate) worker: Option<u32>,
+}
+
 impl Haproxy {
     /// Makes HAProxy read its file again, and returns when the new worker answers. If
-    /// that fails, the old worker keeps running. `hash` is that of the file, and
-    /// `worker` the process that answers now, if one does.
+    /// that fails, the old worker keeps running. `meanwhile` is called before a longer
+    /// wait.
     pub(crate) fn reload(
         &self,
-        config: &Path,
-        listeners: &[Listener],
-        hash: &str,
-        worker: Option<u32>,
+        request: &Request,
         refused: &Refused,
+        meanwhile: &mut dyn FnMut(),
     ) -> anyhow::Result<()> {
+        let &Request {
+            config,
+            listeners,
+            hash,
+            worker,
+        } = request;
         let tried = refused.check(hash);
         if worker.is_none() {
             tried.context("if it stays so, `svc -r` of HAProxy's service gives it its sockets")?;
         } else {
             tried?;
         }
-        let before = self.room_for_another()?;
+        let before = self.room_for_another(meanwhile)?;
         let environment = self.environment(before.master);
         if let Err(error) = self.check_socket(config, listeners, &environment) {
             refused.remember(hash)?;
@@ -97,11 +111,15 @@ impl Haproxy {
         )
     }
 
-    fn room_for_another(&self) -> anyhow::Result<Processes> {
+    fn room_for_another(&self, meanwhile: &mut dyn FnMut()) -> anyhow::Result<Processes> {
+        let mut is_first = true;
         loop {
             let processes = Processes::ask(&self.master)?;
             if processes.old.len() < MOST_OLD {
                 return Ok(processes);
+            }
+            if std::mem::take(&mut is_first) {
+                meanwhile();
             }
             if Instant::now() >= self.master.deadline {
                 bail!("{} old workers are still finishing", processes.old.len());

@@ -9,13 +9,16 @@ use serde::Serialize;
 
 use crate::converge::situation;
 use crate::file::kept::Files;
+use crate::file::read_by::others;
 use crate::file::wanted::{Wanted, parse, read_bytes};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
-use crate::plan::{Plan, agrees};
+use crate::plan::{Known, Plan, agrees};
 use crate::reload::refused::Refused;
 
+/// How many notes are shown one by one.
+const MOST_NOTES: usize = 10;
 const HEADINGS: [&str; 10] = [
     "SERVER", "ADDRESS", "WEIGHT", "STATE", "SINCE", "CHECK", "SESSIONS", "REQUESTS", "ERRORS",
     "FILE",
@@ -34,6 +37,8 @@ struct Report {
     next: Vec<String>,
     /// Seconds until a refused file is tried again; 0 if it may be tried now.
     retry_in: u64,
+    /// What is not compared, and what others than the file decide.
+    notes: Vec<String>,
     servers: Vec<Row>,
 }
 
@@ -50,7 +55,8 @@ struct Row {
     errors: u64,
     wanted_address: Option<String>,
     wanted_weight: Option<u16>,
-    /// How it compares with the file: `same`, `new`, `left` or `differs`.
+    /// How it compares with the file: `same`, `new`, `left`, `differs`, `fixed` (it is in
+    /// the file, and only a reload changes it) or `other` (it is none of this file's).
     file: &'static str,
 }
 
@@ -68,15 +74,17 @@ pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Resu
 
 fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
     // If the file cannot be used, the report still shows what runs.
-    let (bytes, wanted, running, next) = match situation(files, haproxy) {
+    let (bytes, wanted, good, running, next) = match situation(files, haproxy) {
         Ok(now) => {
             let next = lines(&now.plan);
-            (now.file.bytes, now.file.wanted, now.running, next)
+            let (bytes, wanted, good) = now.file.into_parts();
+            (bytes, wanted, good, now.running, next)
         }
         Err(error) => {
             let bytes = read_bytes(&files.config).unwrap_or_default();
             let wanted = parse(&files.config, &bytes).unwrap_or_default();
-            (bytes, wanted, haproxy.look()?, vec![format!("{error:#}")])
+            let next = vec![format!("{error:#}")];
+            (bytes, wanted, None, haproxy.look()?, next)
         }
     };
     let stats = match &running {
@@ -85,6 +93,13 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
     };
     let running = running.unwrap_or_default();
     let refused = Refused::new(files.refused());
+    let others = others(&running.files, &files.config);
+    let known = Known::new(&wanted, good.as_ref(), &running);
+    let comparison = Comparison {
+        wanted: &wanted,
+        running: &running,
+        known,
+    };
     Ok(Report {
         pid: running.pid,
         uptime: running.uptime,
@@ -92,8 +107,9 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         agrees: next.is_empty(),
         next,
         retry_in: refused.left(&hash_of(&bytes)),
-        servers: rows(&wanted, &running, &stats),
-        haproxy: running.version,
+        notes: notes(&wanted, &running, &others),
+        servers: comparison.rows(&stats),
+        haproxy: running.version.clone(),
     })
 }
 
@@ -101,38 +117,119 @@ fn lines(plan: &Plan) -> Vec<String> {
     plan.to_string().lines().map(str::to_owned).collect()
 }
 
-fn rows(wanted: &Wanted, running: &Running, counters: &BTreeMap<String, Stat>) -> Vec<Row> {
-    let known: BTreeSet<&String> = wanted
-        .backends
-        .keys()
-        .chain(running.backends.keys())
-        .collect();
-    let mut rows = Vec::new();
-    for backend in known {
-        let config = wanted.backends.get(backend);
-        let runs = running.backends.get(backend);
-        let in_file = config
-            .into_iter()
-            .flat_map(|config| config.servers.keys().chain(&config.fixed));
-        let running = runs.into_iter().flat_map(BTreeMap::keys);
-        for name in in_file.chain(running).collect::<BTreeSet<_>>() {
-            let id = format!("{backend}/{name}");
-            let stat = counters.get(&id).cloned().unwrap_or_default();
-            let server = config.and_then(|config| config.servers.get(name));
-            let fixed = config.is_some_and(|config| config.is_fixed(name));
-            rows.push(row(
-                id,
-                server,
-                fixed,
-                runs.and_then(|runs| runs.get(name)),
-                stat,
-            ));
-        }
-    }
-    rows
+/// The file and the worker, server by server.
+struct Comparison<'a> {
+    wanted: &'a Wanted,
+    running: &'a Running,
+    known: Known<'a>,
 }
 
-fn row(id: String, server: Option<&Server>, fixed: bool, state: Option<&State>, stat: Stat) -> Row {
+impl Comparison<'_> {
+    fn rows(&self, counters: &BTreeMap<String, Stat>) -> Vec<Row> {
+        let names = self
+            .wanted
+            .backends
+            .keys()
+            .chain(self.running.backends.keys());
+        let mut rows = Vec::new();
+        for backend in names.collect::<BTreeSet<&String>>() {
+            let config = self.wanted.backends.get(backend);
+            let runs = self.running.backends.get(backend);
+            let in_file = config
+                .into_iter()
+                .flat_map(|config| config.servers.keys().chain(config.odd.keys()));
+            let running = runs.into_iter().flat_map(BTreeMap::keys);
+            for name in in_file.chain(running).collect::<BTreeSet<_>>() {
+                let id = format!("{backend}/{name}");
+                let stat = counters.get(&id).cloned().unwrap_or_default();
+                let server = config.and_then(|config| config.servers.get(name));
+                let state = runs.and_then(|runs| runs.get(name));
+                let file = self.verdict(backend, name, server, state);
+                rows.push(row(id, server, state, stat, file));
+            }
+        }
+        rows
+    }
+
+    fn verdict(
+        &self,
+        backend: &str,
+        name: &str,
+        server: Option<&Server>,
+        state: Option<&State>,
+    ) -> &'static str {
+        let Some(config) = self.wanted.backends.get(backend) else {
+            return "other";
+        };
+        match (server, state) {
+            (_, None) => "new",
+            _ if config.hidden().is_some() => "other",
+            (None, Some(_)) if config.is_odd(name).is_some() => "fixed",
+            (None, Some(_)) => "left",
+            (Some(server), Some(state)) if agrees(server, state) => {
+                let its = self.known.of(backend, name);
+                let differs = self.known.has_source() && its.differ(&server.settings);
+                if differs { "differs" } else { "same" }
+            }
+            (Some(_), Some(_)) => "differs",
+        }
+    }
+}
+
+/// What is not compared with the file, and what an agent or a person may have set.
+fn notes(wanted: &Wanted, running: &Running, others: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !others.is_empty() {
+        let files = others.join(", ");
+        notes.push(format!(
+            "HAProxy reads {files} too: what stands there is not compared"
+        ));
+    }
+    for (name, backend) in &wanted.backends {
+        if let Some(why) = backend.hidden() {
+            notes.push(format!("backend {name} is not compared: {why}"));
+        }
+        let odd = backend.odd.iter();
+        notes.extend(
+            odd.map(|(server, why)| format!("only a reload changes {name}/{server}: {why}")),
+        );
+        for (server, its) in &backend.servers {
+            let state = running
+                .backends
+                .get(name)
+                .and_then(|servers| servers.get(server));
+            let state = state.filter(|_| its.settings.has_agent);
+            notes.extend(state.and_then(|state| set_by_agent(&format!("{name}/{server}"), state)));
+        }
+    }
+    if let Some(more) = notes.len().checked_sub(MOST_NOTES + 1) {
+        notes.truncate(MOST_NOTES);
+        notes.push(format!("{} more such servers", more + 1));
+    }
+    notes
+}
+
+/// What the agent of a server has set, or a person: HAProxy does not tell which.
+fn set_by_agent(id: &str, state: &State) -> Option<String> {
+    let what = if state.maintenance {
+        "maintenance".to_owned()
+    } else if state.drain {
+        "drain".to_owned()
+    } else if state.weight != state.first_weight {
+        format!("weight {}", state.weight)
+    } else {
+        return None;
+    };
+    Some(format!("the agent of {id}, or a person, has set: {what}"))
+}
+
+fn row(
+    id: String,
+    server: Option<&Server>,
+    state: Option<&State>,
+    stat: Stat,
+    file: &'static str,
+) -> Row {
     let address = state.and_then(|state| state.address);
     Row {
         server: id,
@@ -146,13 +243,7 @@ fn row(id: String, server: Option<&Server>, fixed: bool, state: Option<&State>, 
         errors: stat.errors,
         wanted_address: server.map(|server| server.runtime.address.to_string()),
         wanted_weight: server.map(|server| server.runtime.weight),
-        file: match (server, state) {
-            (_, Some(_)) if fixed => "same",
-            (_, None) => "new",
-            (None, _) => "left",
-            (Some(server), Some(state)) if agrees(server, state) => "same",
-            (Some(_), Some(_)) => "differs",
-        },
+        file,
     }
 }
 
@@ -181,6 +272,7 @@ fn summary(report: &Report) -> String {
         agrees,
         next,
         retry_in,
+        notes,
         ..
     } = report;
     let worker = match pid {
@@ -198,6 +290,7 @@ fn summary(report: &Report) -> String {
         let line = format!("  HAProxy refused this file; tried again in {retry_in} s\n");
         text.push_str(&line);
     }
+    text.extend(notes.iter().map(|note| format!("  note: {note}\n")));
     text
 }
 

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
-use haproxy_config::{Backend, Config, Listener, MAX_FILE, hash_of};
+use haproxy_config::{Backend, Config, Fingerprint, Listener, MAX_FILE, hash_of};
 
 /// The parts of haproxy.cfg that this program compares or checks.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Wanted {
     /// By what the running process shows that it has taken this file.
     pub(crate) identity: Identity,
+    /// The sections that have servers, by name.
     pub(crate) backends: BTreeMap<String, Backend>,
+    /// Whether there is one whose name only HAProxy knows.
+    pub(crate) has_unnamed: bool,
     pub(crate) listeners: Vec<Listener>,
 }
 
@@ -21,8 +24,9 @@ pub(crate) struct Wanted {
 pub(crate) enum Identity {
     /// The fingerprint that haproxy-gen wrote into the file. It covers everything
     /// except what a running process reports of its plain servers.
-    Fingerprint(String),
-    /// The hash of the whole file, which this program stores in the process.
+    Fingerprint(Fingerprint),
+    /// The hash of the whole file, which this program stores in the process. This is for a
+    /// file that haproxy-gen did not write, or that was edited afterwards.
     Hash(String),
 }
 
@@ -60,15 +64,24 @@ impl Wanted {
         // `from_utf8_lossy` alone takes longer, and nearly every file is UTF-8.
         let text =
             str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        let mut config = Config::parse(&text);
-        let identity = match config.fingerprint.take() {
+        let config = Config::parse(&text);
+        let identity = match config.true_fingerprint() {
             Some(fingerprint) => Identity::Fingerprint(fingerprint),
             None => Identity::Hash(hash_of(bytes)),
         };
+        let listeners = config.listeners();
+        let backends = config.into_backends();
+        let has_unnamed = backends.iter().any(|backend| backend.name.is_empty());
+        let named = backends
+            .into_iter()
+            .filter(|backend| !backend.name.is_empty());
         Self {
             identity,
-            listeners: config.listeners(),
-            backends: config.into_backends(),
+            listeners,
+            has_unnamed,
+            backends: named
+                .map(|backend| (backend.name.clone(), backend))
+                .collect(),
         }
     }
 

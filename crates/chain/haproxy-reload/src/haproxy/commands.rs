@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::running;
 use super::socket::Socket;
 
 /// The longest line that is sent, in bytes. HAProxy 3.2 and later accept no line that
@@ -19,6 +18,15 @@ const REMOVABLE: Duration = Duration::from_millis(200);
 pub(crate) struct Step {
     pub(crate) text: String,
     pub(crate) commands: Vec<String>,
+}
+
+impl Step {
+    /// Whether HAProxy may apply a command of it only after its answer.
+    pub(crate) fn is_applied_later(&self) -> bool {
+        self.commands
+            .iter()
+            .any(|command| command.contains(" addr "))
+    }
 }
 
 /// Sends the commands of all steps. It is an error if HAProxy objects to one.
@@ -55,6 +63,7 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
     for line in told {
         let message = line.split_once("]: ").map_or(line, |(_, message)| message);
         let expected = message == "New server registered."
+            || message.contains("Ignoring cookie as HTTP mode is disabled")
             || message.ends_with("by 'stats socket command'") && !message.starts_with("Invalid");
         ensure!(
             expected,
@@ -65,18 +74,36 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores in the worker the hash of the file that it has taken.
-pub(crate) fn remember_taken(socket: &Socket, hash: &str) -> anyhow::Result<()> {
+/// Stores `value` in a variable of the worker.
+pub(crate) fn remember(socket: &Socket, variable: &str, value: &str) -> anyhow::Result<()> {
     let answer = socket.ask(&format!(
-        "experimental-mode on;set var {} str({hash})",
-        running::TAKEN
+        "experimental-mode on;set var {variable} str({value})"
     ))?;
     ensure!(
         answer.trim().is_empty(),
         "HAProxy answers `{}`",
-        answer.trim()
+        exit::escape(answer.trim().as_bytes())
     );
     Ok(())
+}
+
+/// Puts those of `servers` into maintenance that have no request, and returns how many
+/// these were. The others stay in drain until a later run.
+pub(crate) fn retire_idle(socket: &Socket, servers: &[String]) -> anyhow::Result<usize> {
+    if servers.is_empty() {
+        return Ok(0);
+    }
+    let stats = super::stat::parse(&socket.ask("show stat")?)?;
+    let is_idle = |server: &&String| stats.get(*server).is_some_and(|stat| stat.sessions == 0);
+    let idle: Vec<String> = servers
+        .iter()
+        .filter(is_idle)
+        .map(|server| format!("set server {server} state maint"))
+        .collect();
+    for command in &idle {
+        accepted(&socket.ask(command)?)?;
+    }
+    Ok(idle.len())
 }
 
 /// Deletes those of `servers` that have no connections left, and returns how many

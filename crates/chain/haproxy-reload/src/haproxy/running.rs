@@ -4,22 +4,36 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, ensure};
-use haproxy_config::FINGERPRINT;
+use haproxy_config::{FINGERPRINT, Fingerprint};
+
+use super::made::Made;
 
 /// HAProxy's variable for the hash of the file that the worker has taken, if that file
 /// has no fingerprint. It is lost when the worker ends, so a new worker is never
 /// believed to have taken the file of an old one.
 pub(crate) const TAKEN: &str = "proc.haproxy_reload_file";
 
+/// HAProxy's variable for what commands have made of the servers' settings; see
+/// [`Made`]. It is lost when the worker ends, as its servers are.
+pub(crate) const MADE: &str = "proc.haproxy_reload_servers";
+
+/// HAProxy's own variable for the files that it has read, separated by semicolons
+/// (configuration.txt, 2.4).
+const FILES: &str = "HAPROXY_CFGFILES";
+
 /// The line that asks for everything at once. `show info` comes last: if its answer is
 /// there, the list of servers before it is complete.
 pub(crate) fn question() -> String {
-    format!("show env {FINGERPRINT};get var {TAKEN};show servers state;show info")
+    format!(
+        "show env {FINGERPRINT};show env {FILES};get var {TAKEN};get var {MADE};\
+         show servers state;show info"
+    )
 }
 
 const FORCED_MAINTENANCE: u32 = 1;
 const FORCED_DRAIN: u32 = 8;
 const CHECK_IN_PROGRESS: u32 = 1;
+/// The same bit for health checks and for agents.
 const CHECK_ENABLED: u32 = 4;
 const RUNNING: u32 = 2;
 
@@ -31,9 +45,13 @@ pub(crate) struct Running {
     pub(crate) uptime: u64,
     /// Whether it is an old worker that only finishes its last connections.
     pub(crate) stopping: bool,
-    pub(crate) fingerprint: Option<String>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// The files that it has read; empty if it does not say.
+    pub(crate) files: Vec<String>,
     /// The value of [`TAKEN`], if it was set.
     pub(crate) taken: Option<String>,
+    /// The value of [`MADE`], if it was set.
+    pub(crate) made: Option<Made>,
     pub(crate) backends: Backends,
 }
 
@@ -48,12 +66,20 @@ pub(crate) type Backends = BTreeMap<String, BTreeMap<String, State>>;
 pub(crate) struct State {
     /// `None` if the server has a host name or a socket of another kind.
     pub(crate) address: Option<SocketAddr>,
+    /// The weight that it has by now.
     pub(crate) weight: u32,
+    /// The weight that it began with.
+    pub(crate) first_weight: u32,
+    pub(crate) id: u32,
+    /// Its place in HAProxy's list of servers.
+    pub(crate) place: usize,
     pub(crate) maintenance: bool,
     pub(crate) drain: bool,
     pub(crate) checked: bool,
     /// Whether a check is under way, perhaps of an address that the server had before.
     pub(crate) checking: bool,
+    /// Whether an agent is asked, which may set state and weight.
+    pub(crate) asks_agent: bool,
     pub(crate) up: bool,
 }
 
@@ -66,9 +92,13 @@ impl Running {
         while let Some(line) = lines.next() {
             let variable = line.split_once('=');
             if let Some((FINGERPRINT, value)) = variable {
-                running.fingerprint = Some(value.to_owned());
+                running.fingerprint = Some(Fingerprint::parse(value));
+            } else if let Some((FILES, value)) = variable {
+                running.files = value.split(';').map(str::to_owned).collect();
             } else if let Some(rest) = line.strip_prefix(TAKEN) {
                 running.taken = between(rest, "value=<", ">");
+            } else if let Some(rest) = line.strip_prefix(MADE) {
+                running.made = between(rest, "value=<", ">").map(|text| Made::parse(&text));
             } else if line.starts_with("# be_id ") {
                 header = true;
                 running.backends = servers(&mut lines)?;
@@ -91,6 +121,15 @@ impl Running {
         Ok(1)
     }
 
+    /// Whether the settings of its servers are those of this hash.
+    pub(crate) fn is_made(&self, servers: &str) -> bool {
+        match (&self.made, &self.fingerprint) {
+            (Some(made), _) => made.servers == servers,
+            (None, Some(began)) => began.servers == servers,
+            (None, None) => false,
+        }
+    }
+
     /// The major and the minor number of the version; 0 for what is not a number.
     pub(crate) fn release(&self) -> (u32, u32) {
         let mut numbers = self
@@ -108,9 +147,9 @@ fn between(text: &str, before: &str, after: &str) -> Option<String> {
 
 fn servers(lines: &mut std::str::Lines) -> anyhow::Result<Backends> {
     let mut rows: BTreeMap<&str, Vec<(String, State)>> = BTreeMap::new();
-    for line in lines.take_while(|line| !line.is_empty()) {
-        let (backend, name, state) =
-            row(line).with_context(|| format!("HAProxy lists a server as `{}`", escaped(line)))?;
+    for (place, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
+        let (backend, name, state) = row(line, place)
+            .with_context(|| format!("HAProxy lists a server as `{}`", escaped(line)))?;
         rows.entry(backend)
             .or_default()
             .push((name.to_owned(), state));
@@ -127,22 +166,26 @@ fn escaped(line: &str) -> String {
 
 /// Parses a line of `show servers state`, which has some 25 columns, into backend,
 /// name and state. `None` if it is not such a line.
-fn row(line: &str) -> Option<(&str, &str, State)> {
+fn row(line: &str, place: usize) -> Option<(&str, &str, State)> {
     let mut columns = [""; 19];
     for (column, text) in columns.iter_mut().zip(line.split_ascii_whitespace()) {
         *column = text;
     }
     let number = |at: usize| columns[at].parse::<u32>().ok();
-    let (admin, check) = (number(6)?, number(13)?);
+    let (admin, check, agent) = (number(6)?, number(13)?, number(14)?);
     let port = u16::try_from(number(18)?).ok()?;
     let ip = columns[4].parse::<IpAddr>().ok();
     let state = State {
         address: ip.map(|ip| SocketAddr::new(ip, port)),
         weight: number(7)?,
+        first_weight: number(8)?,
+        id: number(2)?,
+        place,
         maintenance: admin & FORCED_MAINTENANCE != 0,
         drain: admin & FORCED_DRAIN != 0,
         checked: check & CHECK_ENABLED != 0,
         checking: check & CHECK_IN_PROGRESS != 0,
+        asks_agent: agent & CHECK_ENABLED != 0,
         up: number(5)? == RUNNING,
     };
     Some((columns[1], columns[3], state))

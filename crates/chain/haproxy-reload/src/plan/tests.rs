@@ -1,22 +1,49 @@
+use haproxy_config::Fingerprint;
+
 use super::*;
+use crate::haproxy::made::Made;
+use crate::haproxy::running::State;
 
 mod fingerprint;
 pub(crate) mod model;
 
-const HEAD: &str = "global\n setenv CONFIG_FINGERPRINT f\nbackend b\n";
+/// The comparison of a file with a HAProxy that reads no other. Unless `running` says
+/// something else, it was started with `good`, or with `wanted` where there is none.
+pub(crate) fn plan(wanted: &Wanted, good: Option<&Wanted>, running: &Running) -> Plan {
+    let mut running = running.clone();
+    if let (None, Identity::Fingerprint(began)) =
+        (&running.fingerprint, &good.unwrap_or(wanted).identity)
+    {
+        running.fingerprint = Some(began.clone());
+    }
+    super::plan(wanted, good, &running, &[])
+}
 
+/// A file whose lines are those with which HAProxy was started.
 fn wanted(servers: &str) -> Wanted {
-    Wanted::parse(format!("{HEAD}{servers}").as_bytes())
+    let text = format!("global\nbackend b\n{servers}");
+    let print = haproxy_config::fingerprint(&haproxy_config::Config::parse(&text), None);
+    Wanted {
+        identity: Identity::Fingerprint(Fingerprint {
+            lines: "f".to_owned(),
+            ..print
+        }),
+        ..Wanted::parse(text.as_bytes())
+    }
 }
 
 pub(crate) fn state(address: &str, weight: u32) -> State {
     State {
         address: Some(address.parse().unwrap()),
         weight,
+        first_weight: weight,
+        id: 1,
+        place: 0,
         maintenance: false,
         drain: false,
         checked: true,
         checking: false,
+        asks_agent: false,
         up: true,
     }
 }
@@ -27,14 +54,14 @@ fn running(version: &str, servers: &[(&str, State)]) -> Running {
         .map(|(name, state)| ((*name).to_owned(), state.clone()));
     Running {
         version: version.to_owned(),
-        fingerprint: Some("f".to_owned()),
         backends: BTreeMap::from([("b".to_owned(), servers.collect())]),
         ..Running::default()
     }
 }
 
 fn texts(plan: &Plan) -> Vec<&str> {
-    plan.steps.iter().map(|step| step.text.as_str()).collect()
+    let steps = plan.steps.iter().chain(&plan.leaves);
+    steps.map(|step| step.text.as_str()).collect()
 }
 
 fn why(servers: &str, version: &str) -> String {
@@ -57,7 +84,7 @@ fn where_all_agrees_nothing_is_done() {
 fn a_new_server_starts_down_and_its_check_promotes_it() {
     let plan = plan(&wanted(S1), None, &running("2.6.12", &[]));
     let expected = [
-        "add server b/s1 127.0.0.1:1 check weight 10",
+        "add server b/s1 127.0.0.1:1 check pool-purge-delay 5s pool-max-conn -1 weight 10 id 1",
         "enable health b/s1",
         "set server b/s1 state drain",
         "set server b/s1 health down",
@@ -75,7 +102,7 @@ fn a_server_without_a_check_is_only_made_ready() {
         &running("2.6.12", &[]),
     );
     let expected = [
-        "add server b/s1 [::1]:1  weight 1",
+        "add server b/s1 [::1]:1 pool-purge-delay 5s pool-max-conn -1 weight 1 id 1",
         "set server b/s1 state ready",
     ];
     assert_eq!(plan.steps[0].commands, expected);
@@ -86,7 +113,7 @@ fn a_server_that_left_goes_to_maintenance_once() {
     let mut left = state("127.0.0.1:1", 10);
     let first = plan(
         &wanted(""),
-        None,
+        Some(&wanted(S1)),
         &running("2.6.12", &[("s1", left.clone())]),
     );
     assert_eq!(first.steps[0].commands, ["set server b/s1 state maint"]);
@@ -99,29 +126,35 @@ fn a_server_that_left_goes_to_maintenance_once() {
 #[test]
 fn from_3_0_on_what_left_is_deleted() {
     let servers = [("s1", state("127.0.0.1:1", 10))];
-    let plan = plan(&wanted(""), None, &running("3.0.11", &servers));
+    let plan = plan(&wanted(""), Some(&wanted(S1)), &running("3.0.11", &servers));
     assert_eq!(plan.to_string(), "retire b/s1\ndelete b/s1\n");
 }
 
 #[test]
-fn a_retired_name_that_returns_is_moved_and_checked_anew() {
-    let retired = State {
+fn a_retired_name_that_returns_is_moved_and_then_checked_anew() {
+    let mut retired = State {
         maintenance: true,
         ..state("127.0.0.9:9", 1)
     };
-    let plan = plan(&wanted(S1), None, &running("2.6.12", &[("s1", retired)]));
+    let moved = plan(
+        &wanted(S1),
+        None,
+        &running("2.6.12", &[("s1", retired.clone())]),
+    );
     let expected = [
         "set server b/s1 addr 127.0.0.1 port 1",
         "set server b/s1 weight 10",
+    ];
+    assert_eq!(moved.steps[0].commands, expected);
+    assert_eq!(texts(&moved), ["set b/s1 address 127.0.0.1:1, weight 10"]);
+    (retired.address, retired.weight) = (Some("127.0.0.1:1".parse().unwrap()), 10);
+    let then = plan(&wanted(S1), None, &running("2.6.12", &[("s1", retired)]));
+    let expected = [
         "set server b/s1 state drain",
         "set server b/s1 health down",
         "set server b/s1 state ready",
     ];
-    assert_eq!(plan.steps[0].commands, expected);
-    assert_eq!(
-        texts(&plan),
-        ["set b/s1 address 127.0.0.1:1, weight 10, into use"]
-    );
+    assert_eq!(then.steps[0].commands, expected);
 }
 
 #[test]
@@ -197,17 +230,16 @@ fn servers_of_another_form_are_left_alone() {
 #[test]
 fn another_fingerprint_is_a_reload_and_says_so() {
     let mut running = running("2.6.12", &[]);
-    running.fingerprint = Some("g".to_owned());
+    let text = super::plan(&wanted(S1), None, &running, &[]).to_string();
+    assert_eq!(
+        text,
+        "reload, since the running HAProxy carries no fingerprint\n"
+    );
+    running.fingerprint = Some(Fingerprint::parse("g.h"));
     let text = plan(&wanted(S1), None, &running).to_string();
     assert_eq!(
         text,
         "reload, since the file differs in more than its servers\n"
-    );
-    running.fingerprint = None;
-    let text = plan(&wanted(S1), None, &running).to_string();
-    assert_eq!(
-        text,
-        "reload, since the running HAProxy carries no fingerprint\n"
     );
 }
 
@@ -232,53 +264,327 @@ fn a_backend_that_is_not_in_the_file_is_a_reload() {
 }
 
 #[test]
-fn other_options_of_the_same_server_are_a_reload() {
+fn other_settings_of_the_same_server_are_a_reload() {
     let good = wanted(" server s1 127.0.0.1:1 check backup weight 10\n");
     let running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
     let why = plan(&wanted(S1), Some(&good), &running).reload.unwrap();
-    assert_eq!(why, "the options of b/s1 changed");
+    assert_eq!(why, "the settings of b/s1 differ");
     let moved = wanted(" server s1 127.0.0.9:1 check weight 11\n");
     assert!(plan(&wanted(S1), Some(&moved), &running).is_done());
 }
 
 #[test]
-fn a_server_that_runs_keeps_its_id_whatever_the_file_says() {
-    let running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
-    let file = |id: &str| wanted(&format!(" server s1 127.0.0.1:1 check weight 10{id}\n"));
-    for id in ["", " id 7", " id 8"] {
-        assert!(plan(&file(id), Some(&file(" id 7")), &running).is_done());
-    }
-    let added = plan(
-        &file(" id 7"),
-        None,
-        &Running {
-            backends: BTreeMap::from([("b".to_owned(), BTreeMap::new())]),
-            ..running
-        },
+fn settings_that_are_not_known_are_a_reload() {
+    let mut running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
+    running.fingerprint = Some(Fingerprint::parse("f.other"));
+    let why = plan(&wanted(S1), None, &running).reload.unwrap();
+    assert_eq!(
+        why,
+        "it is not known which settings the running servers have"
     );
-    assert!(!added.steps[0].commands[0].contains(" id "));
+    running.made = Some(Made::unknown());
+    assert!(
+        plan(&wanted(S1), Some(&wanted(S1)), &running)
+            .reload
+            .is_some()
+    );
+}
+
+#[test]
+fn servers_with_settings_of_their_own_come_and_go_by_commands() {
+    let line = |number: u8| format!(" server s{number} 127.0.0.1:1 cookie s{number} weight 10\n");
+    let (one, both) = (wanted(&line(1)), wanted(&(line(1) + &line(2))));
+    let s1 = ("s1", state("127.0.0.1:1", 10));
+    let joins = plan(
+        &both,
+        Some(&one),
+        &running("3.0.11", std::slice::from_ref(&s1)),
+    );
+    assert_eq!(joins.reload, None);
+    assert_eq!(
+        joins.steps[0].commands[0],
+        "add server b/s2 127.0.0.1:1 cookie s2 weight 10"
+    );
+    let s2 = ("s2", state("127.0.0.1:1", 10));
+    let leaves = plan(&one, Some(&both), &running("3.0.11", &[s1, s2]));
+    assert_eq!(leaves.to_string(), "retire b/s2\ndelete b/s2\n");
+}
+
+#[test]
+fn what_left_with_settings_of_its_own_is_remembered() {
+    let s2 = " server s2 127.0.0.1:1 check inter 7s weight 10\n";
+    let s3 = " server s3 127.0.0.1:1 check weight 10\n";
+    let (without, with) = (
+        wanted(&(S1.to_owned() + s3)),
+        wanted(&(S1.to_owned() + s3 + s2)),
+    );
+    let servers = ["s1", "s2", "s3"].map(|name| (name, state("127.0.0.1:1", 10)));
+    let mut running = running("2.6.12", &servers);
+    let Identity::Fingerprint(began) = &with.identity else {
+        panic!("{:?}", with.identity);
+    };
+    running.fingerprint = Some(began.clone());
+    let known = Known::new(&without, Some(&with), &running);
+    running.made = known.made(&without, &running);
+    let left = running.made.clone().unwrap().left.unwrap();
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["b/s2"]);
+    running
+        .backends
+        .get_mut("b")
+        .unwrap()
+        .get_mut("s2")
+        .unwrap()
+        .maintenance = true;
+    let returned = plan(&with, Some(&without), &running);
+    assert_eq!(returned.reload, None);
+    assert_eq!(texts(&returned), ["set b/s2 into use"]);
+    let changed = wanted(&(S1.to_owned() + s3 + &s2.replace("7s", "8s")));
+    let why = plan(&changed, Some(&without), &running).reload.unwrap();
+    assert_eq!(why, "the settings of b/s2 differ");
+}
+
+#[test]
+fn an_id_that_the_file_names_is_the_one_that_runs() {
+    let file = |id: &str| wanted(&format!(" server s1 127.0.0.1:1 check weight 10{id}\n"));
+    let s1 = [("s1", state("127.0.0.1:1", 10))];
+    assert!(plan(&file(" id 1"), None, &running("2.6.12", &s1)).is_done());
+    let why = plan(&file(" id 7"), None, &running("2.6.12", &s1))
+        .reload
+        .unwrap();
+    assert_eq!(why, "the id of b/s1 is 1 instead of 7");
+    let added = plan(&file(" id 7"), None, &running("2.6.12", &[]));
+    assert!(added.steps[0].commands[0].ends_with(" weight 10 id 7"));
+    let taken = [(
+        "old",
+        State {
+            id: 7,
+            maintenance: true,
+            ..state("127.0.0.1:1", 1)
+        },
+    )];
+    let why = plan(&file(" id 7"), None, &running("2.6.12", &taken))
+        .reload
+        .unwrap();
+    assert!(why.ends_with("another server has its id 7"), "{why}");
 }
 
 #[test]
 fn what_a_dynamic_server_cannot_have_is_a_reload_that_names_it() {
-    assert!(
-        why(" default-server inter 1s\n server s 127.0.0.1:1\n", "3.0.1")
-            .contains("default-server")
-    );
-    assert!(why(" balance source\n server s 127.0.0.1:1\n", "3.0.1").contains("balance source"));
-    let cookie = " dynamic-cookie-key x\n server s 127.0.0.1:1\n";
-    assert!(why(cookie, "3.0.1").contains("dynamic cookie"));
+    assert!(why(" balance source\n server s 127.0.0.1:1\n", "3.0.1").contains("hash"));
     assert!(why(" balance static-rr\n server s 127.0.0.1:1\n", "3.0.1").contains("static-rr"));
     assert!(why(" server s 127.0.0.1:1 resolvers x\n", "3.0.1").contains("resolvers"));
     assert!(why(" server s 127.0.0.1:1 cookie x\n", "2.6.12").contains("cookie"));
     assert_eq!(why(" server s 127.0.0.1:1 cookie x\n", "3.0.11"), "");
+    assert!(
+        why(
+            " option external-check\n server s 127.0.0.1:1 check\n",
+            "3.2.1"
+        )
+        .contains("external")
+    );
     let hashed = " balance source\n hash-type consistent\n server s 127.0.0.1:1\n";
-    assert!(why(hashed, "2.8.3").contains("wrong share"));
+    assert_eq!(why(hashed, "2.6.12"), "");
     assert_eq!(why(hashed, "3.0.11"), "");
     assert_eq!(
         why(" balance random(2)\n server s 127.0.0.1:1\n", "2.6.12"),
         ""
     );
+}
+
+#[test]
+fn what_default_server_says_is_said_in_full() {
+    let file = " default-server check inter 2s weight 30\n server s1 127.0.0.1:1 rise 1\n";
+    let plan = plan(&wanted(file), None, &running("3.0.11", &[]));
+    assert_eq!(
+        plan.steps[0].commands[0],
+        "add server b/s1 127.0.0.1:1 check inter 2s rise 1 weight 30"
+    );
+    assert_eq!(plan.steps[0].commands[1], "enable health b/s1");
+}
+
+#[test]
+fn before_3_0_dynamic_cookies_are_made_after_the_last_server() {
+    let file = wanted(" dynamic-cookie-key x\n server s1 127.0.0.1:1\n server s2 127.0.0.2:1\n");
+    let commands = |version| {
+        let steps = plan(&file, None, &running(version, &[])).steps;
+        steps.last().unwrap().commands.last().unwrap().clone()
+    };
+    assert_eq!(commands("2.6.12"), "enable dynamic-cookie backend b");
+    assert_eq!(commands("3.0.11"), "set server b/s2 state ready");
+}
+
+const AGENT: &str = " server s1 127.0.0.1:1 agent-check agent-port 9 weight 10\n";
+
+#[test]
+fn what_an_agent_has_set_stays() {
+    let asked = State {
+        asks_agent: true,
+        checked: false,
+        ..state("127.0.0.1:1", 10)
+    };
+    for set in [
+        State {
+            maintenance: true,
+            ..asked.clone()
+        },
+        State {
+            drain: true,
+            ..asked.clone()
+        },
+        State {
+            weight: 5,
+            ..asked.clone()
+        },
+    ] {
+        assert!(plan(&wanted(AGENT), None, &running("2.6.12", &[("s1", set)])).is_done());
+    }
+    let other = State {
+        first_weight: 7,
+        ..asked
+    };
+    let why = plan(&wanted(AGENT), None, &running("2.6.12", &[("s1", other)]))
+        .reload
+        .unwrap();
+    assert_eq!(why, "the weight of b/s1 is its agent's to set");
+}
+
+#[test]
+fn the_agent_of_a_server_that_leaves_is_asked_no_more_and_again_when_it_returns() {
+    let mut asked = State {
+        asks_agent: true,
+        checked: false,
+        maintenance: true,
+        ..state("127.0.0.1:1", 10)
+    };
+    let left = plan(
+        &wanted(""),
+        Some(&wanted(AGENT)),
+        &running("2.6.12", &[("s1", asked.clone())]),
+    );
+    assert_eq!(left.steps[0].commands, ["disable agent b/s1"]);
+    asked.asks_agent = false;
+    let back = plan(&wanted(AGENT), None, &running("2.6.12", &[("s1", asked)]));
+    assert_eq!(
+        back.steps[0].commands,
+        ["set server b/s1 state ready", "enable agent b/s1"]
+    );
+}
+
+#[test]
+fn a_server_whose_requests_maintenance_would_end_is_drained_first() {
+    let line = " server s1 127.0.0.1:1 check on-marked-down shutdown-sessions weight 10\n";
+    let mut left = state("127.0.0.1:1", 10);
+    let drains = plan(
+        &wanted(""),
+        Some(&wanted(line)),
+        &running("3.0.1", &[("s1", left.clone())]),
+    );
+    assert_eq!(drains.steps[0].commands, ["set server b/s1 state drain"]);
+    assert!(drains.purge.is_empty());
+    left.drain = true;
+    let waits = plan(
+        &wanted(""),
+        Some(&wanted(line)),
+        &running("3.0.1", &[("s1", left)]),
+    );
+    assert!(waits.is_done());
+    assert_eq!(waits.to_string(), "wait for the last request of b/s1\n");
+}
+
+#[test]
+fn a_leave_does_not_wait_for_a_reload_that_is_due() {
+    let mut running = running(
+        "3.0.1",
+        &[
+            ("s1", state("127.0.0.1:1", 10)),
+            ("s2", state("127.0.0.2:1", 10)),
+        ],
+    );
+    running.fingerprint = Some(Fingerprint::parse("other.h"));
+    let due = plan(&wanted(S1), Some(&wanted(S1)), &running);
+    assert_eq!(due.leaves[0].text, "retire b/s2");
+    let text = due.to_string();
+    assert!(text.starts_with("retire b/s2\nreload, since "), "{text}");
+}
+
+#[test]
+fn new_names_for_all_servers_never_leave_a_backend_without_any_before_a_reload() {
+    let mut running = running(
+        "3.0.1",
+        &[
+            ("a", state("127.0.0.1:1", 10)),
+            ("b", state("127.0.0.2:1", 10)),
+        ],
+    );
+    running.fingerprint = Some(Fingerprint::parse("other.h"));
+    let due = plan(&wanted(S1), None, &running);
+    assert!(due.leaves.is_empty() && due.reload.is_some());
+    assert!(texts(&due).contains(&"retire b/a"));
+}
+
+#[test]
+fn where_the_order_of_the_servers_counts_another_one_is_a_reload() {
+    let at = |place| State {
+        place,
+        ..state("127.0.0.1:1", 10)
+    };
+    let servers = [("s1", at(1)), ("s2", at(0))];
+    let differs = |lines: &str, option: &str| {
+        let line = |name| format!(" server {name} 127.0.0.1:1 check {option} weight 10\n");
+        let file = wanted(&(lines.to_owned() + &line("s1") + &line("s2")));
+        plan(&file, None, &running("3.0.1", &servers)).reload
+    };
+    let why = Some("the servers of b run in another order".to_owned());
+    assert_eq!(differs("", "backup"), why);
+    assert_eq!(differs(" balance source\n", ""), why);
+    assert_eq!(differs(" option allbackups\n", "backup"), None);
+    assert_eq!(differs("", ""), None);
+}
+
+#[test]
+fn where_ids_count_those_of_the_places_in_the_file_are_needed() {
+    let with = |id| State {
+        id,
+        ..state("127.0.0.1:1", 1)
+    };
+    let ring = " balance source\n hash-type consistent\n";
+    let file = |option: &str| {
+        let lines = ["s1", "s2"].map(|name| format!(" server {name} 127.0.0.1:1 {option}\n"));
+        wanted(&(ring.to_owned() + &lines.concat()))
+    };
+    let why = |file: &Wanted, servers: &[(&str, State)]| {
+        plan(file, None, &running("3.0.1", servers)).reload
+    };
+    assert_eq!(why(&file(""), &[("s1", with(1)), ("s2", with(2))]), None);
+    let moved = why(&file(""), &[("s1", with(2)), ("s2", with(3))]).unwrap();
+    assert!(moved.contains("`id {{ node.id }}`"), "{moved}");
+    let address = file("hash-key addr-port");
+    assert_eq!(why(&address, &[("s1", with(2)), ("s2", with(3))]), None);
+}
+
+#[test]
+fn a_disabled_server_is_in_maintenance() {
+    let file = wanted(" server s1 127.0.0.1:1 check disabled weight 10\n");
+    let mut s1 = state("127.0.0.1:1", 10);
+    let out = plan(&file, None, &running("2.6.12", &[("s1", s1.clone())]));
+    assert_eq!(out.steps[0].commands, ["set server b/s1 state maint"]);
+    s1.maintenance = true;
+    assert!(plan(&file, None, &running("2.6.12", &[("s1", s1)])).is_done());
+    let added = plan(&file, None, &running("2.6.12", &[]));
+    assert_eq!(added.steps[0].commands[1..], ["enable health b/s1"]);
+}
+
+#[test]
+fn what_stands_in_other_files_is_left_alone() {
+    let mut running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
+    running.backends.insert("z".to_owned(), BTreeMap::new());
+    let file = wanted(S1);
+    let Identity::Fingerprint(began) = &file.identity else {
+        panic!("{:?}", file.identity);
+    };
+    running.fingerprint = Some(began.clone());
+    assert!(super::plan(&file, None, &running, &["/x/z.cfg".to_owned()]).is_done());
+    assert!(super::plan(&file, None, &running, &[]).reload.is_some());
 }
 
 fn many(from: usize, count: usize) -> String {

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::plan;
 use crate::plan::tests::model::any_situation;
+use crate::plan::tests::plan;
 use crate::plan::tests::state;
 
 fn wanted() -> Wanted {
@@ -27,6 +27,16 @@ fn running() -> Running {
     }
 }
 
+fn rows(wanted: &Wanted, running: &Running, counters: &BTreeMap<String, Stat>) -> Vec<Row> {
+    let known = Known::new(wanted, None, running);
+    let comparison = Comparison {
+        wanted,
+        running,
+        known,
+    };
+    comparison.rows(counters)
+}
+
 fn report() -> Report {
     let stat = Stat {
         status: "UP".to_owned(),
@@ -45,6 +55,7 @@ fn report() -> Report {
         agrees: false,
         next: vec!["add nodes/s4 127.0.0.4:1 weight 10".to_owned()],
         retry_in: 4,
+        notes: vec!["the agent of nodes/s1, or a person, has set: drain".to_owned()],
         servers: rows(&wanted(), &running(), &stats),
     }
 }
@@ -71,6 +82,7 @@ fn the_table_is_aligned_and_says_what_comes_next() {
 HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
   next: add nodes/s4 127.0.0.4:1 weight 10
   HAProxy refused this file; tried again in 4 s
+  note: the agent of nodes/s1, or a person, has set: drain
 SERVER    ADDRESS      WEIGHT  STATE  SINCE  CHECK     SESSIONS  REQUESTS  ERRORS  FILE
 nodes/s1  127.0.0.1:1      10  UP     1m 1s  L7OK 200         2      1234       0  same
 nodes/s2  127.0.0.9:1      10  -      0s     -                0         0       0  127.0.0.2:1 weight 10
@@ -132,7 +144,7 @@ proptest! {
         let plan = plan(&wanted, None, &running);
         let rows = rows(&wanted, &running, &BTreeMap::new());
         let differing = || rows.iter().filter(|row| row.file != "same");
-        for step in &plan.steps {
+        for step in plan.steps.iter().chain(&plan.leaves) {
             let server = step.commands[0].split(' ').nth(2).unwrap();
             prop_assert!(differing().any(|row| row.server == server), "{}", step.text);
         }

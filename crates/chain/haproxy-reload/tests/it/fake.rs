@@ -9,8 +9,10 @@ use harness::Scratch;
 
 use crate::haproxy::{Run, command};
 
-/// What a real HAProxy says of a worker with the fingerprint 1 and no server.
-pub(crate) const STATE: &str = "CONFIG_FINGERPRINT=1\n\nVariable not found.\n\n1\n\
+/// What stands for the fingerprint of the file in an answer.
+const PRINT: &str = "<fingerprint>";
+/// What a real HAProxy says of a worker that was started with the file and has no server.
+pub(crate) const STATE: &str = "CONFIG_FINGERPRINT=<fingerprint>\n\nVariable not found.\n\n1\n\
     # be_id be_name srv_id\n\nName: HAProxy\nVersion: 2.6.12\nPid: 7\nUptime_sec: 1\n\
     Stopping: 0\n\n";
 /// What the master of this worker says.
@@ -29,6 +31,8 @@ pub(crate) enum Answer {
 
 pub(crate) struct Fake {
     dir: Scratch,
+    /// The fingerprint of the file.
+    print: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -37,17 +41,18 @@ impl Fake {
     pub(crate) fn new() -> Self {
         let dir = harness::scratch();
         let file = format!(
-            "global\n setenv CONFIG_FINGERPRINT 1\n stats socket {}/s level admin\n\
+            "global\n stats socket {}/s level admin\n\
              frontend web\n bind 127.0.59.1:8080\n\
              backend nodes\n server s1 127.0.59.2:3000 check\n",
             dir.path().display()
         );
-        let written = std::fs::File::create(dir.path().join("haproxy.cfg"));
-        written
-            .and_then(|mut file_| file_.write_all(file.as_bytes()))
-            .unwrap();
+        let parsed = haproxy_config::Config::parse(&file);
+        let print = haproxy_config::fingerprint(&parsed, None).to_string();
+        let written = parsed.with_fingerprint(&print);
+        std::fs::write(dir.path().join("haproxy.cfg"), written).unwrap();
         Self {
             dir,
+            print,
             asked: Arc::default(),
         }
     }
@@ -56,10 +61,11 @@ impl Fake {
     pub(crate) fn answer(self, socket: &str, answers: &'static [(&'static str, Answer)]) -> Self {
         let listener = UnixListener::bind(self.dir.path().join(socket)).unwrap();
         let asked = Arc::clone(&self.asked);
+        let print = self.print.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let asked = Arc::clone(&asked);
-                std::thread::spawn(move || serve(stream, answers, &asked));
+                let (asked, print) = (Arc::clone(&asked), print.clone());
+                std::thread::spawn(move || serve(stream, answers, &print, &asked));
             }
         });
         self
@@ -113,7 +119,12 @@ fn fill(path: &Path) {
     }
 }
 
-fn serve(mut stream: UnixStream, answers: &[(&str, Answer)], asked: &Mutex<Vec<String>>) {
+fn serve(
+    mut stream: UnixStream,
+    answers: &[(&str, Answer)],
+    print: &str,
+    asked: &Mutex<Vec<String>>,
+) {
     let mut line = String::new();
     let _ = BufReader::new(&stream).read_line(&mut line);
     asked.lock().unwrap().push(line.trim_end().to_owned());
@@ -121,7 +132,9 @@ fn serve(mut stream: UnixStream, answers: &[(&str, Answer)], asked: &Mutex<Vec<S
         .iter()
         .find(|(beginning, _)| line.starts_with(beginning));
     match fitting.map(|(_, answer)| *answer) {
-        Some(Answer::Text(text)) => _ = stream.write_all(text.as_bytes()),
+        Some(Answer::Text(text)) => {
+            _ = stream.write_all(text.replace(PRINT, print).as_bytes());
+        }
         Some(Answer::Silence) => std::mem::forget(stream),
         Some(Answer::Endless(text)) => while stream.write_all(text.as_bytes()).is_ok() {},
         None => {}

@@ -16,7 +16,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Config {
     test: u8,
     dir: PathBuf,
-    pub(crate) fingerprint: Option<String>,
+    /// What tells two files apart that have the same servers. Without it, the file has no
+    /// fingerprint.
+    pub(crate) variant: Option<String>,
     /// Lines for the backend.
     pub(crate) backend: String,
     /// Sections at the end.
@@ -52,18 +54,24 @@ impl Config {
 
     pub(crate) fn text(&self) -> String {
         let (dir, front) = (self.dir.display(), front(self.test));
-        let line = |name: &String| format!("    setenv CONFIG_FINGERPRINT {name}\n");
-        let fingerprint = self.fingerprint.as_ref().map(line).unwrap_or_default();
+        let line = |name: &String| format!("    setenv TEST {name}\n");
+        let variant = self.variant.as_ref().map(line).unwrap_or_default();
         let servers: String = self.servers.iter().map(Line::text).collect();
         let Self { backend, more, .. } = self;
-        format!(
+        let text = format!(
             "global\n    stats socket {dir}/s mode 600 level admin\n    hard-stop-after 30s\n    \
-             mworker-max-reloads 50\n{fingerprint}defaults\n    mode http\n    \
+             mworker-max-reloads 50\n{variant}defaults\n    mode http\n    \
              timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n    timeout check 10s\n    \
              option redispatch 1\n    retries 3\n    option idle-close-on-response\n\
              frontend web\n    bind {front}\n    default_backend nodes\n\
              backend nodes\n    option httpchk HEAD /\n{backend}{servers}{more}"
-        )
+        );
+        if self.variant.is_none() {
+            return text;
+        }
+        let parsed = haproxy_config::Config::parse(&text);
+        let print = haproxy_config::fingerprint(&parsed, None);
+        parsed.with_fingerprint(&print.to_string())
     }
 }
 
@@ -113,7 +121,7 @@ impl Haproxy {
         let config = Config {
             test: self.test,
             dir: self.dir.path().to_owned(),
-            fingerprint: Some("1".to_owned()),
+            variant: Some("1".to_owned()),
             backend: String::new(),
             more: String::new(),
             servers: Vec::new(),

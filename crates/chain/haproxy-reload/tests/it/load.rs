@@ -48,6 +48,6 @@ fn no_request_is_lost_while_nodes_join_and_leave() {
 #[test]
 fn no_request_is_lost_while_haproxy_reloads() {
     change_under_load(81, &["--full"], |config, turn| {
-        config.fingerprint = Some(turn.to_string());
+        config.variant = Some(turn.to_string());
     });
 }

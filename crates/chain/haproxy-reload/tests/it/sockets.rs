@@ -11,13 +11,13 @@ use crate::haproxy::{Config, Haproxy, PATIENCE, lengthen_pause};
 /// A file with its socket elsewhere, which HAProxy takes.
 fn elsewhere(haproxy: &Haproxy) -> String {
     let mut config = haproxy.config(&[1]);
-    config.fingerprint = Some("2".to_owned());
+    config.variant = Some("2".to_owned());
     config.text().replace("/s mode", "/t mode")
 }
 
 fn other(haproxy: &Haproxy) -> Config {
     let mut config = haproxy.config(&[1]);
-    config.fingerprint = Some("3".to_owned());
+    config.variant = Some("3".to_owned());
     config
 }
 
@@ -50,7 +50,7 @@ fn a_socket_that_the_environment_names_is_known() {
         (format!("\"${{HAPROXY_LOCALPEER}}{path}\" mode"), 111),
     ] {
         let mut config = other(&haproxy);
-        config.fingerprint = Some(code.to_string());
+        config.variant = Some(code.to_string());
         let text = config.text().replace(&format!("{path} mode"), &line);
         haproxy.write_bytes(text.as_bytes());
         let run = haproxy.run(&[]);

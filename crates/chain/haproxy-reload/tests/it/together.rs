@@ -38,7 +38,7 @@ fn reloads(haproxy: &Haproxy) -> Option<u64> {
 
 fn changed(haproxy: &Haproxy, fingerprint: &str) -> Config {
     let mut config = haproxy.config(&[1, 2]);
-    config.fingerprint = Some(fingerprint.to_owned());
+    config.variant = Some(fingerprint.to_owned());
     config
 }
 
@@ -72,7 +72,7 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
         let mut config = haproxy.config(numbers);
         config.servers[1].weight = u16::try_from(turn).unwrap();
         // The fingerprint changes with every fourth turn, which makes it a reload.
-        config.fingerprint = Some((1 + turn / 4).to_string());
+        config.variant = Some((1 + turn / 4).to_string());
         haproxy.write(&config);
         let mut run = start_runs(&haproxy, 1, &[]).remove(0);
         harness::wait::pass(Duration::from_millis(turn * 3 / 2));

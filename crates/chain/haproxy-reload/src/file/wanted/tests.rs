@@ -1,4 +1,4 @@
-use haproxy_config::{Runtime, Server};
+use haproxy_config::Runtime;
 
 use super::*;
 
@@ -38,29 +38,33 @@ fn unfit(text: &[u8]) -> Option<&'static str> {
 }
 
 #[test]
-fn the_fingerprint_and_the_addresses_are_found() {
+fn a_fingerprint_counts_where_it_is_that_of_the_file() {
     let wanted = wanted();
-    assert_eq!(wanted.identity, Identity::Fingerprint("abc123".to_owned()));
+    let parsed = Config::parse(FILE);
+    let print = haproxy_config::fingerprint(&parsed, None);
+    let text = parsed.with_fingerprint(&print.to_string());
+    let made = Wanted::parse(text.as_bytes());
+    assert_eq!(made.identity, Identity::Fingerprint(print));
+    let edited = text.replace("leastconn", "roundrobin");
+    let edited = Wanted::parse(edited.as_bytes());
+    assert!(matches!(edited.identity, Identity::Hash(_)));
     assert_eq!(wanted.listeners.len(), 3);
     assert!(wanted.listeners.iter().any(Listener::is_for_clients));
 }
 
 #[test]
-fn servers_of_the_usual_form_are_read_with_their_options() {
+fn servers_of_the_plain_form_are_read_with_their_settings() {
     let wanted = wanted();
     let nodes = &wanted.backends["nodes"];
     let names: Vec<&str> = nodes.servers.keys().map(String::as_str).collect();
-    assert_eq!(names, ["s1", "s2"]);
+    assert_eq!(names, ["off", "s1", "s2"]);
+    let s1 = &nodes.servers["s1"];
     let runtime = Runtime {
         address: "127.0.0.1:3000".parse().unwrap(),
         weight: 50,
     };
-    let expected = Server {
-        runtime,
-        id: Some(7),
-        options: "check inter 1s".to_owned(),
-    };
-    assert_eq!(nodes.servers["s1"], expected);
+    assert_eq!((s1.runtime, s1.id), (runtime, Some(7)));
+    assert_eq!(s1.settings.words, "check inter 1s");
     // The line names no weight, and HAProxy's default is 1.
     assert_eq!(nodes.servers["s2"].runtime.weight, 1);
 }

@@ -1,9 +1,13 @@
 use super::*;
 
 const ANSWER: &str = "\
-CONFIG_FINGERPRINT=abc
+CONFIG_FINGERPRINT=abc.def
+
+HAPROXY_CFGFILES=/a.cfg;/b.cfg
 
 proc.haproxy_reload_file: type=str value=<0123>
+
+proc.haproxy_reload_servers: type=str value=<0a>
 
 1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port
@@ -32,7 +36,10 @@ fn the_worker_says_who_it_is_and_what_it_took() {
         (running.pid, running.uptime, running.stopping),
         (15615, 1, false)
     );
-    assert_eq!(running.fingerprint.as_deref(), Some("abc"));
+    let began = running.fingerprint.as_ref().unwrap();
+    assert_eq!(began.to_string(), "abc.def");
+    assert_eq!(running.files, ["/a.cfg", "/b.cfg"]);
+    assert_eq!(running.made.as_ref().unwrap().servers, "0a");
     assert_eq!(running.taken.as_deref(), Some("0123"));
     assert_eq!(running.release(), (2, 6));
 }
@@ -44,10 +51,14 @@ fn the_state_of_each_server_is_read() {
     let expected = State {
         address: Some("127.0.50.2:3000".parse().unwrap()),
         weight: 100,
+        first_weight: 100,
+        id: 1,
+        place: 0,
         maintenance: false,
         drain: false,
         checked: true,
         checking: false,
+        asks_agent: false,
         up: true,
     };
     assert_eq!(servers["s1"], expected);
@@ -60,13 +71,13 @@ fn the_state_of_each_server_is_read() {
 #[test]
 fn what_is_unknown_is_unknown() {
     let answer = ANSWER
-        .replace("CONFIG_FINGERPRINT=abc", "Variable not found")
+        .replace("CONFIG_FINGERPRINT=abc.def", "Variable not found")
         .replace(
             "proc.haproxy_reload_file: type=str value=<0123>",
             "Variable not found.",
         );
     let running = Running::parse(&answer).unwrap();
-    assert_eq!((running.fingerprint, running.taken), (None, None));
+    assert!(running.fingerprint.is_none() && running.taken.is_none());
     let version = |text: &str| {
         Running {
             version: text.to_owned(),

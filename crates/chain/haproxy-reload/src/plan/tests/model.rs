@@ -19,9 +19,14 @@ impl Model {
         let name = name.to_owned();
         let servers = running.backends.get_mut(backend).unwrap();
         if words[0] == "add" {
-            let weight = words.last().unwrap().parse().unwrap();
-            let added = state(words[3], weight);
+            let number = |name| {
+                let at = words.iter().rposition(|word| *word == name);
+                at.map(|at| words[at + 1].parse().unwrap())
+            };
+            let added = state(words[3], number("weight").unwrap());
             let added = State {
+                id: number("id").unwrap_or(1),
+                first_weight: 1,
                 maintenance: true,
                 checked: false,
                 up: false,
@@ -75,6 +80,7 @@ fn any_state() -> impl Strategy<Value = State> {
                 checked,
                 checking,
                 up,
+                ..super::state("127.0.0.1:1", 1)
             }
         },
     )
@@ -110,8 +116,9 @@ proptest! {
     ) {
         let mut model = Model::default();
         for most in [killed_after, usize::MAX, usize::MAX, usize::MAX] {
-            let steps = plan(&wanted, None, &running).steps;
-            let commands = steps.into_iter().flat_map(|step| step.commands);
+            let plan = plan(&wanted, None, &running);
+            let steps = plan.steps.into_iter().chain(plan.leaves);
+            let commands = steps.flat_map(|step| step.commands);
             commands.take(most).for_each(|command| model.obey(&mut running, &command));
             if most == usize::MAX {
                 model.checks_end(&mut running);

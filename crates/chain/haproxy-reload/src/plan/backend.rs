@@ -1,0 +1,261 @@
+//! One backend: which servers are added, changed and taken out of use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use haproxy_config::{Algorithm, Backend, Release, Runtime, Server};
+
+use super::Planner;
+use super::server::{Change, change, into_use, retire};
+use crate::haproxy::commands::Step;
+use crate::haproxy::running::State;
+
+type Servers = BTreeMap<String, State>;
+
+impl Planner<'_> {
+    /// Plans the changes of one backend. Both lists are sorted by name, so one walk
+    /// through both is enough.
+    pub(super) fn backend(&mut self, backend: &str, wanted: &Backend) {
+        if wanted.hidden().is_some() {
+            return;
+        }
+        let no_servers = Servers::new();
+        let running = self.running.backends.get(backend).unwrap_or(&no_servers);
+        let (mut new, mut left) = (Vec::new(), Vec::new());
+        let mut others = running.iter().peekable();
+        for (name, server) in &wanted.servers {
+            while let Some(other) = others.next_if(|(running, _)| *running < name) {
+                left.push(other);
+            }
+            match others.next_if(|(running, _)| *running == name) {
+                Some((_, state)) => self.change(backend, name, server, state),
+                None => new.push((name.as_str(), server)),
+            }
+        }
+        left.extend(others);
+        left.retain(|(name, _)| wanted.is_odd(name).is_none());
+        self.add(backend, wanted, running, &new);
+        self.retire(backend, wanted, running, &left);
+        let is_other = !new.is_empty() || !left.is_empty();
+        self.check_places(backend, wanted, running, is_other);
+    }
+
+    fn change(&mut self, backend: &str, name: &str, wanted: &Server, state: &State) {
+        let its = self.known.of(backend, name);
+        let id = format!("{backend}/{name}");
+        if self.known.has_source() && its.differ(&wanted.settings) {
+            self.reload(format!("the settings of {id} differ"));
+        }
+        match change(&id, wanted, state, its.ends_requests()) {
+            Change::Nothing => {}
+            Change::Commands(commands, text) => self.plan.steps.push(Step { text, commands }),
+            Change::Wait => {
+                self.plan.pending.get_or_insert(id);
+            }
+            Change::Reload(why) => self.reload(why),
+        }
+    }
+
+    /// Why none of the servers can be added by commands.
+    fn obstacle(&self, wanted: &Backend) -> Option<String> {
+        let first = self.others.first().filter(|_| wanted.inherits_from_before);
+        first
+            .map(|file| format!("it may inherit from {file}"))
+            .or_else(|| wanted.algorithm().obstacle())
+    }
+
+    fn add(&mut self, backend: &str, wanted: &Backend, running: &Servers, new: &[(&str, &Server)]) {
+        let Some(((first, _), obstacle)) = new.first().map(|it| (it, self.obstacle(wanted))) else {
+            return;
+        };
+        if let Some(why) = obstacle {
+            self.cannot_add(&format!("{backend}/{first}"), &why);
+            return;
+        }
+        let release = self.running.release();
+        let mut ids = Ids::new(wanted, running, release);
+        let mut steps = Vec::new();
+        for (name, server) in new {
+            let id = format!("{backend}/{name}");
+            let number = ids.of(name, server);
+            let why = server
+                .settings
+                .obstacle(release)
+                .or(wanted.obstacle(server));
+            match (why, number) {
+                (Some(why), _) => self.cannot_add(&id, why),
+                (None, Err(why)) => self.cannot_add(&id, &why),
+                (None, Ok(number)) => steps.push(added(&id, server, number, release)),
+            }
+        }
+        self.added += steps.len();
+        if wanted.has_dynamic_cookie()
+            && release < (3, 0)
+            && let Some(last) = steps.last_mut()
+        {
+            let command = format!("enable dynamic-cookie backend {backend}");
+            last.commands.push(command);
+        }
+        self.plan.steps.extend(steps);
+    }
+
+    fn cannot_add(&mut self, id: &str, why: &str) {
+        self.reload(format!("{id} cannot be added at run time: {why}"));
+    }
+
+    /// Takes the servers that left out of use. Where more leave than stay, a reload that is
+    /// due comes before: new names for all of them must not leave the backend without any.
+    fn retire(
+        &mut self,
+        backend: &str,
+        wanted: &Backend,
+        running: &Servers,
+        left: &[(&String, &State)],
+    ) {
+        let mut steps = Vec::new();
+        for (name, state) in left {
+            let id = format!("{backend}/{name}");
+            let ends_requests = self.known.of(backend, name).ends_requests();
+            let commands = retire(&id, state, ends_requests);
+            if !commands.is_empty() {
+                let text = format!("retire {id}");
+                steps.push(Step { text, commands });
+            } else if !state.maintenance {
+                self.plan.draining.push(id.clone());
+            }
+            if self.deletes() && (state.maintenance || !ends_requests) {
+                self.plan.purge.push(id);
+            }
+        }
+        self.retired += left.len();
+        let stays = |(name, state): &(&String, &State)| {
+            !state.maintenance && wanted.servers.contains_key(*name)
+        };
+        if steps.len() <= running.iter().filter(stays).count() {
+            self.plan.leaves.extend(steps);
+        } else {
+            self.plan.steps.extend(steps);
+        }
+    }
+
+    /// Asks for a reload where the order of the servers or their ids count, and are not
+    /// those that a HAProxy would have that was started with the file.
+    fn check_places(&mut self, backend: &str, wanted: &Backend, running: &Servers, is_other: bool) {
+        let algorithm = wanted.algorithm();
+        let is_ordered = algorithm.is_ordered();
+        let counts =
+            |server: &Server| is_ordered || (wanted.has_one_backup() && server.settings.is_backup);
+        if wanted.servers.values().any(counts) {
+            let ordered = wanted.in_order();
+            let counted = ordered.iter().filter(|(_, server)| counts(server));
+            let places =
+                counted.map(|(name, _)| running.get(*name).map_or(usize::MAX, |state| state.place));
+            if !places.collect::<Vec<_>>().is_sorted() {
+                self.reload(format!("the servers of {backend} run in another order"));
+            }
+        }
+        if algorithm.goes_by_ids() {
+            self.check_ids(backend, wanted, running, is_other);
+        }
+    }
+
+    fn check_ids(&mut self, backend: &str, wanted: &Backend, running: &Servers, is_other: bool) {
+        let is_ring = wanted.algorithm() == Algorithm::Ring;
+        let counts =
+            |server: &Server| server.id.is_none() && !(is_ring && server.settings.hashes_address);
+        if !wanted.servers.values().any(counts) {
+            return;
+        }
+        let agree = match wanted.ids() {
+            Some(ids) => ids.iter().all(|(name, id)| {
+                let state = running.get(*name);
+                state.is_none_or(|state| state.id == *id || !counts(&wanted.servers[*name]))
+            }),
+            // Only a change can have made them other ones.
+            None => !is_other,
+        };
+        if !agree {
+            let ring = if is_ring {
+                ", or from 3.0 on `hash-key addr-port`"
+            } else {
+                ""
+            };
+            self.reload(format!(
+                "{backend} distributes by ids, and they are not those of the servers' places in \
+                 the file; `id {{{{ node.id }}}}` in their lines helps{ring}"
+            ));
+        }
+    }
+}
+
+/// The ids for servers that are added.
+struct Ids<'a> {
+    /// Those that the file would give, if they count.
+    of_the_file: Option<BTreeMap<&'a str, u32>>,
+    /// Whether requests are distributed by them.
+    decide: bool,
+    /// Whether one has to be said in any case.
+    always: bool,
+    taken: BTreeSet<u32>,
+}
+
+impl<'a> Ids<'a> {
+    fn new(wanted: &'a Backend, running: &Servers, release: Release) -> Self {
+        let decide = wanted.algorithm().goes_by_ids();
+        // Before 3.0, an added server without an id has its places on the ring, which
+        // `balance random` uses too, as if it were 0.
+        let always = release < (3, 0);
+        Self {
+            of_the_file: (decide || always).then(|| wanted.ids()).flatten(),
+            decide,
+            always,
+            taken: running.values().map(|state| state.id).collect(),
+        }
+    }
+
+    /// The id to say for the server `name`; `None` if HAProxy may choose. The error is why
+    /// it cannot have the one that it needs.
+    fn of(&mut self, name: &str, server: &Server) -> Result<Option<u32>, String> {
+        let natural = self
+            .of_the_file
+            .as_ref()
+            .and_then(|ids| ids.get(name).copied());
+        let Some(id) = server.id.or(natural) else {
+            return Ok(self.always.then(|| self.free()));
+        };
+        if self.taken.insert(id) {
+            return Ok(Some(id));
+        }
+        if server.id.is_some() || self.decide {
+            return Err(format!("another server has its id {id}"));
+        }
+        Ok(Some(self.free()))
+    }
+
+    fn free(&mut self) -> u32 {
+        let mut id = 1;
+        while !self.taken.insert(id) {
+            id += 1;
+        }
+        id
+    }
+}
+
+fn added(id: &str, server: &Server, number: Option<u32>, release: Release) -> Step {
+    let Runtime { address, weight } = server.runtime;
+    let words = server.settings.to_add(release);
+    let number = number
+        .map(|number| format!(" id {number}"))
+        .unwrap_or_default();
+    let line = format!("add server {id} {address} {words} weight {weight}{number}");
+    let line = line.replace("  ", " ");
+    let mut commands = vec![line];
+    if !server.disabled {
+        commands.extend(into_use(id, server, false));
+    } else if server.settings.is_checked {
+        commands.push(format!("enable health {id}"));
+    }
+    Step {
+        text: format!("add {id} {address} weight {weight}"),
+        commands,
+    }
+}

@@ -1,0 +1,142 @@
+//! What is known of the settings that the running servers have. HAProxy does not tell
+//! them, so they are those of the file from which they were made.
+
+use std::collections::BTreeMap;
+
+use haproxy_config::{Backend, Settings};
+
+use crate::file::wanted::{Identity, Wanted};
+use crate::haproxy::made::{Made, hash_of_settings};
+use crate::haproxy::running::{Running, State};
+
+/// The settings of the running servers.
+pub(crate) struct Known<'a> {
+    /// The files that have the settings of the servers that run.
+    sources: Vec<&'a Wanted>,
+    /// The hashes of the settings of those that left, if all are known.
+    left: Option<BTreeMap<String, String>>,
+}
+
+/// What is known of the settings of one server.
+pub(crate) enum Its<'a> {
+    These(&'a Settings),
+    Hash(String),
+    Unknown,
+}
+
+impl<'a> Known<'a> {
+    /// `good` is the last file that HAProxy took.
+    pub(crate) fn new(wanted: &'a Wanted, good: Option<&'a Wanted>, running: &Running) -> Self {
+        if let Identity::Hash(_) = wanted.identity {
+            // Such a file is compared as a whole.
+            return Self {
+                sources: vec![wanted],
+                left: Some(BTreeMap::new()),
+            };
+        }
+        let began = || running.fingerprint.as_ref().map(|it| it.servers.clone());
+        let made = running.made.clone().unwrap_or_else(|| Made {
+            servers: began().unwrap_or_default(),
+            left: Some(BTreeMap::new()),
+        });
+        let is_source = |file: &&Wanted| match &file.identity {
+            Identity::Fingerprint(print) => print.servers == made.servers,
+            Identity::Hash(_) => false,
+        };
+        let files = [Some(wanted), good].into_iter().flatten();
+        Self {
+            sources: files.filter(is_source).collect(),
+            left: made.left,
+        }
+    }
+
+    /// Whether it is known from which file the servers were made.
+    pub(crate) fn has_source(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// The settings of a running server.
+    pub(crate) fn of(&self, backend: &str, name: &str) -> Its<'a> {
+        let mut backends = self
+            .sources
+            .iter()
+            .filter_map(|file| file.backends.get(backend));
+        if let Some(server) = backends
+            .clone()
+            .find_map(|backend| backend.servers.get(name))
+        {
+            return Its::These(&server.settings);
+        }
+        let Some(left) = &self.left else {
+            return Its::Unknown;
+        };
+        match left.get(&format!("{backend}/{name}")) {
+            Some(hash) => Its::Hash(hash.clone()),
+            None => backends.find_map(usual).map_or(Its::Unknown, Its::These),
+        }
+    }
+
+    /// What is to be remembered when HAProxy agrees with the file `wanted`.
+    pub(crate) fn made(&self, wanted: &Wanted, running: &Running) -> Option<Made> {
+        let Identity::Fingerprint(print) = &wanted.identity else {
+            return None;
+        };
+        let mut left = BTreeMap::new();
+        for (name, backend) in &wanted.backends {
+            let usual = usual(backend).map(|usual| usual.words.as_str());
+            for (server, _) in gone(backend, running.backends.get(name)) {
+                let hash = match self.of(name, server) {
+                    Its::These(settings) if Some(settings.words.as_str()) == usual => continue,
+                    Its::These(settings) => hash_of_settings(&settings.words),
+                    Its::Hash(hash) => hash,
+                    Its::Unknown => "-".to_owned(),
+                };
+                left.insert(format!("{name}/{server}"), hash);
+            }
+        }
+        Some(Made {
+            servers: print.servers.clone(),
+            left: Some(left),
+        })
+    }
+}
+
+/// The running servers that are not in the file.
+fn gone<'r>(
+    backend: &Backend,
+    running: Option<&'r BTreeMap<String, State>>,
+) -> impl Iterator<Item = (&'r String, &'r State)> {
+    let running = running.into_iter().flatten();
+    running
+        .filter(|(name, _)| !backend.servers.contains_key(*name) && backend.is_odd(name).is_none())
+}
+
+/// The settings that most servers of the backend have, as the fingerprint counts them.
+fn usual(backend: &Backend) -> Option<&Settings> {
+    let mut counts: BTreeMap<&str, (usize, &Settings)> = BTreeMap::new();
+    for server in backend.servers.values() {
+        let words = server.settings.words.as_str();
+        counts.entry(words).or_insert((0, &server.settings)).0 += 1;
+    }
+    let most = counts.into_values().max_by_key(|(count, _)| *count);
+    most.map(|(_, settings)| settings)
+}
+
+impl Its<'_> {
+    /// Whether these are other settings than `wanted`, or may be.
+    pub(crate) fn differ(&self, wanted: &Settings) -> bool {
+        match self {
+            Self::These(settings) => settings.words != wanted.words,
+            Self::Hash(hash) => *hash != hash_of_settings(&wanted.words),
+            Self::Unknown => true,
+        }
+    }
+
+    /// Whether HAProxy may end the server's requests when it goes into maintenance.
+    pub(crate) fn ends_requests(&self) -> bool {
+        match self {
+            Self::These(settings) => settings.ends_requests,
+            Self::Hash(_) | Self::Unknown => true,
+        }
+    }
+}

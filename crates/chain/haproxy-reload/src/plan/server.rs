@@ -1,0 +1,152 @@
+//! One server: whether it runs as the file says, and the commands that bring it there.
+
+use haproxy_config::{Runtime, Server};
+
+use crate::haproxy::running::State;
+
+/// What is to be done about a server that runs and is in the file.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Change {
+    Nothing,
+    /// These commands, and what they do.
+    Commands(Vec<String>, String),
+    /// Nothing until the check that is under way has ended.
+    Wait,
+    /// A reload, for this reason.
+    Reload(String),
+}
+
+/// Whether a server runs as the file says. This has to compare all of [`Runtime`],
+/// which the fingerprint leaves out.
+pub(crate) fn agrees(wanted: &Server, state: &State) -> bool {
+    let Runtime { address, weight } = wanted.runtime;
+    let is_its_id = wanted.id.is_none_or(|id| id == state.id);
+    let is_checked = state.checked || !wanted.settings.is_checked;
+    let is_as_set = if wanted.settings.has_agent {
+        // State and weight are the agent's.
+        state.asks_agent && state.first_weight == u32::from(weight)
+    } else {
+        state.weight == u32::from(weight)
+            && state.maintenance == wanted.disabled
+            && (wanted.disabled || !state.drain)
+    };
+    state.address == Some(address) && is_its_id && is_checked && is_as_set
+}
+
+/// What is to be done about the running server `id`. `ends_requests` is whether
+/// maintenance would end its requests.
+pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bool) -> Change {
+    if agrees(wanted, state) {
+        return Change::Nothing;
+    }
+    if let Some(said) = wanted.id.filter(|said| *said != state.id) {
+        return Change::Reload(format!("the id of {id} is {} instead of {said}", state.id));
+    }
+    if wanted.settings.has_agent && state.asks_agent {
+        return of_an_agent(id, wanted, state);
+    }
+    let moves = state.address != Some(wanted.runtime.address);
+    let is_cut_off = moves || wanted.disabled;
+    if is_cut_off && ends_requests && !state.maintenance {
+        return Change::Reload(format!("maintenance would end the requests of {id}"));
+    }
+    if wanted.settings.is_checked && state.maintenance && state.checking {
+        // This may be a check of the old address, whose success HAProxy would count for
+        // the new one.
+        return Change::Wait;
+    }
+    let (mut commands, mut words) = settings(id, wanted, state);
+    if moves {
+        // This step leaves the server in maintenance. A later one takes it into use, when
+        // no check of the old address is under way and HAProxy has the new one: from 3.0
+        // on it takes that over some time after its answer.
+    } else if wanted.disabled {
+        words.extend(disable(id, wanted, state, &mut commands));
+    } else if state.maintenance || state.drain {
+        commands.extend(into_use(id, wanted, state.checked));
+        words.push("into use".to_owned());
+    } else if wanted.settings.is_checked && !state.checked {
+        commands.push(format!("enable health {id}"));
+        words.push("checked".to_owned());
+    }
+    if wanted.settings.has_agent && !state.asks_agent && !moves && !state.maintenance {
+        commands.push(format!("enable agent {id}"));
+        words.push("agent asked".to_owned());
+    }
+    Change::Commands(commands, format!("set {id} {}", words.join(", ")))
+}
+
+/// A server whose agent is asked: its state and weight are never set.
+fn of_an_agent(id: &str, wanted: &Server, state: &State) -> Change {
+    let reload = |what| Change::Reload(format!("{what} of {id} is its agent's to set"));
+    if state.address != Some(wanted.runtime.address) {
+        return reload("the state during a move");
+    }
+    if state.first_weight != u32::from(wanted.runtime.weight) {
+        return reload("the weight");
+    }
+    Change::Commands(
+        vec![format!("enable health {id}")],
+        format!("set {id} checked"),
+    )
+}
+
+fn disable(id: &str, wanted: &Server, state: &State, commands: &mut Vec<String>) -> Option<String> {
+    if !state.maintenance {
+        commands.push(format!("set server {id} state maint"));
+    }
+    if wanted.settings.is_checked && !state.checked {
+        commands.push(format!("enable health {id}"));
+    }
+    Some("disabled".to_owned())
+}
+
+/// The commands and words that set address and weight. For a new address the server is
+/// put into maintenance first, since that address has not passed a check.
+fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<String>) {
+    let (mut commands, mut words) = (Vec::new(), Vec::new());
+    let Runtime { address, weight } = wanted.runtime;
+    if state.address != Some(address) {
+        if !state.maintenance {
+            commands.push(format!("set server {id} state maint"));
+        }
+        let (ip, port) = (address.ip(), address.port());
+        commands.push(format!("set server {id} addr {ip} port {port}"));
+        words.push(format!("address {address}"));
+    }
+    if state.weight != u32::from(weight) {
+        commands.push(format!("set server {id} weight {weight}"));
+        words.push(format!("weight {weight}"));
+    }
+    (commands, words)
+}
+
+/// The commands that take a server into use. A server with checks is set DOWN first, so
+/// that it gets no request before HAProxy's own check has passed. `state ready` must
+/// come after that: if we are killed before it, the server gets no requests.
+pub(super) fn into_use(id: &str, server: &Server, checked: bool) -> Vec<String> {
+    let agent = server.settings.has_agent;
+    let agent = agent.then(|| format!("enable agent {id}"));
+    if !server.settings.is_checked {
+        let ready = format!("set server {id} state ready");
+        return [ready].into_iter().chain(agent).collect();
+    }
+    // Enabling checks that are enabled already corrupts a list in some releases since
+    // 3.2.
+    let enable = (!checked).then(|| format!("enable health {id}"));
+    let states = ["state drain", "health down", "state ready"];
+    let states = states.map(|state| format!("set server {id} {state}"));
+    enable.into_iter().chain(states).chain(agent).collect()
+}
+
+/// The commands that take a server that left out of use; none if it is already. In
+/// maintenance a server finishes its requests and gets no new ones. Where HAProxy would
+/// end them, it is drained first.
+pub(super) fn retire(id: &str, state: &State, ends_requests: bool) -> Vec<String> {
+    // An agent could take it into use again.
+    let agent = state.asks_agent.then(|| format!("disable agent {id}"));
+    let is_out = state.maintenance || (ends_requests && state.drain);
+    let out = if ends_requests { "drain" } else { "maint" };
+    let out = (!is_out).then(|| format!("set server {id} state {out}"));
+    agent.into_iter().chain(out).collect()
+}
