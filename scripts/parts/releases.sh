@@ -5,7 +5,7 @@
 . scripts/roots.sh
 
 # What the tests of the programs need beside the toolchain.
-needed='cc haproxy serf s6-svscan curl flock ss ip strace unshare'
+needed='cc haproxy serf s6-svscan curl flock openssl ss ip strace unshare'
 
 # release SUITE: in a root file system that keeps what was installed in it. The
 # repository, cargo's crates and the toolchain are where they are here, so that

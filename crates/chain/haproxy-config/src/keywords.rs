@@ -19,6 +19,18 @@ pub struct Keyword {
     pub since: Release,
 }
 
+impl Keyword {
+    /// Whether it does anything on a `default-server` line. `HAProxy` accepts the file
+    /// where one that does not is there, complains of it, and goes on without it.
+    #[must_use]
+    pub fn counts_in_default_server(&self) -> bool {
+        !matches!(
+            self.name,
+            "guid" | "id" | "no-sslv3" | "no-tlsv10" | "no-tlsv11" | "no-tlsv12" | "no-tlsv13"
+        )
+    }
+}
+
 /// The keyword of this name. One with parentheses, such as `set-proxy-v2-tlv-fmt(0x20)`,
 /// is looked up without them, as `HAProxy` does.
 #[must_use]
