@@ -68,11 +68,13 @@ impl Surroundings {
     /// environment does not count.
     #[must_use]
     pub fn hash(&self, text: &str) -> String {
-        let telling: Vec<&str> = text.lines().filter(|line| can_name(line)).collect();
+        let is_named = |name: &str| {
+            let mut lines = text.lines().filter(|line| can_name(line));
+            text.contains(name) && lines.any(|line| names(line, name))
+        };
         let is_seen = |name: &str| {
             let is_fleeting = FLEETING.contains(&name) || name.starts_with(EVENT);
-            !UNSEEN.contains(&name)
-                && (!is_fleeting || telling.iter().any(|line| names(line, name)))
+            !UNSEEN.contains(&name) && (!is_fleeting || is_named(name))
         };
         let environment = self.environment.iter();
         let mut seen: Vec<_> = environment

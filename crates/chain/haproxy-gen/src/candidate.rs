@@ -1,5 +1,6 @@
 //! The configuration that nodes and template make, before it is put in place.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -42,7 +43,9 @@ impl Candidate {
         let template = Template::read(template, variables)?;
         let (served, others) = template.services().select(listing.nodes);
         tell_others(&others, template.path());
-        let old = String::from_utf8_lossy(old.unwrap_or_default());
+        let old = old.unwrap_or_default();
+        // Of most files it is known faster that they are UTF-8 than how to mend them.
+        let old = str::from_utf8(old).map_or_else(|_| String::from_utf8_lossy(old), Cow::Borrowed);
         Self::render(&template, &served, &old)
     }
 

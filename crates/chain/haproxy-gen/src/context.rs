@@ -52,8 +52,14 @@ struct Address<'a> {
 /// Whether the template can see a variable or a field of this name: it stands there as
 /// a word, or all variables do.
 pub(crate) fn is_named(name: &str, template: &str) -> bool {
-    let mut words = template.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.any(|word| word == name || word == EVERYTHING)
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let bytes = template.as_bytes();
+    let is_word = |(start, _): (usize, &str)| {
+        let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+        let after = bytes.get(start + name.len());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    };
+    template.match_indices(name).any(is_word) || template.contains(EVERYTHING)
 }
 
 /// The lists `nodes` and `addresses`, and what was `kept` for them; the latter list is
