@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::Unfit;
+
 /// How many symbolic links may lead from one to the next, as in the kernel.
 const MAX_LINKS: usize = 40;
 
 /// Where the symbolic links end that begin at `path`, with the metadata of the file
-/// there; `None` if there is none, which only its absence says.
+/// there; `None` if there is none, which only its absence says. Anything but a regular
+/// file is an error: it would be gone for everybody if a file took its place.
 pub(crate) fn end_of(path: &Path) -> anyhow::Result<(PathBuf, Option<Metadata>)> {
     let mut path = path.to_path_buf();
     for _ in 0..=MAX_LINKS {
@@ -18,8 +21,11 @@ pub(crate) fn end_of(path: &Path) -> anyhow::Result<(PathBuf, Option<Metadata>)>
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((path, None)),
             metadata => metadata.with_context(|| format!("look at {}", path.display()))?,
         };
-        if !metadata.is_symlink() {
+        if metadata.is_file() {
             return Ok((path, Some(metadata)));
+        }
+        if !metadata.is_symlink() {
+            return Err(Unfit::Kind.into());
         }
         let target = fs::read_link(&path);
         let target = target.with_context(|| format!("follow the link {}", path.display()))?;
@@ -59,6 +65,24 @@ mod tests {
         assert_eq!(mode & 0o7777, 0o640);
         assert_eq!(fs::read_dir(path("far")).unwrap().count(), 2);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_never_replaced_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        for name in ["fifo", "folder"] {
+            let link = path(&format!("to-{name}"));
+            symlink(name, &link).unwrap();
+            for place in [link, path(name)] {
+                let error = replace(&place, b"", Durability::Unsynced).unwrap_err();
+                let error = format!("{error:#}");
+                assert!(error.ends_with(": it is no regular file"), "{error}");
+            }
+            assert!(!path(name).is_file());
+        }
     }
 
     #[test]
