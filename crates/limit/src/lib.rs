@@ -6,7 +6,7 @@ mod stream;
 mod work;
 
 pub use program::output;
-pub use stream::read_to_end;
+pub use stream::{read_to_end, write_all};
 pub use work::work;
 
 use std::io;
@@ -22,10 +22,18 @@ fn readable<const N: usize>(
     streams: [Option<&dyn AsFd>; N],
     deadline: Instant,
 ) -> io::Result<[bool; N]> {
+    wait_for(streams, PollFlags::POLLIN, deadline)
+}
+
+fn wait_for<const N: usize>(
+    streams: [Option<&dyn AsFd>; N],
+    events: PollFlags,
+    deadline: Instant,
+) -> io::Result<[bool; N]> {
     let mut asked: Vec<PollFd<'_>> = streams
         .iter()
         .flatten()
-        .map(|stream| PollFd::new(stream.as_fd(), PollFlags::POLLIN))
+        .map(|stream| PollFd::new(stream.as_fd(), events))
         .collect();
     loop {
         match poll(&mut asked, until(deadline)) {

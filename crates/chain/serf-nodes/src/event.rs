@@ -1,6 +1,8 @@
 //! One Serf event, in the form in which an event handler gets it.
 
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 use exit::escape;
 
@@ -8,6 +10,8 @@ use exit::escape;
 const MAX_LINE: usize = 4096;
 /// How much is read of one event, in bytes.
 const MAX_EVENT: usize = 1024 * 1024;
+/// How long its sender may take; Serf has written it at once.
+const LONGEST: Duration = Duration::from_secs(30);
 /// How much of a refused line is shown, in bytes.
 const SHOWN: usize = 40;
 
@@ -85,12 +89,15 @@ pub(crate) struct Lines<'a> {
 
 impl Event {
     /// Reads at most a megabyte, since Serf never sends a larger event.
-    pub(crate) fn read(input: impl Read) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        input.take(MAX_EVENT as u64 + 1).read_to_end(&mut bytes)?;
+    pub(crate) fn read(input: impl AsFd) -> io::Result<Self> {
+        let bytes = limit::read_to_end(input, MAX_EVENT as u64 + 1, LONGEST)?;
+        Ok(Self::of(bytes))
+    }
+
+    fn of(mut bytes: Vec<u8>) -> Self {
         let cut = bytes.len() > MAX_EVENT;
         bytes.truncate(MAX_EVENT);
-        Ok(Self { bytes, cut })
+        Self { bytes, cut }
     }
 
     /// Parses the lines. A bad line does not affect the good ones.
@@ -145,7 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(bytes: &[u8]) -> Event {
-        Event::read(bytes).unwrap()
+        Event::of(bytes.to_vec())
     }
 
     fn member<'a>(name: &'a str, address: &'a str, role: &'a str) -> EventMember<'a> {

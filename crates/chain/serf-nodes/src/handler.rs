@@ -50,7 +50,7 @@ fn read() -> anyhow::Result<(Kind, Event)> {
             "'{event}' in SERF_EVENT is no event of Serf's"
         ))
     })?;
-    let event = Event::read(io::stdin().lock()).context("read the event from stdin")?;
+    let event = Event::read(io::stdin()).context("read the event from stdin")?;
     Ok((kind, event))
 }
 

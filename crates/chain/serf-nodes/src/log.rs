@@ -3,10 +3,12 @@
 use std::fmt::{Display, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use nix::fcntl::OFlag;
 
 use crate::PROGRAM;
 
@@ -15,6 +17,8 @@ use crate::PROGRAM;
 const MAX_LOG: u64 = 5 * 1024 * 1024;
 /// How much is kept in memory before it is written, in bytes.
 const MAX_BUFFER: usize = 64 * 1024;
+/// How long the reader of a log that is a pipe may make it wait.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Collects lines for the log and for stderr. [`Log::flush`] writes them; if there are
 /// many, some are written earlier.
@@ -110,12 +114,16 @@ fn append(path: &Path, lines: &[u8]) -> anyhow::Result<()> {
     if is_file && file.metadata()?.len() + lines.len() as u64 > MAX_LOG {
         file = start_anew(path, file)?;
     }
-    file.write_all(lines)?;
+    limit::write_all(&file, lines, LONGEST)?;
     Ok(())
 }
 
+/// Opens it so that neither this nor writing waits: a FIFO may have no reader.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path)
 }
 
 /// Renames the log to `.1` and begins a new one. A log that is a bind mount cannot be

@@ -4,12 +4,21 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use files::{Links, open_regular};
 use serde::{Deserialize, Deserializer};
 
 /// How much is read at most, in bytes: Serf itself exchanges at most 20 MB of state.
 const MAX_LIST: u64 = 64 * 1024 * 1024;
+
+/// How long its writer may take. The lock is held meanwhile, so that an older list never
+/// overwrites a newer one.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The names of streams that the caller has opened, as a shell names its pipes. To open
+/// such a name again does not wait.
+const STREAMS: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
 
 /// One member. A name that was not UTF-8 has U+FFFD in it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -65,13 +74,18 @@ fn list_or_null<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Vec<Member
 
 /// Reads the text of the list from a file, or from stdin if it is `-`.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().take(MAX_LIST + 1).read_to_end(&mut bytes)
+    let bytes = if path == Path::new("-") {
+        limit::read_to_end(io::stdin(), MAX_LIST + 1, LONGEST)
+    } else if STREAMS.iter().any(|folder| path.starts_with(folder)) {
+        File::open(path).and_then(|file| limit::read_to_end(file, MAX_LIST + 1, LONGEST))
     } else {
-        File::open(path).and_then(|file| file.take(MAX_LIST + 1).read_to_end(&mut bytes))
-    }
-    .with_context(|| format!("read the member list {}", path.display()))?;
+        open_regular(path, Links::Follow).and_then(|(file, _)| {
+            let mut bytes = Vec::new();
+            file.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+    };
+    let bytes = bytes.with_context(|| format!("read the member list {}", path.display()))?;
     if bytes.len() as u64 > MAX_LIST {
         bail!("read the member list: it is larger than {MAX_LIST} bytes");
     }

@@ -6,6 +6,7 @@
 
 mod address;
 mod anti_wipe;
+mod endless;
 mod event;
 mod failure;
 mod faults;
