@@ -1,7 +1,7 @@
 //! The words of a `server` line and of a `default-server` line, as section 5.2 of
 //! HAProxy's configuration manual has them, and those that HAProxy takes besides.
 
-/// A release of `HAProxy`, as major and minor number.
+/// A release of HAProxy, as major and minor number.
 pub type Release = (u32, u32);
 
 /// A word of a `server` line behind the address.
@@ -20,7 +20,7 @@ pub struct Keyword {
 }
 
 impl Keyword {
-    /// Whether it does anything on a `default-server` line. `HAProxy` accepts the file
+    /// Whether it does anything on a `default-server` line. HAProxy accepts the file
     /// where one that does not is there, complains of it, and goes on without it.
     #[must_use]
     pub fn counts_in_default_server(&self) -> bool {
@@ -32,7 +32,7 @@ impl Keyword {
 }
 
 /// The keyword of this name. One with parentheses, such as `set-proxy-v2-tlv-fmt(0x20)`,
-/// is looked up without them, as `HAProxy` does.
+/// is looked up without them, as HAProxy does.
 #[must_use]
 pub fn keyword(word: &str) -> Option<&'static Keyword> {
     let name = word.split_once('(').map_or(word, |(name, _)| name);
