@@ -55,6 +55,15 @@ impl Setting {
     fn is_void(&self) -> bool {
         self.keyword.name.starts_with(NOT) && self.keyword.added_since.is_none()
     }
+
+    /// Whether it only says how a host name is resolved. A server with an IP address has
+    /// nothing of it.
+    fn is_of_names(&self) -> bool {
+        matches!(
+            self.keyword.name,
+            "init-addr" | "resolvers" | "resolve-net" | "resolve-opts" | "resolve-prefer"
+        )
+    }
 }
 
 /// The words of `default-server` lines, or of these and a server's own line.
@@ -90,6 +99,8 @@ impl Words {
             "weight" => self.weight = Some(weight(&text)?),
             "disabled" => self.disabled = true,
             "enabled" => self.disabled = false,
+            // HAProxy complains of it there, and goes on without it.
+            _ if origin != Origin::Own && !keyword.counts_in_default_server() => {}
             _ => self.add(Setting {
                 text,
                 keyword,
@@ -122,9 +133,11 @@ impl Words {
     /// The settings of a server that has these words.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         let said = self.settings.iter().filter(|setting| !setting.is_void());
-        let mut texts: Vec<&str> = said.map(|setting| setting.text.as_str()).collect();
-        texts.extend(self.implied().map(|word| -> &str { word }));
-        let words = texts.join(" ");
+        let words = said.clone().map(|setting| setting.text.as_str());
+        let added = said.filter(|setting| !setting.is_of_names());
+        let added = added.map(|setting| setting.text.as_str());
+        let added: Vec<&str> = added.chain(self.implied()).collect();
+        let added = added.join(" ");
         Arc::new(Settings {
             is_checked: self.has("check"),
             has_agent: self.has("agent-check"),
@@ -136,8 +149,9 @@ impl Words {
                 .last(&["hash-key"])
                 .is_some_and(|setting| setting.text != "hash-key id"),
             uninitialised: self.uninitialised(),
-            obstacles: self.obstacles(&words),
-            words,
+            obstacles: self.obstacles(&added),
+            words: words.collect::<Vec<&str>>().join(" "),
+            added,
         })
     }
 
@@ -159,7 +173,7 @@ impl Words {
     /// What a server of the file has without saying so, and one that is added has not
     /// (management.txt of HAProxy, `add server`): its checks speak TLS and the PROXY
     /// protocol where its requests do, unless they go to another address or port.
-    fn implied(&self) -> impl Iterator<Item = &'static str> {
+    fn implied<'a>(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let goes_elsewhere = self.has("port") || self.has("addr");
         let implies = self.has("check") && !goes_elsewhere;
         let tls = implies && self.has("ssl") && self.last(&["check-ssl", "no-check-ssl"]).is_none();
@@ -169,10 +183,10 @@ impl Words {
         tls.into_iter().chain(proxy.then_some("check-send-proxy"))
     }
 
-    fn obstacles(&self, words: &str) -> Vec<Obstacle> {
+    fn obstacles(&self, added: &str) -> Vec<Obstacle> {
         let settings = self.settings.iter();
         let mut obstacles: Vec<Obstacle> = settings
-            .filter(|setting| !setting.is_void())
+            .filter(|setting| !setting.is_void() && !setting.is_of_names())
             .filter(|setting| {
                 setting
                     .keyword
@@ -184,7 +198,7 @@ impl Words {
                 until: setting.keyword.added_since,
             })
             .collect();
-        if words.split(' ').count() > MAX_WORDS {
+        if added.split(' ').count() > MAX_WORDS {
             obstacles.push(Obstacle {
                 why: format!("more than {MAX_WORDS} words"),
                 until: None,
@@ -220,7 +234,7 @@ struct Obstacle {
     reason = "independent properties of a server"
 )]
 pub struct Settings {
-    /// All of it in words, also what HAProxy implies.
+    /// All of it in words.
     pub words: String,
     /// Whether health checks are asked for.
     pub is_checked: bool,
@@ -232,6 +246,8 @@ pub struct Settings {
     pub ends_requests: bool,
     /// Whether its place on the ring of a consistent hash comes from its address.
     pub hashes_address: bool,
+    /// The words for `add server`, also for what HAProxy implies in a file.
+    added: String,
     uninitialised: String,
     obstacles: Vec<Obstacle>,
 }
@@ -245,7 +261,7 @@ impl Settings {
         } else {
             ""
         };
-        format!("{}{more}", self.words)
+        format!("{}{more}", self.added)
     }
 
     /// What a server that is added to a HAProxy of this release cannot have, with where

@@ -226,7 +226,8 @@ fn the_checks_of_an_added_server_speak_what_its_requests_speak() {
             "send-proxy check addr 127.0.0.1",
         ),
     ] {
-        assert_eq!(words(&format!("server s1 10.0.0.1:80 {said}")), meant);
+        let line = format!("server s1 10.0.0.1:80 {said}");
+        assert_eq!(plain(&line).1.settings.to_add((3, 0)), meant);
     }
 }
 
@@ -235,14 +236,44 @@ fn what_a_release_cannot_add_is_named_with_where_it_stands() {
     let mut servers = Servers::default();
     servers.add_defaults(Line {
         number: 9,
-        text: "default-server resolvers dns",
+        text: "default-server redir http://a",
     });
     let Parsed::Plain(_, server) = servers.read("server s1 10.0.0.1:80 cookie a") else {
         panic!("it is plain");
     };
-    let expected = "resolvers dns (default-server, line 9)";
+    let expected = "redir http://a (default-server, line 9)";
     assert_eq!(server.settings.obstacle((3, 0)), Some(expected));
     let (_, server) = plain("server s1 10.0.0.1:80 cookie a");
     assert_eq!(server.settings.obstacle((2, 6)), Some("cookie a"));
     assert_eq!(server.settings.obstacle((3, 0)), None);
+}
+
+#[test]
+fn how_names_are_resolved_is_nothing_to_a_server_with_an_address() {
+    let (_, server) = plain("server s1 10.0.0.1:80 resolvers dns init-addr none,last check");
+    assert_eq!(
+        server.settings.words,
+        "resolvers dns init-addr none,last check"
+    );
+    assert_eq!(server.settings.to_add((3, 0)), "check");
+    assert_eq!(server.settings.obstacle((2, 6)), None);
+}
+
+#[test]
+fn before_3_0_an_added_server_is_told_what_it_would_begin_with() {
+    let added = |said: &str| {
+        let line = format!("server s1 10.0.0.1:80 {said}");
+        plain(&line).1.settings.to_add((2, 6))
+    };
+    let pool = "pool-purge-delay 5s pool-max-conn -1";
+    assert_eq!(added("check"), format!("check {pool}"));
+    assert_eq!(
+        added("pool-max-conn 7"),
+        "pool-max-conn 7 pool-purge-delay 5s"
+    );
+    let observes = "observe layer4 error-limit 3";
+    assert_eq!(
+        added(observes),
+        format!("{observes} {pool} on-error fail-check")
+    );
 }

@@ -122,21 +122,23 @@ fn settings(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Vec<Strin
 }
 
 /// The commands that take a server into use. A server with checks is set DOWN first, so
-/// that it gets no request before HAProxy's own check has passed. `state ready` must
-/// come after that: if we are killed before it, the server gets no requests.
+/// that it gets no request before HAProxy's own check has passed. An agent is taken to say
+/// `up` until it has been asked, as at HAProxy's start. `state ready` comes last: if we are
+/// killed before it, the server gets no requests.
 pub(super) fn into_use(id: &str, server: &Server, checked: bool) -> Vec<String> {
-    let agent = server.settings.has_agent;
-    let agent = agent.then(|| format!("enable agent {id}"));
-    if !server.settings.is_checked {
-        let ready = format!("set server {id} state ready");
-        return [ready].into_iter().chain(agent).collect();
-    }
-    // Enabling checks that are enabled already corrupts a list in some releases since
-    // 3.2.
-    let enable = (!checked).then(|| format!("enable health {id}"));
-    let states = ["state drain", "health down", "state ready"];
-    let states = states.map(|state| format!("set server {id} {state}"));
-    enable.into_iter().chain(states).chain(agent).collect()
+    let settings = &server.settings;
+    // Enabling checks that are enabled already corrupts a list in some releases since 3.2.
+    let enable = (settings.is_checked && !checked).then(|| format!("enable health {id}"));
+    let down = ["state drain", "health down"].map(|state| format!("set server {id} {state}"));
+    let down = down.into_iter().filter(|_| settings.is_checked);
+    let agent = [
+        format!("enable agent {id}"),
+        format!("set server {id} agent up"),
+    ];
+    let agent = agent.into_iter().filter(|_| settings.has_agent);
+    let ready = format!("set server {id} state ready");
+    let enable = enable.into_iter();
+    enable.chain(down).chain(agent).chain([ready]).collect()
 }
 
 /// The commands that take a server that left out of use; none if it is already. In

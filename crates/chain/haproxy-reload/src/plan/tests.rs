@@ -372,7 +372,7 @@ fn an_id_that_the_file_names_is_the_one_that_runs() {
 fn what_a_dynamic_server_cannot_have_is_a_reload_that_names_it() {
     assert!(why(" balance source\n server s 127.0.0.1:1\n", "3.0.1").contains("hash"));
     assert!(why(" balance static-rr\n server s 127.0.0.1:1\n", "3.0.1").contains("static-rr"));
-    assert!(why(" server s 127.0.0.1:1 resolvers x\n", "3.0.1").contains("resolvers"));
+    assert!(why(" server s 127.0.0.1:1 redir x\n", "3.0.1").contains("redir x"));
     assert!(why(" server s 127.0.0.1:1 cookie x\n", "2.6.12").contains("cookie"));
     assert_eq!(why(" server s 127.0.0.1:1 cookie x\n", "3.0.11"), "");
     assert!(
@@ -466,7 +466,11 @@ fn the_agent_of_a_server_that_leaves_is_asked_no_more_and_again_when_it_returns(
     let back = plan(&wanted(AGENT), None, &running("2.6.12", &[("s1", asked)]));
     assert_eq!(
         back.steps[0].commands,
-        ["set server b/s1 state ready", "enable agent b/s1"]
+        [
+            "enable agent b/s1",
+            "set server b/s1 agent up",
+            "set server b/s1 state ready"
+        ]
     );
 }
 
