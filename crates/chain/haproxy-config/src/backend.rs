@@ -134,16 +134,13 @@ impl Backend {
         let said = self.servers.values().filter_map(|server| server.id);
         let mut taken: BTreeSet<u32> = said.collect();
         let mut ids = BTreeMap::new();
-        let mut next = 1;
+        let mut spare = 1..;
         for (name, server) in self.in_order() {
-            let id = server.id.unwrap_or_else(|| {
-                while !taken.insert(next) {
-                    next += 1;
-                }
-                next
-            });
-            ids.insert(name, id);
-            next += 1;
+            let mut id = spare.next()?;
+            while server.id.is_none() && !taken.insert(id) {
+                id = spare.next()?;
+            }
+            ids.insert(name, server.id.unwrap_or(id));
         }
         Some(ids)
     }

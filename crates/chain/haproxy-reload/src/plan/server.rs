@@ -61,7 +61,8 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
         // no check of the old address is under way and HAProxy has the new one: from 3.0
         // on it takes that over some time after its answer.
     } else if wanted.disabled {
-        words.extend(disable(id, wanted, state, &mut commands));
+        commands.extend(disable(id, wanted, state));
+        words.push("disabled".to_owned());
     } else if state.maintenance || state.drain {
         commands.extend(into_use(id, wanted, state.checked));
         words.push("into use".to_owned());
@@ -91,14 +92,12 @@ fn of_an_agent(id: &str, wanted: &Server, state: &State) -> Change {
     )
 }
 
-fn disable(id: &str, wanted: &Server, state: &State, commands: &mut Vec<String>) -> Option<String> {
-    if !state.maintenance {
-        commands.push(format!("set server {id} state maint"));
-    }
-    if wanted.settings.is_checked && !state.checked {
-        commands.push(format!("enable health {id}"));
-    }
-    Some("disabled".to_owned())
+/// The commands that keep a server in maintenance, as one that starts so.
+fn disable(id: &str, wanted: &Server, state: &State) -> Vec<String> {
+    let out = (!state.maintenance).then(|| format!("set server {id} state maint"));
+    let enable = wanted.settings.is_checked && !state.checked;
+    let enable = enable.then(|| format!("enable health {id}"));
+    out.into_iter().chain(enable).collect()
 }
 
 /// The commands and words that set address and weight. For a new address the server is

@@ -49,7 +49,8 @@ impl Fake {
         let parsed = haproxy_config::Config::parse(&file);
         let print = haproxy_config::fingerprint(&parsed, None).to_string();
         let written = parsed.with_fingerprint(&print);
-        std::fs::write(dir.path().join("haproxy.cfg"), written).unwrap();
+        let path = dir.path().join("haproxy.cfg");
+        files::replace(&path, written.as_bytes(), files::Durability::Unsynced).unwrap();
         Self {
             dir,
             print,
