@@ -42,6 +42,7 @@ fn assert_refused(haproxy: &Haproxy, file: &[u8], why: &str) {
 #[test]
 fn another_template_is_a_reload_that_is_over_when_the_run_is() {
     let haproxy = Haproxy::start(30, &[1]);
+    haproxy.assert_agrees();
     let worker = haproxy.worker();
     let told = haproxy.change(&other(&haproxy));
     let expected = "haproxy-reload: reload, since line 6: `setenv TEST 2` was `setenv TEST 1` (";
@@ -279,6 +280,7 @@ fn full_reloads_even_where_nothing_differs() {
 #[test]
 fn a_dry_run_says_why_it_would_reload() {
     let haproxy = Haproxy::start(43, &[1]);
+    haproxy.assert_agrees();
     let worker = haproxy.worker();
     haproxy.write(&other(&haproxy));
     let run = haproxy.run(&["--dry-run"]);
