@@ -19,6 +19,7 @@ mod hold;
 mod hostile;
 mod join;
 mod lan;
+mod limits;
 mod load;
 mod lost;
 mod namespaces;
