@@ -97,9 +97,9 @@ fn a_step_that_hangs_is_ended_and_the_others_are_done() {
         let chain = Chain::new("ha/scripts/member-event");
         chain.program(hanging, HANGS);
         let (code, said) = chain.run(&["sync"]);
-        assert_eq!(code, Some(111), "{hanging}: {}", said);
+        assert_eq!(code, Some(111), "{hanging}: {said}");
         let words = format!("member-event: {hanging} had not ended after 1 s");
-        assert!(said.contains(&words), "{}", said);
+        assert!(said.contains(&words), "{said}");
         let others: Vec<&str> = STEPS.into_iter().filter(|step| *step != hanging).collect();
         assert_eq!(chain.ran(), others);
         // Its child is still there, as something that waits for a disk would be.
@@ -134,7 +134,7 @@ fn a_file_of_the_chain_that_is_none_is_told_and_not_waited_for() {
         let chain = Chain::new("ha/scripts/member-event");
         mkfifo(&chain.path("nodes").join(name));
         let (code, said) = chain.run(&["sync"]);
-        assert_eq!(code, Some(111), "{name}: {}", said);
+        assert_eq!(code, Some(111), "{name}: {said}");
         assert!(said.contains(&format!("{name} is no regular file")));
     }
 }
@@ -164,7 +164,7 @@ fn haproxy_starts_from_the_good_file_whatever_hangs_before_it() {
         let good = chain.path("haproxy.cfg.good");
         files::replace(&good, b"good\n", files::Durability::Unsynced).unwrap();
         let (code, said) = chain.run(&[]);
-        assert_eq!(code, Some(0), "{kind}: {}", said);
+        assert_eq!(code, Some(0), "{kind}: {said}");
         assert_eq!(chain.ran(), ["good"], "{kind}");
         assert_eq!(config.is_symlink(), kind == "link");
         let kept = fs::read_to_string(chain.path("haproxy.cfg.bad")).ok();

@@ -49,7 +49,7 @@ pub fn main<A: clap::Parser>(
     program: &str,
     run: impl FnOnce(A) -> anyhow::Result<Exit>,
 ) -> ExitCode {
-    match from_arguments(std::env::args_os(), run) {
+    match guarded(|| from_arguments(std::env::args_os(), run)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             say(program, format_args!("{error:#}"));
@@ -70,6 +70,13 @@ fn from_arguments<A: clap::Parser>(
             Ok(Exit::Changed)
         }
     }
+}
+
+/// A panic becomes an error: the standard library has some for failed system calls, as
+/// that of the pipe by which a process is started. Its own words are on stderr then.
+fn guarded(run: impl FnOnce() -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    done.unwrap_or_else(|_| Err(anyhow::anyhow!("gave up, since it panicked: see above")))
 }
 
 /// clap's own message without its `error: `, since [`say`] puts the program's name
@@ -174,6 +181,13 @@ mod tests {
     #[test]
     fn asking_for_the_version_is_done_without_running_the_program() {
         assert_eq!(run_with(&["p", "--version"]).unwrap(), Exit::Changed);
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_that_may_work_later() {
+        let error = guarded(|| panic!("as the library does")).unwrap_err();
+        assert_eq!(code_of(&error), 111);
+        assert_eq!(guarded(|| Ok(Exit::Unchanged)).unwrap(), Exit::Unchanged);
     }
 
     #[test]

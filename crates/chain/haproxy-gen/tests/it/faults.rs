@@ -117,3 +117,23 @@ fn a_node_that_cannot_be_read_is_told_by_its_path() {
     }
     panic!("none of the faults was at a node");
 }
+
+/// Only the program itself is traced, not the HAProxy that it runs.
+#[test]
+fn whatever_fails_around_the_check_it_is_no_panic() {
+    let step = Step::new();
+    step.reset();
+    let mark = step.fixture.path("etc/.haproxy.cfg.checked");
+    std::fs::remove_file(&mark).unwrap();
+    let calls = ["read", "poll", "pipe2", "wait4", "waitid", "fcntl"];
+    for fault in step.faults(&calls, &["EIO", "EMFILE"]) {
+        let _ = std::fs::remove_file(&mark);
+        let run = step.run(&fault);
+        let config = step.fixture.config();
+        match run.code {
+            Some(111) => assert!([&step.before, &step.after].contains(&&config), "{fault}"),
+            Some(0) => assert_eq!(config, step.after, "{fault}: {}", run.stderr),
+            code => panic!("{fault}: {code:?}, {}", run.stderr),
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod fake;
 mod generated;
 mod haproxy;
 mod load;
+mod no_file;
 mod node;
 mod odd;
 mod options;
