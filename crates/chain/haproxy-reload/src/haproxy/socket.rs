@@ -18,6 +18,8 @@ use nix::sys::time::TimeVal;
 
 /// How long HAProxy may stay silent, for most commands, before we give up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+/// The pause before asking again.
+const TURN: Duration = Duration::from_millis(5);
 /// The longest answer that is read, in bytes. It is enough for `show stat` with 50,000
 /// servers.
 const LONGEST: usize = 64 << 20;
@@ -45,8 +47,8 @@ pub(crate) struct Socket {
     pub(crate) path: PathBuf,
     /// When the whole run has to end.
     pub(crate) deadline: Instant,
-    /// For how long to try again if the connection is refused, as by a master that is
-    /// restarting itself.
+    /// For how long to try again if the connection is refused or reset, as by a master
+    /// that is restarting itself.
     pub(crate) refusals: Duration,
     /// Whether to close our half of the connection after the line: the master answers
     /// only then, a worker at the end of the line.
@@ -59,8 +61,16 @@ impl Socket {
     }
 
     pub(crate) fn ask_patiently(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
-        let asked = self.exchange(line, silence);
-        asked.with_context(|| format!("ask {}", self.path.display()))
+        let until = Instant::now() + self.refusals;
+        loop {
+            match self.exchange(line, silence) {
+                // A master that restarts itself resets the connections that it has.
+                Err(error) if self.half_close && is_reset(&error) && Instant::now() < until => {
+                    pause(TURN);
+                }
+                asked => return asked.with_context(|| format!("ask {}", self.path.display())),
+            }
+        }
     }
 
     fn exchange(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
@@ -98,9 +108,7 @@ impl Socket {
         loop {
             match connect_once(&self.path) {
                 Ok(stream) => return Ok(stream),
-                Err(Errno::ECONNREFUSED) if Instant::now() < until => {
-                    pause(Duration::from_millis(5));
-                }
+                Err(Errno::ECONNREFUSED) if Instant::now() < until => pause(TURN),
                 Err(Errno::ECONNREFUSED) => return Err(Absent("nobody listens there").into()),
                 Err(Errno::ENOENT) => return Err(Absent("there is no such socket").into()),
                 Err(Errno::EAGAIN) => return Err(nobody_answers(SILENCE)),
@@ -108,6 +116,15 @@ impl Socket {
             }
         }
     }
+}
+
+fn is_reset(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected
+        )
+    })
 }
 
 fn read_once(mut stream: &UnixStream, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -1,6 +1,6 @@
 //! A HAProxy that answers what it is told to, on the Unix sockets `s` and `m`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Silence,
     /// The same text is sent again and again, without an end.
     Endless(&'static str),
+    /// The connection is reset the first time; then the text is sent.
+    Reset(&'static str),
 }
 
 pub(crate) struct Fake {
@@ -126,6 +128,15 @@ fn serve(
     print: &str,
     asked: &Mutex<Vec<String>>,
 ) {
+    let resets = answers
+        .iter()
+        .any(|(_, answer)| matches!(answer, Answer::Reset(_)));
+    if resets && asked.lock().unwrap().is_empty() {
+        // A socket that is closed with unread data in it is reset.
+        let _ = stream.read_exact(&mut [0]);
+        asked.lock().unwrap().push("reset".to_owned());
+        return;
+    }
     let mut line = String::new();
     let _ = BufReader::new(&stream).read_line(&mut line);
     asked.lock().unwrap().push(line.trim_end().to_owned());
@@ -136,6 +147,7 @@ fn serve(
         Some(Answer::Text(text)) => {
             _ = stream.write_all(text.replace(PRINT, print).as_bytes());
         }
+        Some(Answer::Reset(text)) => _ = stream.write_all(text.as_bytes()),
         Some(Answer::Silence) => std::mem::forget(stream),
         Some(Answer::Endless(text)) => while stream.write_all(text.as_bytes()).is_ok() {},
         None => {}

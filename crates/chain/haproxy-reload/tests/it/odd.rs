@@ -45,6 +45,20 @@ fn a_reload_that_does_not_open_the_socket_is_not_repeated_at_once() {
 }
 
 #[test]
+fn a_master_that_resets_a_connection_while_it_restarts_is_asked_again() {
+    let answers = &[
+        ("show proc", Answer::Reset(PROCESSES)),
+        (
+            "reload",
+            Answer::Text("Another reload is still in progress.\n"),
+        ),
+    ];
+    let fake = Fake::new().answer("m", answers);
+    fake.assert_fails(&["--timeout", "1s"], "another reload is still in progress");
+    assert_eq!(fake.asked()[..2], ["reset", "show proc"]);
+}
+
+#[test]
 fn a_worker_that_is_silent_is_no_reason_to_reload() {
     let fake = Fake::new()
         .answer("s", &[("", Answer::Silence)])
