@@ -77,12 +77,13 @@ const PROGRAM: &str = "haproxy-gen";
 ///        a later run may work
 ///
 /// Notes
-///   One line is added to `global`: `setenv CONFIG_FINGERPRINT HASH`. The hash
-///   covers everything except which servers there are, and their addresses,
-///   weights and ids, so haproxy-reload can tell whether the running HAProxy needs
-///   a reload. This applies to server lines of the form `server NAME IP:PORT
-///   OPTION...` without `disabled`, quotes, `$`, `;` and backslashes, in a
-///   `backend` or `listen` section.
+///   One line is added to `global`: `setenv CONFIG_FINGERPRINT LINES.SERVERS`, the
+///   hash of all lines that are no servers, and that of the servers' settings, so
+///   haproxy-reload can tell whether the running HAProxy needs a reload. Addresses,
+///   weights, ids and `disabled` do not count, nor do comments and blanks. Servers
+///   are those lines `server NAME IP:PORT OPTION...` of a `backend` or `listen`
+///   section that have no quotes, `$`, `;` and backslashes, and only options that
+///   are known.
 ///
 ///   A template that names `capacity` has it kept in the file, as a comment behind
 ///   that line.
