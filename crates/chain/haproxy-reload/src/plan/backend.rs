@@ -9,6 +9,9 @@ use super::server::{Change, change, into_use, retire};
 use crate::haproxy::commands::Step;
 use crate::haproxy::running::State;
 
+/// How a template gives servers ids that stay theirs.
+const REMEDY: &str = "`id {{ node.id }}` in their lines helps";
+
 type Servers = BTreeMap<String, State>;
 
 impl Planner<'_> {
@@ -181,7 +184,7 @@ impl Planner<'_> {
             };
             self.reload(format!(
                 "{backend} distributes by ids, and they are not those of the servers' places in \
-                 the file; `id {{{{ node.id }}}}` in their lines helps{ring}"
+                 the file; {REMEDY}{ring}"
             ));
         }
     }
@@ -225,8 +228,13 @@ impl<'a> Ids<'a> {
         if self.taken.insert(id) {
             return Ok(Some(id));
         }
-        if server.id.is_some() || self.decide {
+        if server.id.is_some() {
             return Err(format!("another server has its id {id}"));
+        }
+        if self.decide {
+            return Err(format!(
+                "by its place it gets the id {id}, which another server has; {REMEDY}"
+            ));
         }
         Ok(Some(self.free()))
     }
