@@ -241,7 +241,8 @@ impl<'a> Convergence<'a> {
         let (late, steps): (Vec<Step>, Vec<Step>) =
             steps.cloned().partition(|step| self.sent.contains(step));
         if !steps.is_empty() {
-            return Ok(self.send(&steps));
+            let known = self.remember_added(now);
+            return Ok(known.and_then(|()| self.send(&steps)));
         }
         if let Some(step) = late.first() {
             self.wait(
@@ -393,6 +394,19 @@ impl<'a> Convergence<'a> {
         } else {
             Exit::Unchanged
         })
+    }
+
+    /// Tells the worker which settings the servers will have that are added. If this run
+    /// is killed, the next one knows them all the same.
+    fn remember_added(&self, now: &Situation) -> anyhow::Result<()> {
+        let Some(running) = &now.running else {
+            return Ok(());
+        };
+        let known = Known::new(&now.file.wanted, now.file.good(), running);
+        match known.adding(&now.file.wanted, running) {
+            Some(made) => remember(&self.haproxy.worker, MADE, &made.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Tells the worker which settings its servers have by now, if those are others than

@@ -4,7 +4,8 @@
 //! fingerprint of the file that it was started with, and this text the one that it has
 //! after commands: `HASH+BACKEND/NAME=HASH...`. The first hash is that of the servers of
 //! the last file with which the worker agreed; then come the servers that left, run on in
-//! maintenance, and have other settings than most of their backend.
+//! maintenance, and have other settings than most of their backend, and those that have
+//! been added since.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -22,7 +23,7 @@ const LONGEST: usize = 4 << 10;
 pub(crate) struct Made {
     /// That of the file's servers ([`haproxy_config::Fingerprint::servers`]).
     pub(crate) servers: String,
-    /// Those of the servers that left, by `BACKEND/NAME`. `None` if they are not known.
+    /// Those of the servers that left or were added since, by `BACKEND/NAME`. `None` if they are not known.
     pub(crate) left: Option<BTreeMap<String, String>>,
 }
 

@@ -13,8 +13,8 @@ use crate::haproxy::running::{Running, State};
 pub(crate) struct Known<'a> {
     /// The files that have the settings of the servers that run.
     sources: Vec<&'a Wanted>,
-    /// The hashes of the settings of those that left, if all are known.
-    left: Option<BTreeMap<String, String>>,
+    /// What the worker keeps: the settings of those that left, or that were added since.
+    made: Made,
 }
 
 /// What is known of the settings of one server.
@@ -31,7 +31,10 @@ impl<'a> Known<'a> {
             // Such a file is compared as a whole.
             return Self {
                 sources: vec![wanted],
-                left: Some(BTreeMap::new()),
+                made: Made {
+                    servers: String::new(),
+                    left: Some(BTreeMap::new()),
+                },
             };
         }
         let began = || running.fingerprint.as_ref().map(|it| it.servers.clone());
@@ -46,7 +49,7 @@ impl<'a> Known<'a> {
         let files = [Some(wanted), good].into_iter().flatten();
         Self {
             sources: files.filter(is_source).collect(),
-            left: made.left,
+            made,
         }
     }
 
@@ -57,6 +60,10 @@ impl<'a> Known<'a> {
 
     /// The settings of a running server.
     pub(crate) fn of(&self, backend: &str, name: &str) -> Its<'a> {
+        let kept = self.made.left.as_ref();
+        if let Some(hash) = kept.and_then(|kept| kept.get(&format!("{backend}/{name}"))) {
+            return Its::Hash(hash.clone());
+        }
         let mut backends = self
             .sources
             .iter()
@@ -67,13 +74,33 @@ impl<'a> Known<'a> {
         {
             return Its::These(&server.settings);
         }
-        let Some(left) = &self.left else {
+        if kept.is_none() {
             return Its::Unknown;
-        };
-        match left.get(&format!("{backend}/{name}")) {
-            Some(hash) => Its::Hash(hash.clone()),
-            None => backends.find_map(usual).map_or(Its::Unknown, Its::These),
         }
+        backends.find_map(usual).map_or(Its::Unknown, Its::These)
+    }
+
+    /// What is to be remembered before those servers are added that do not run: the
+    /// settings of each of which it would else be thought that they are others. `None` if
+    /// there are none.
+    pub(crate) fn adding(&self, wanted: &Wanted, running: &Running) -> Option<Made> {
+        let Identity::Fingerprint(_) = &wanted.identity else {
+            return None;
+        };
+        let mut made = self.made.clone();
+        let mut is_more = false;
+        for (name, backend) in &wanted.backends {
+            let runs = running.backends.get(name);
+            for (server, its) in &backend.servers {
+                let is_new = runs.is_none_or(|runs| !runs.contains_key(server));
+                if is_new && self.of(name, server).differ(&its.settings) {
+                    let hash = hash_of_settings(&its.settings.words);
+                    made.left.as_mut()?.insert(format!("{name}/{server}"), hash);
+                    is_more = true;
+                }
+            }
+        }
+        is_more.then_some(made)
     }
 
     /// What is to be remembered when HAProxy agrees with the file `wanted`.

@@ -311,6 +311,29 @@ fn servers_with_settings_of_their_own_come_and_go_by_commands() {
 }
 
 #[test]
+fn what_is_added_with_settings_of_its_own_is_remembered_before() {
+    let line = |number: u8| format!(" server s{number} 127.0.0.1:1 cookie s{number} weight 10\n");
+    let (one, both) = (wanted(&line(1)), wanted(&(line(1) + &line(2))));
+    let servers = ["s1", "s2"].map(|name| (name, state("127.0.0.1:1", 10)));
+    let mut running = running("3.0.11", &servers[..1]);
+    let Identity::Fingerprint(began) = &one.identity else {
+        panic!("{:?}", one.identity);
+    };
+    running.fingerprint = Some(began.clone());
+    let known = Known::new(&both, Some(&one), &running);
+    running.made = known.adding(&both, &running);
+    let added = servers.map(|(name, state)| (name.to_owned(), state));
+    running.backends.insert("b".to_owned(), added.into());
+    assert!(plan(&both, Some(&one), &running).is_done());
+    let other = wanted(&(line(1) + &line(2).replace("cookie s2", "cookie s3")));
+    let why = plan(&other, Some(&one), &running).reload.unwrap();
+    assert_eq!(why, "the settings of b/s2 differ");
+    let usual = wanted(&line(1).repeat(2).replacen("s1", "s2", 1));
+    assert_eq!(known.adding(&one, &running), None);
+    assert_eq!(known.adding(&usual, &running), None);
+}
+
+#[test]
 fn what_left_with_settings_of_its_own_is_remembered() {
     let s2 = " server s2 127.0.0.1:1 check inter 7s weight 10\n";
     let s3 = " server s3 127.0.0.1:1 check weight 10\n";
