@@ -65,12 +65,23 @@ impl Haproxy {
     /// # Errors
     /// When it is not installed, ends, or does not answer; with what it wrote.
     pub fn start(&self) -> anyhow::Result<Owned> {
+        self.start_after(&[])
+    }
+
+    /// Starts it with other files before its own, and waits as [`Haproxy::start`] does.
+    ///
+    /// # Errors
+    /// When it is not installed, ends, or does not answer; with what it wrote.
+    pub fn start_after(&self, others: &[&Path]) -> anyhow::Result<Owned> {
         let log = File::options().append(true).create(true).open(&self.log);
         let log = log.with_context(|| format!("open {}", self.log.display()))?;
         let mut command = self.command()?;
         command.stdout(Stdio::null()).stderr(log).args(["-W", "-S"]);
         command.arg(format!("{},mode,600", self.master.display()));
-        let mut master = Owned::start(command.arg("-f").arg(&self.config))?;
+        for file in others.iter().chain(&[self.config.as_path()]) {
+            command.arg("-f").arg(file);
+        }
+        let mut master = Owned::start(&mut command)?;
         wait::until("HAProxy's first answer", START, || {
             let answers = self.worker().is_ok() && self.processes().is_ok();
             (answers || !master.runs()).then_some(())
@@ -92,9 +103,17 @@ impl Haproxy {
         Ok(command)
     }
 
-    fn command(&self) -> anyhow::Result<Command> {
+    /// The program.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn program() -> anyhow::Result<PathBuf> {
         let named = std::env::var_os("HAPROXY").map(PathBuf::from);
-        let mut command = Command::new(named.map_or_else(|| programs::find("haproxy"), Ok)?);
+        named.map_or_else(|| programs::find("haproxy"), Ok)
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = Command::new(Self::program()?);
         self.environment(&mut command);
         Ok(command)
     }

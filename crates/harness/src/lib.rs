@@ -23,7 +23,7 @@ use std::path::Path;
 pub use net::{address, net};
 pub use owned::{Owned, family, send};
 pub use processes::{has_ended, processes_of};
-pub use programs::{find, require, write_program};
+pub use programs::{beside, find, require, write_program};
 pub use scratch::{Scratch, scratch};
 pub use wait::wait_for;
 

@@ -29,6 +29,21 @@ pub fn find(program: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{program} is not installed: scripts/require {program}"))
 }
 
+/// Another program of this repository, which a build puts beside `program`.
+///
+/// # Panics
+/// When it is not built, saying what to do.
+#[track_caller]
+pub fn beside(program: &Path, name: &str) -> PathBuf {
+    let path = program.with_file_name(name);
+    assert!(
+        is_program(&path),
+        "{} is not built: cargo build -p {name}",
+        path.display()
+    );
+    path
+}
+
 fn is_program(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)

@@ -105,16 +105,21 @@ pub(crate) struct Haproxy {
 impl Haproxy {
     /// Each test takes a number of its own, so that none meets another.
     pub(crate) fn start(test: u8, numbers: &[u8]) -> Self {
+        let mut haproxy = Self::new(test);
+        haproxy.write(&haproxy.config(numbers));
+        haproxy.start_again();
+        haproxy
+    }
+
+    /// One that has no file yet, and is not started.
+    pub(crate) fn new(test: u8) -> Self {
         let dir = harness::scratch();
-        let mut haproxy = Self {
+        Self {
             place: harness::haproxy::Haproxy::new(dir.path(), front(test).ip().to_string()),
             dir,
             test,
             process: None,
-        };
-        haproxy.write(&haproxy.config(numbers));
-        haproxy.start_again();
-        haproxy
+        }
     }
 
     pub(crate) fn config(&self, numbers: &[u8]) -> Config {
@@ -131,6 +136,16 @@ impl Haproxy {
 
     pub(crate) fn start_again(&mut self) {
         self.process = Some(self.place.start().unwrap());
+    }
+
+    /// Starts it with `first` as a file before its own.
+    pub(crate) fn start_after(&mut self, first: &Path) {
+        self.process = Some(self.place.start_after(&[first]).unwrap());
+    }
+
+    /// Gives `command` the settings by which the programs and the shipped template find it.
+    pub(crate) fn environment(&self, command: &mut Command) {
+        self.place.environment(command);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 
+mod cases;
 mod cut;
 mod fake;
 mod generated;
