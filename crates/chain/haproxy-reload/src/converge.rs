@@ -383,8 +383,16 @@ impl<'a> Convergence<'a> {
     fn finish(&mut self, now: &Situation) -> anyhow::Result<Exit> {
         self.refused.forget();
         let worker = &self.haproxy.worker;
+        let begin = Instant::now();
         let retired = retire_idle(worker, &now.plan.draining)?;
         let deleted = purge(worker, &now.plan.purge)?;
+        if retired + deleted > 0 && !self.changed {
+            let servers = retired.max(deleted);
+            tell(
+                &format!("taken out for good, idle by now: {servers} servers"),
+                begin,
+            );
+        }
         self.remember_made(now)?;
         // If this copy is lost the next run makes it again, so it is not worth an
         // fsync for every change of the members.
@@ -415,12 +423,16 @@ impl<'a> Convergence<'a> {
         let Some(running) = &now.running else {
             return Ok(());
         };
+        let Identity::Fingerprint(file) = &now.file.wanted.identity else {
+            return Ok(());
+        };
+        if running.is_made(&file.servers) {
+            return Ok(());
+        }
         let known = Known::new(&now.file.wanted, now.file.good(), running);
         match known.made(&now.file.wanted, running) {
-            Some(made) if !running.is_made(&made.servers) => {
-                remember(&self.haproxy.worker, MADE, &made.to_string())
-            }
-            _ => Ok(()),
+            Some(made) => remember(&self.haproxy.worker, MADE, &made.to_string()),
+            None => Ok(()),
         }
     }
 }

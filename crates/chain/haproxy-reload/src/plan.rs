@@ -7,6 +7,7 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::rc::Rc;
 
 pub(crate) use self::known::Known;
 pub(crate) use self::server::agrees;
@@ -97,7 +98,7 @@ pub(crate) fn plan(
     let mut planner = Planner {
         running,
         others,
-        known: Known::new(wanted, good, running),
+        known: Rc::new(Known::new(wanted, good, running)),
         plan: Plan::default(),
         added: 0,
         retired: 0,
@@ -119,7 +120,7 @@ pub(crate) fn plan(
 struct Planner<'a> {
     running: &'a Running,
     others: &'a [String],
-    known: Known<'a>,
+    known: Rc<Known<'a>>,
     plan: Plan,
     added: usize,
     retired: usize,

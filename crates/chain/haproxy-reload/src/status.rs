@@ -37,6 +37,8 @@ struct Report {
     next: Vec<String>,
     /// Seconds until a refused file is tried again; 0 if it may be tried now.
     retry_in: u64,
+    /// Whether there are servers that are not compared with the file.
+    uncompared: bool,
     /// What is not compared, and what others than the file decide.
     notes: Vec<String>,
     servers: Vec<Row>,
@@ -100,6 +102,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         running: &running,
         known,
     };
+    let servers = comparison.rows(&stats);
     Ok(Report {
         pid: running.pid,
         uptime: running.uptime,
@@ -108,7 +111,10 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         next,
         retry_in: refused.left(&hash_of(&bytes)),
         notes: notes(&wanted, &running, &others),
-        servers: comparison.rows(&stats),
+        uncompared: servers
+            .iter()
+            .any(|row| matches!(row.file, "fixed" | "other")),
+        servers,
         haproxy: running.version.clone(),
     })
 }
@@ -167,7 +173,8 @@ impl Comparison<'_> {
             (None, Some(_)) if config.is_odd(name).is_some() => "fixed",
             (None, Some(_)) => "left",
             (Some(server), Some(state)) if agrees(server, state) => {
-                let its = self.known.of(backend, name);
+                let its = self.known.in_backend(backend);
+                let its = its.of(name);
                 let differs = self.known.has_source() && its.differ(&server.settings);
                 if differs { "differs" } else { "same" }
             }
@@ -273,16 +280,17 @@ fn summary(report: &Report) -> String {
         next,
         retry_in,
         notes,
+        uncompared,
         ..
     } = report;
     let worker = match pid {
         0 => "HAProxy's worker does not answer".to_owned(),
         _ => format!("HAProxy {haproxy}, worker {pid}, up {}", span(*uptime)),
     };
-    let verdict = if *agrees {
-        "agrees with"
-    } else {
-        "differs from"
+    let verdict = match (agrees, uncompared) {
+        (true, false) => "agrees with",
+        (true, true) => "agrees, as far as they are compared, with",
+        (false, _) => "differs from",
     };
     let mut text = format!("{worker}: {verdict} {file}\n");
     text.extend(next.iter().map(|line| format!("  next: {line}\n")));

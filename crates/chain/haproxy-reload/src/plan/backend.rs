@@ -1,11 +1,13 @@
 //! One backend: which servers are added, changed and taken out of use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use haproxy_config::{Algorithm, Backend, Release, Runtime, Server};
 
 use super::Planner;
-use super::server::{Change, change, into_use, retire};
+use super::known::{InBackend, Its};
+use super::server::{Change, agrees, change, into_use, retire};
 use crate::haproxy::commands::Step;
 use crate::haproxy::running::State;
 
@@ -23,6 +25,9 @@ impl Planner<'_> {
         }
         let no_servers = Servers::new();
         let running = self.running.backends.get(backend).unwrap_or(&no_servers);
+        let known = Rc::clone(&self.known);
+        let known = known.in_backend(backend);
+        let is_known = known.is_exactly(wanted);
         let (mut new, mut left) = (Vec::new(), Vec::new());
         let mut others = running.iter().peekable();
         for (name, server) in &wanted.servers {
@@ -30,29 +35,32 @@ impl Planner<'_> {
                 left.push(other);
             }
             match others.next_if(|(running, _)| *running == name) {
-                Some((_, state)) => self.change(backend, name, server, state),
+                // Most servers are as they should be.
+                Some((_, state)) if is_known && agrees(server, state) => {}
+                Some((_, state)) => {
+                    let id = format!("{backend}/{name}");
+                    self.change(&id, server, state, &known.of(name));
+                }
                 None => new.push((name.as_str(), server)),
             }
         }
         left.extend(others);
         left.retain(|(name, _)| wanted.is_odd(name).is_none());
         self.add(backend, wanted, running, &new);
-        self.retire(backend, wanted, running, &left);
+        self.retire(&known, wanted, running, &left);
         let is_other = !new.is_empty() || !left.is_empty();
         self.check_places(backend, wanted, running, is_other);
     }
 
-    fn change(&mut self, backend: &str, name: &str, wanted: &Server, state: &State) {
-        let its = self.known.of(backend, name);
-        let id = format!("{backend}/{name}");
+    fn change(&mut self, id: &str, wanted: &Server, state: &State, its: &Its) {
         if self.known.has_source() && its.differ(&wanted.settings) {
             self.reload(format!("the settings of {id} differ"));
         }
-        match change(&id, wanted, state, its.ends_requests()) {
+        match change(id, wanted, state, its.ends_requests()) {
             Change::Nothing => {}
             Change::Commands(commands, text) => self.plan.steps.push(Step { text, commands }),
             Change::Wait => {
-                self.plan.pending.get_or_insert(id);
+                self.plan.pending.get_or_insert_with(|| id.to_owned());
             }
             Change::Reload(why) => self.reload(why),
         }
@@ -109,15 +117,15 @@ impl Planner<'_> {
     /// due comes before: new names for all of them must not leave the backend without any.
     fn retire(
         &mut self,
-        backend: &str,
+        known: &InBackend,
         wanted: &Backend,
         running: &Servers,
         left: &[(&String, &State)],
     ) {
         let mut steps = Vec::new();
         for (name, state) in left {
-            let id = format!("{backend}/{name}");
-            let ends_requests = self.known.of(backend, name).ends_requests();
+            let id = known.id(name);
+            let ends_requests = known.of(name).ends_requests();
             let commands = retire(&id, state, ends_requests);
             if !commands.is_empty() {
                 let text = format!("retire {id}");
@@ -130,6 +138,9 @@ impl Planner<'_> {
             }
         }
         self.retired += left.len();
+        if steps.is_empty() {
+            return;
+        }
         let stays = |(name, state): &(&String, &State)| {
             !state.maintenance && wanted.servers.contains_key(*name)
         };

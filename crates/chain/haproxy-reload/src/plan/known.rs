@@ -1,6 +1,7 @@
 //! What is known of the settings that the running servers have. HAProxy does not tell
 //! them, so they are those of the file from which they were made.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use haproxy_config::{Backend, Settings};
@@ -58,26 +59,17 @@ impl<'a> Known<'a> {
         !self.sources.is_empty()
     }
 
-    /// The settings of a running server.
-    pub(crate) fn of(&self, backend: &str, name: &str) -> Its<'a> {
-        let kept = self.made.left.as_ref();
-        if let Some(hash) = kept.and_then(|kept| kept.get(&format!("{backend}/{name}"))) {
-            return Its::Hash(hash.clone());
+    /// What is known of the servers of one backend.
+    pub(crate) fn in_backend<'k>(&'k self, backend: &'k str) -> InBackend<'k> {
+        let sections = self.sources.iter();
+        InBackend {
+            name: backend,
+            sections: sections
+                .filter_map(|file| file.backends.get(backend))
+                .collect(),
+            kept: self.made.left.as_ref(),
+            usual: OnceCell::new(),
         }
-        let mut backends = self
-            .sources
-            .iter()
-            .filter_map(|file| file.backends.get(backend));
-        if let Some(server) = backends
-            .clone()
-            .find_map(|backend| backend.servers.get(name))
-        {
-            return Its::These(&server.settings);
-        }
-        if kept.is_none() {
-            return Its::Unknown;
-        }
-        backends.find_map(usual).map_or(Its::Unknown, Its::These)
     }
 
     /// What is to be remembered before those servers are added that do not run: the
@@ -90,10 +82,14 @@ impl<'a> Known<'a> {
         let mut made = self.made.clone();
         let mut is_more = false;
         for (name, backend) in &wanted.backends {
+            let known = self.in_backend(name);
+            if known.is_exactly(backend) {
+                continue;
+            }
             let runs = running.backends.get(name);
             for (server, its) in &backend.servers {
                 let is_new = runs.is_none_or(|runs| !runs.contains_key(server));
-                if is_new && self.of(name, server).differ(&its.settings) {
+                if is_new && known.of(server).differ(&its.settings) {
                     let hash = hash_of_settings(&its.settings.words);
                     made.left.as_mut()?.insert(format!("{name}/{server}"), hash);
                     is_more = true;
@@ -111,8 +107,9 @@ impl<'a> Known<'a> {
         let mut left = BTreeMap::new();
         for (name, backend) in &wanted.backends {
             let usual = usual(backend).map(|usual| usual.words.as_str());
+            let known = self.in_backend(name);
             for (server, _) in gone(backend, running.backends.get(name)) {
-                let hash = match self.of(name, server) {
+                let hash = match known.of(server) {
                     Its::These(settings) if Some(settings.words.as_str()) == usual => continue,
                     Its::These(settings) => hash_of_settings(&settings.words),
                     Its::Hash(hash) => hash,
@@ -125,6 +122,57 @@ impl<'a> Known<'a> {
             servers: print.servers.clone(),
             left: Some(left),
         })
+    }
+}
+
+/// What is known of the servers of one backend.
+pub(crate) struct InBackend<'k> {
+    name: &'k str,
+    /// The section in the files that have the settings.
+    sections: Vec<&'k Backend>,
+    kept: Option<&'k BTreeMap<String, String>>,
+    /// The settings that most of its servers have, which takes a look at all of them.
+    usual: OnceCell<Option<&'k Settings>>,
+}
+
+impl<'k> InBackend<'k> {
+    /// Whether all running servers that are in `wanted` have the settings that they have
+    /// there.
+    pub(crate) fn is_exactly(&self, wanted: &Backend) -> bool {
+        let first = self.sections.first();
+        self.kept.is_some_and(BTreeMap::is_empty)
+            && first.is_some_and(|section| std::ptr::eq(*section, wanted))
+    }
+
+    /// `BACKEND/NAME`.
+    pub(crate) fn id(&self, name: &str) -> String {
+        format!("{}/{name}", self.name)
+    }
+
+    /// The settings of a running server.
+    pub(crate) fn of(&self, name: &str) -> Its<'k> {
+        let Some(kept) = self.kept else {
+            return self.named(name).map_or(Its::Unknown, Its::These);
+        };
+        let hash = || kept.get(&self.id(name));
+        if !kept.is_empty()
+            && let Some(hash) = hash()
+        {
+            return Its::Hash(hash.clone());
+        }
+        let its = self.named(name).or_else(|| self.usual());
+        its.map_or(Its::Unknown, Its::These)
+    }
+
+    fn named(&self, name: &str) -> Option<&'k Settings> {
+        let mut sections = self.sections.iter();
+        let server = sections.find_map(|section| section.servers.get(name));
+        server.map(|server| server.settings.as_ref())
+    }
+
+    fn usual(&self) -> Option<&'k Settings> {
+        let find = || self.sections.iter().find_map(|section| usual(section));
+        *self.usual.get_or_init(find)
     }
 }
 

@@ -55,6 +55,7 @@ fn report() -> Report {
         agrees: false,
         next: vec!["add nodes/s4 127.0.0.4:1 weight 10".to_owned()],
         retry_in: 4,
+        uncompared: false,
         notes: vec!["the agent of nodes/s1, or a person, has set: drain".to_owned()],
         servers: rows(&wanted(), &running(), &stats),
     }
@@ -90,6 +91,25 @@ nodes/s3  127.0.0.3:1      10  -      0s     -                0         0       
 nodes/s4  127.0.0.4:1      10  -      0s     -                0         0       0  new
 ";
     assert_eq!(table(&report()), expected);
+}
+
+#[test]
+fn what_is_not_compared_is_not_said_to_agree() {
+    let agrees = Report {
+        agrees: true,
+        next: Vec::new(),
+        ..report()
+    };
+    let text = summary(&agrees);
+    assert!(text.contains(": agrees with haproxy.cfg\n"), "{text}");
+    let text = summary(&Report {
+        uncompared: true,
+        ..agrees
+    });
+    assert!(
+        text.contains(": agrees, as far as they are compared, with haproxy.cfg\n"),
+        "{text}"
+    );
 }
 
 #[test]
