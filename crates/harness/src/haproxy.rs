@@ -54,6 +54,7 @@ impl Haproxy {
             .env("HAPROXY_CFG", &self.config)
             .env("HAPROXY_SOCKET", &self.socket)
             .env("HAPROXY_MASTER", &self.master)
+            .env("HAPROXY_ADDRESS", &self.address)
             .env("HAPROXY_HTTP", format!("{}:8080", self.address))
             .env("HAPROXY_STATS", format!("{}:1936", self.address))
             .env("HAPROXY_CLI_BIND", format!("{}:9999", self.address))

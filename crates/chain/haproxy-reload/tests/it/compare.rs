@@ -1,0 +1,137 @@
+//! What the programs make of a HAProxy, compared with what one runs that was started anew
+//! from the same file: for configurations and steps that are made by chance.
+//!
+//! `COMPARE_SEED=N` runs one case, `COMPARE_MINUTES` says how long cases are run,
+//! `COMPARE_RANGE=ours` makes only configurations like our own template, and `COMPARE_KEEP`
+//! is the folder in which failed cases are kept.
+
+mod case;
+mod chance;
+mod client;
+mod configuration;
+mod counts;
+mod judge;
+mod programs;
+mod run;
+mod shares;
+mod sites;
+mod steps;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use case::Case;
+use configuration::Range;
+use counts::Counts;
+use files::Durability;
+use run::{Failed, run};
+use sites::Sites;
+use steps::Maker;
+
+/// How long cases are run where nothing else is said.
+const TIME: Duration = Duration::from_secs(60);
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn variable_number(name: &str) -> Option<u64> {
+    variable(name).map(|text| text.parse().unwrap())
+}
+
+fn range() -> Range {
+    match variable("COMPARE_RANGE").as_deref() {
+        Some("all") => Range::All,
+        _ => Range::Ours,
+    }
+}
+
+/// What all threads share.
+struct All {
+    deadline: Instant,
+    next: u64,
+    counts: Counts,
+    failed: Vec<String>,
+}
+
+#[test]
+fn what_runs_is_what_a_new_haproxy_runs() {
+    let minutes = variable_number("COMPARE_MINUTES");
+    let time = minutes.map_or(TIME, |minutes| Duration::from_secs(minutes * 60));
+    let one = variable_number("COMPARE_SEED");
+    let all = Mutex::new(All {
+        deadline: Instant::now() + time,
+        next: one.unwrap_or_else(|| fastrand::u64(0..1_000_000_000)),
+        counts: Counts::default(),
+        failed: Vec::new(),
+    });
+    let threads = one.map_or_else(|| variable_number("COMPARE_THREADS").unwrap_or(2), |_| 1);
+    std::thread::scope(|scope| {
+        for slot in 0..u8::try_from(threads).unwrap() {
+            let all = &all;
+            scope.spawn(move || work(slot, all, one.is_some()));
+        }
+    });
+    let all = all.into_inner().unwrap();
+    println!("{}", all.counts);
+    assert!(all.failed.is_empty(), "\n{}", all.failed.join("\n\n"));
+}
+
+/// Runs one case after the other until the time is over.
+fn work(slot: u8, all: &Mutex<All>, once: bool) {
+    let sites = Sites::new(slot);
+    let dir = harness::scratch();
+    let maker = Maker::new(&sites, dir.path(), range());
+    loop {
+        let seed = {
+            let mut all = all.lock().unwrap();
+            if Instant::now() >= all.deadline {
+                return;
+            }
+            all.next += 1;
+            all.next - 1
+        };
+        let mut counts = Counts::default();
+        let case = maker.case(seed);
+        counts.begin(case.labels.iter().copied());
+        let result = run(&sites, &case, &mut counts);
+        let mut all = all.lock().unwrap();
+        all.counts.add(&counts);
+        if let Err(failed) = result {
+            let told = told(&case, &failed);
+            println!("{told}\n");
+            all.failed.push(told);
+        }
+        if once {
+            return;
+        }
+    }
+}
+
+/// Keeps a failed case, and says what is known of it.
+fn told(case: &Case, failed: &Failed) -> String {
+    let (seed, step) = (case.seed, failed.fault.step);
+    let why = &failed.fault.why;
+    let act = case.states[step].act;
+    let mut told = format!("COMPARE_SEED={seed}: step {step}, {act:?}: {why}");
+    if let Some(keep) = variable("COMPARE_KEEP") {
+        let folder = PathBuf::from(keep).join(seed.to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut all = failed.evidence.clone();
+        all.push(("why".to_owned(), told.clone()));
+        let mut steps = String::new();
+        for state in &case.states[..=step] {
+            let (act, nodes) = (state.act, &state.nodes);
+            let _ = writeln!(steps, "{act:?}: {nodes:#?}\n{}", state.template.text());
+        }
+        all.push(("steps".to_owned(), steps));
+        for (name, text) in all {
+            let path = folder.join(name);
+            files::replace(&path, text.as_bytes(), Durability::Unsynced).unwrap();
+        }
+        let _ = write!(told, "\nkept in {}", folder.display());
+    }
+    told
+}

@@ -1,0 +1,182 @@
+//! What a HAProxy runs, so that two of them can be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use harness::haproxy::ask;
+
+/// Columns of `show servers state` that say what a server is.
+const STATE: [&str; 12] = [
+    "srv_addr",
+    "srv_port",
+    "srv_op_state",
+    "srv_admin_state",
+    "srv_uweight",
+    "srv_check_state",
+    "srv_agent_state",
+    "srv_use_ssl",
+    "srv_check_port",
+    "srv_check_addr",
+    "srv_agent_addr",
+    "srv_agent_port",
+];
+/// Columns of `show stat` that do.
+const STAT: [&str; 22] = [
+    "status",
+    "weight",
+    "act",
+    "bck",
+    "check_status",
+    "check_code",
+    "check_desc",
+    "check_rise",
+    "check_fall",
+    "check_health",
+    "agent_status",
+    "agent_desc",
+    "agent_rise",
+    "agent_fall",
+    "agent_health",
+    "cookie",
+    "slim",
+    "qlimit",
+    "tracked",
+    "throttle",
+    "mode",
+    "algo",
+];
+/// Bits of `srv_admin_state`: in maintenance by a command, and by the file. Which of them it
+/// was makes no difference.
+const FORCED_MAINTENANCE: u32 = 1;
+const CONFIGURED_MAINTENANCE: u32 = 4;
+/// Bits of a check's state that say what it is, not what it does at the moment.
+const CHECK: u32 = 0x3e;
+const CHECK_ENABLED: u32 = 4;
+const CHECK_PAUSED: u32 = 8;
+
+/// The columns of a row by name.
+pub(crate) type Row = BTreeMap<&'static str, String>;
+
+/// What one HAProxy runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// By backend and server. The rows of `show stat` for a backend or a frontend as a whole
+    /// have no name of a server's form.
+    pub(crate) rows: BTreeMap<(String, String), Row>,
+}
+
+impl Seen {
+    /// Asks it.
+    pub(crate) fn of(socket: &Path) -> anyhow::Result<Self> {
+        let mut seen = Self::default();
+        let stat = ask(socket, "show stat")?;
+        for row in table(stat.trim_start_matches("# "), ',') {
+            seen.take(&row, "pxname", "svname", &STAT);
+        }
+        let state = ask(socket, "show servers state")?;
+        let (_version, state) = state.split_once('\n').unwrap_or_default();
+        for row in table(state.trim_start_matches("# "), ' ') {
+            seen.take(&row, "be_name", "srv_name", &STATE);
+            let key = (row["be_name"].to_owned(), row["srv_name"].to_owned());
+            let seen = seen.rows.entry(key).or_default();
+            seen.insert("id", row["srv_id"].to_owned());
+        }
+        seen.rows.values_mut().for_each(normalise);
+        Ok(seen)
+    }
+
+    fn take(
+        &mut self,
+        row: &BTreeMap<&str, &str>,
+        backend: &str,
+        server: &str,
+        columns: &[&'static str],
+    ) {
+        let text = |name: &str| row.get(name).copied().unwrap_or_default().to_owned();
+        let kept = self.rows.entry((text(backend), text(server))).or_default();
+        kept.extend(columns.iter().map(|column| (*column, text(column))));
+    }
+
+    /// Whether nothing changes any more by itself.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.rows.values().all(|row| {
+            let (status, throttle) = (&row["status"], &row["throttle"]);
+            let goes_on = status.contains('/') && !status.contains("via");
+            let ready = |state: &str, status: &str| {
+                let state = number(row, state);
+                let runs = state & CHECK_ENABLED != 0 && state & CHECK_PAUSED == 0;
+                !runs || !matches!(row[status].as_str(), "INI" | "")
+            };
+            let is_checked = ready("srv_check_state", "check_status");
+            let is_asked = ready("srv_agent_state", "agent_status");
+            let is_down = status.starts_with("MAINT");
+            let is_final = is_down || !goes_on && is_checked && is_asked;
+            is_final && matches!(throttle.as_str(), "" | "100" | "100%")
+        })
+    }
+
+    /// The servers that got no request, and get none.
+    fn is_retired(row: &Row) -> bool {
+        let is_off = number(row, "srv_admin_state") & FORCED_MAINTENANCE != 0;
+        is_off && number(row, "srv_agent_state") & CHECK_ENABLED == 0
+    }
+
+    /// Where this one differs from a new one, a line each.
+    pub(crate) fn differences(&self, new: &Self, by_id: &BTreeSet<String>) -> Vec<String> {
+        let mut found = Vec::new();
+        for (key, row) in &self.rows {
+            if !new.rows.contains_key(key) && !Self::is_retired(row) {
+                found.push(format!("{}/{} runs, and is not in the file", key.0, key.1));
+            }
+        }
+        for (key, wanted) in &new.rows {
+            let name = format!("{}/{}", key.0, key.1);
+            let Some(row) = self.rows.get(key) else {
+                found.push(format!("{name} is in the file, and does not run"));
+                continue;
+            };
+            for (column, wanted) in wanted {
+                let is = row.get(column).map_or("", String::as_str);
+                if is != wanted && (*column != "id" || by_id.contains(&key.0)) {
+                    found.push(format!("{name} {column}: {is:?} runs, {wanted:?} is new"));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn number(row: &Row, column: &str) -> u32 {
+    let text = row.get(column).map_or("", String::as_str);
+    text.parse().unwrap_or(0)
+}
+
+fn normalise(row: &mut Row) {
+    let admin = number(row, "srv_admin_state");
+    if row.contains_key("srv_admin_state") {
+        let is_off = admin & (FORCED_MAINTENANCE | CONFIGURED_MAINTENANCE) != 0;
+        let rest = admin & !(FORCED_MAINTENANCE | CONFIGURED_MAINTENANCE);
+        row.insert("srv_admin_state", (rest | u32::from(is_off)).to_string());
+        for column in ["srv_check_state", "srv_agent_state"] {
+            let state = number(row, column) & CHECK;
+            row.insert(column, state.to_string());
+        }
+    }
+    // While a check is under way, the result of the last one has a star.
+    for column in ["check_status", "agent_status"] {
+        if let Some(text) = row.get_mut(column)
+            && let Some(rest) = text.strip_prefix("* ")
+        {
+            *text = rest.to_owned();
+        }
+    }
+}
+
+/// Rows by the names in the first line.
+fn table(text: &str, separator: char) -> Vec<BTreeMap<&str, &str>> {
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    let names: Vec<&str> = lines.next().unwrap_or_default().split(separator).collect();
+    lines
+        .map(|line| names.iter().copied().zip(line.split(separator)).collect())
+        .collect()
+}

@@ -1,0 +1,286 @@
+//! Runs a case: the programs change one HAProxy, and another one is started anew.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness::haproxy::{Haproxy, ask};
+use harness::wait::until;
+use harness::{Owned, Scratch};
+
+use super::case::{Act, Case, State};
+use super::counts::Counts;
+use super::judge::Seen;
+use super::programs::Workplace;
+use super::shares::Service;
+use super::sites::Sites;
+
+/// How long two HAProxies may need to become equal: far above what their checks take.
+const SETTLES: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a case failed, and at which step.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) step: usize,
+    pub(crate) why: String,
+}
+
+/// A case under way. Its processes end with the value.
+pub(crate) struct Run<'a> {
+    pub(crate) dir: Scratch,
+    sites: &'a Sites,
+    place: Workplace,
+    process: Owned,
+    /// How many comparisons were made.
+    rounds: u8,
+}
+
+impl<'a> Run<'a> {
+    /// Starts HAProxy with the first state.
+    pub(crate) fn start(sites: &'a Sites, state: &State) -> Result<Self, String> {
+        let dir = harness::scratch();
+        let place = Workplace::new(dir.path(), &sites.address(1).to_string());
+        sites.say(state.words);
+        place.write(state, sites);
+        let told = place.generate();
+        if told.code != 0 {
+            return Err(format!("haproxy-gen at first: {told:?}"));
+        }
+        let process = place
+            .haproxy
+            .start()
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(Self {
+            dir,
+            sites,
+            place,
+            process,
+            rounds: 0,
+        })
+    }
+
+    /// Does what a step says and compares.
+    pub(crate) fn step(&mut self, state: &State, counts: &mut Counts) -> Result<(), String> {
+        self.sites.say(state.words);
+        self.place.write(state, self.sites);
+        if state.act == Act::ReloadByHand {
+            self.reload_by_hand()?;
+        }
+        let told = self.place.generate();
+        if !matches!(told.code, 0 | 1) {
+            return Err(format!("haproxy-gen: {told:?}"));
+        }
+        let told = self.place.check();
+        if told.code != 0 {
+            return Err(format!(
+                "haproxy-gen made a file that HAProxy refuses: {told:?}"
+            ));
+        }
+        let told = self.place.reload(&["--timeout", "30s"]);
+        if !matches!(told.code, 0 | 1) {
+            return Err(format!("haproxy-reload: {told:?}"));
+        }
+        counts.take(state.act, &told.err);
+        self.compare()
+            .map_err(|why| format!("{why}\nhaproxy-reload said: {told:?}"))
+    }
+
+    /// Compares what runs with what a new HAProxy runs.
+    pub(crate) fn compare(&mut self) -> Result<(), String> {
+        self.agrees()?;
+        let found = self.judge().map_err(|error| format!("{error:#}"))?;
+        let status = self.place.reload(&["--status"]).out;
+        let Some(found) = found else {
+            return self.agrees();
+        };
+        let first = status.lines().next().unwrap_or_default();
+        Err(format!("{found}\n--status said: {first}"))
+    }
+
+    /// Whether haproxy-reload finds nothing to do, and says so.
+    fn agrees(&self) -> Result<(), String> {
+        let again = self.place.reload(&[]);
+        if again.code != 1 || !again.out.is_empty() || !again.err.is_empty() {
+            return Err(format!("a second run has something to do: {again:?}"));
+        }
+        let status = self.place.reload(&["--status", "--json"]);
+        if status.code != 0 || !status.out.contains("\"agrees\":true") {
+            return Err(format!("nothing is to do, and --status says: {status:?}"));
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self) -> anyhow::Result<Option<String>> {
+        self.rounds += 1;
+        let config = std::fs::read_to_string(&self.place.haproxy.config)?;
+        let new = NewOne::start(self.sites, self.dir.path(), &self.place.haproxy)?;
+        let by_id = by_id(&config);
+        if let Some(found) = settle(&self.place.haproxy, &new.haproxy, &by_id)? {
+            return Ok(Some(found));
+        }
+        let seen = Seen::of(&new.haproxy.socket)?;
+        let mut found = Vec::new();
+        for service in Service::all(&seen, &config) {
+            found.extend(service.compare(self.old(), new.address, self.rounds));
+        }
+        if !found.is_empty() {
+            return Ok(Some(found.join("\n")));
+        }
+        // The requests and the time that they took may have shown what checks find.
+        settle(&self.place.haproxy, &new.haproxy, &by_id)
+    }
+
+    fn old(&self) -> Ipv4Addr {
+        self.sites.address(1)
+    }
+
+    fn reload_by_hand(&self) -> Result<(), String> {
+        let worker = self
+            .place
+            .haproxy
+            .worker()
+            .map_err(|error| format!("{error:#}"))?;
+        let _ = ask(&self.place.haproxy.master, "reload");
+        let reloaded = until("a reload by hand", PATIENCE, || {
+            let now = self.place.haproxy.worker().ok()?;
+            let answers = self.place.haproxy.processes().is_ok();
+            (now != worker && answers).then_some(())
+        });
+        reloaded.map_err(|error| format!("{error:#}"))
+    }
+
+    /// Gives the HAProxy that runs a command behind the programs' back.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        self.place.haproxy.ask(command).unwrap()
+    }
+
+    /// Keeps what can tell why a case failed.
+    pub(crate) fn evidence(&self) -> Vec<(String, String)> {
+        let read = |name: &str| {
+            let bytes = std::fs::read(self.dir.path().join(name)).unwrap_or_default();
+            (
+                name.to_owned(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            )
+        };
+        let mut all: Vec<_> = ["template", "haproxy.cfg", "log"]
+            .into_iter()
+            .map(read)
+            .collect();
+        for question in ["show servers state", "show stat", "show env"] {
+            let answer = ask(&self.place.haproxy.socket, question).unwrap_or_default();
+            all.push((question.replace(' ', "-"), answer));
+        }
+        all
+    }
+
+    /// Whether HAProxy still runs.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.process.runs()
+    }
+}
+
+/// A HAProxy that is started from the same file.
+struct NewOne {
+    haproxy: Haproxy,
+    address: Ipv4Addr,
+    _process: Owned,
+}
+
+impl NewOne {
+    fn start(sites: &Sites, dir: &Path, old: &Haproxy) -> anyhow::Result<Self> {
+        let dir = dir.join("new");
+        std::fs::create_dir_all(&dir)?;
+        let address = sites.address(2);
+        let mut haproxy = Haproxy::new(&dir, address.to_string());
+        haproxy.config.clone_from(&old.config);
+        let process = haproxy.start()?;
+        Ok(Self {
+            haproxy,
+            address,
+            _process: process,
+        })
+    }
+}
+
+/// Waits until both are settled and equal, or says how they differ.
+fn settle(
+    old: &Haproxy,
+    new: &Haproxy,
+    by_id: &BTreeSet<String>,
+) -> anyhow::Result<Option<String>> {
+    let deadline = Instant::now() + SETTLES;
+    loop {
+        let (old, new) = (Seen::of(&old.socket)?, Seen::of(&new.socket)?);
+        let mut found = old.differences(&new, by_id);
+        if found.is_empty() && old.is_settled() && new.is_settled() {
+            return Ok(None);
+        }
+        if Instant::now() >= deadline {
+            if found.is_empty() {
+                found.push("they do not settle".to_owned());
+            }
+            return Ok(Some(found.join("\n")));
+        }
+        harness::wait::pass(Duration::from_millis(20));
+    }
+}
+
+/// The backends in which the ids of servers count: the file names them, or where a request
+/// goes depends on them.
+fn by_id(config: &str) -> BTreeSet<String> {
+    let mut by_id = BTreeSet::new();
+    let mut backend = String::new();
+    for line in config.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.first() {
+            Some(&"backend" | &"listen") => words[1].clone_into(&mut backend),
+            Some(&"server" | &"server-template") if words.contains(&"id") => {
+                by_id.insert(backend.clone());
+            }
+            _ => {}
+        }
+    }
+    by_id
+}
+
+/// Runs a whole case.
+pub(crate) fn run(sites: &Sites, case: &Case, counts: &mut Counts) -> Result<(), Failed> {
+    let at = |step: usize| move |why: String| Fault { step, why };
+    let mut run = Run::start(sites, &case.states[0])
+        .map_err(at(0))
+        .map_err(Failed::bare)?;
+    let mut result = run.compare().map_err(at(0));
+    for (step, state) in case.states.iter().enumerate().skip(1) {
+        if result.is_ok() {
+            result = run.step(state, counts).map_err(at(step));
+        }
+    }
+    result.map_err(|mut fault| {
+        if !run.lives() {
+            fault.why = format!("HAProxy has ended\n{}", fault.why);
+        }
+        Failed {
+            fault,
+            evidence: run.evidence(),
+        }
+    })
+}
+
+/// A case that failed, with what is kept of it.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    pub(crate) evidence: Vec<(String, String)>,
+}
+
+impl Failed {
+    fn bare(fault: Fault) -> Self {
+        Self {
+            fault,
+            evidence: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who gets which requests.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::client::Request;
+use super::judge::Seen;
+
+/// How many requests show the shares.
+const REQUESTS: u8 = 200;
+/// How much a share may differ by the turn that each of two round robins is at.
+const TURN: f64 = 5.0;
+const SIGMAS: f64 = 5.0;
+
+/// A backend that clients reach.
+pub(crate) struct Service {
+    pub(crate) backend: String,
+    pub(crate) port: u16,
+    pub(crate) algorithm: String,
+    /// The values of its servers' cookies.
+    pub(crate) cookies: Vec<String>,
+    /// Whether a client's next request goes where the last one did.
+    pub(crate) sticks: bool,
+}
+
+impl Service {
+    /// Those of a configuration, as a HAProxy with it runs them.
+    pub(crate) fn all(seen: &Seen, config: &str) -> Vec<Self> {
+        let summaries = seen.rows.iter().filter(|(key, _)| key.1 == "BACKEND");
+        let service = |((backend, _), row): (&(String, String), &super::judge::Row)| {
+            let number = backend.strip_prefix(['b', 'l'])?.parse::<u16>().ok()?;
+            let servers = seen.rows.iter().filter(|(key, _)| key.0 == *backend);
+            let cookies = servers.map(|(_, row)| row["cookie"].clone());
+            Some(Self {
+                backend: backend.clone(),
+                port: 8100 + number,
+                algorithm: row["algo"].clone(),
+                cookies: cookies.filter(|cookie| !cookie.is_empty()).collect(),
+                sticks: config.contains("stick on"),
+            })
+        };
+        summaries.filter_map(service).collect()
+    }
+
+    /// Compares the shares of requests that two HAProxies give. `round` makes the clients'
+    /// addresses, which no round shares with another.
+    pub(crate) fn compare(&self, old: Ipv4Addr, new: Ipv4Addr, round: u8) -> Vec<String> {
+        let [old, new] = [old, new].map(|ip| self.answers(SocketAddrV4::new(ip, self.port), round));
+        let mut found = Vec::new();
+        let is_exact = !matches!(
+            self.algorithm.as_str(),
+            "roundrobin" | "static-rr" | "random" | "leastconn"
+        );
+        if is_exact {
+            found.extend(first_difference(&old.plain, &new.plain));
+        } else {
+            found.extend(self.uneven(&counts(&old.plain), &counts(&new.plain)));
+        }
+        found.extend(first_difference(&old.with_cookie, &new.with_cookie));
+        found.extend(old.astray.iter().filter(|_| new.astray.is_none()).cloned());
+        let name = |line| format!("{} ({}): {line}", self.backend, self.algorithm);
+        found.into_iter().map(name).collect()
+    }
+
+    fn answers(&self, to: SocketAddrV4, round: u8) -> Answers {
+        let request = |number: u8, headers: String| Request {
+            from: Ipv4Addr::new(127, harness::net(), round, number),
+            path: format!("/page{number}?k={number}"),
+            headers,
+        };
+        let plain = |number: u8| {
+            let sent = request(number, format!("X-Key: key{number}\r\n"));
+            (format!("{number}"), sent.send(to))
+        };
+        let plain: Vec<_> = (1..=REQUESTS).map(plain).collect();
+        let cookie = |cookie: &String| {
+            let sent = request(230, format!("Cookie: SRV={cookie}\r\n"));
+            (format!("cookie {cookie}"), sent.send(to))
+        };
+        let with_cookie = self.cookies.iter().map(cookie).collect();
+        let stuck = (1..=20).filter(|_| self.sticks).find_map(|number| {
+            let sent = request(number, String::new());
+            let (answer, before) = (sent.send(to), &plain[usize::from(number) - 1].1);
+            (answer != *before).then(|| format!("the client {number} got {before}, then {answer}"))
+        });
+        Answers {
+            plain,
+            with_cookie,
+            astray: stuck,
+        }
+    }
+
+    /// Whose counts differ by more than chance or turns explain.
+    fn uneven(&self, old: &BTreeMap<String, u32>, new: &BTreeMap<String, u32>) -> Option<String> {
+        let total = f64::from(REQUESTS);
+        let count = |counts: &BTreeMap<String, u32>, key: &str| {
+            f64::from(counts.get(key).copied().unwrap_or(0))
+        };
+        let is_off = |key: &&String| {
+            let (old, new) = (count(old, key), count(new, key));
+            let share = (old + new) / 2.0 / total;
+            let sigma = (2.0 * total * share * (1.0 - share)).sqrt();
+            let allowed = match self.algorithm.as_str() {
+                "random" => SIGMAS * sigma + 1.0,
+                "leastconn" => total,
+                _ => TURN,
+            };
+            (old - new).abs() > allowed
+        };
+        let mut keys = old.keys().chain(new.keys());
+        keys.find(is_off)
+            .map(|key| format!("{key} got another share: {old:?} runs, {new:?} is new"))
+    }
+}
+
+/// What the clients got.
+struct Answers {
+    plain: Vec<(String, String)>,
+    with_cookie: Vec<(String, String)>,
+    /// A client that did not stay with its server.
+    astray: Option<String>,
+}
+
+fn counts(answers: &[(String, String)]) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for (_, answer) in answers {
+        *counts.entry(answer.clone()).or_default() += 1;
+    }
+    counts
+}
+
+fn first_difference(old: &[(String, String)], new: &[(String, String)]) -> Option<String> {
+    let mut pairs = old.iter().zip(new).filter(|(old, new)| old != new);
+    let ((key, old), (_, new)) = pairs.next()?;
+    let more = pairs.count();
+    Some(format!(
+        "request {key}: {old:?} runs, {new:?} is new ({more} more differ)"
+    ))
+}

@@ -1,0 +1,148 @@
+//! Where nodes can be: small web servers in this process, each with an agent beside it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// How many sites a net has.
+pub(crate) const SITES: u8 = 12;
+/// Where the web servers listen, which is haproxy-gen's default for a node.
+const PORT: u16 = 3000;
+/// Where the agents listen.
+pub(crate) const AGENT_PORT: u16 = 3001;
+/// What an agent says unless it is told otherwise. It always says all that it can, since a
+/// HAProxy that has heard less before would differ from a new one.
+pub(crate) const READY: &str = "up ready 100%";
+/// How a header of the binary PROXY protocol begins.
+const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// How one that is text begins.
+const TEXT: &[u8] = b"PROXY ";
+
+/// How the server at a site behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    /// It serves nobody who does not speak the PROXY protocol.
+    Proxy,
+    /// It fails HTTP checks.
+    Sick,
+    /// Nobody listens.
+    Absent,
+}
+
+pub(crate) fn kind(site: u8) -> Kind {
+    match site {
+        8 | 9 => Kind::Proxy,
+        10 => Kind::Sick,
+        11 => Kind::Absent,
+        _ => Kind::Plain,
+    }
+}
+
+/// The sites of a net that one case has at a time. Their servers live as long as the process.
+pub(crate) struct Sites {
+    net: u8,
+    words: Arc<Mutex<[&'static str; SITES as usize]>>,
+}
+
+impl Sites {
+    /// Each thread that runs cases takes a slot of its own.
+    pub(crate) fn new(slot: u8) -> Self {
+        let sites = Self {
+            net: 200 + slot,
+            words: Arc::new(Mutex::new([READY; SITES as usize])),
+        };
+        for site in (0..SITES).filter(|site| kind(*site) != Kind::Absent) {
+            listen(sites.at(site), PORT, move |stream| {
+                let _ = serve(stream, site);
+            });
+        }
+        for site in 0..SITES {
+            let words = Arc::clone(&sites.words);
+            listen(sites.at(site), AGENT_PORT, move |mut stream| {
+                let word = words.lock().unwrap()[usize::from(site)];
+                let _ = stream.write_all(format!("{word}\n").as_bytes());
+            });
+        }
+        sites
+    }
+
+    /// An address of this net.
+    pub(crate) fn address(&self, last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, harness::net(), self.net, last)
+    }
+
+    /// The address of a site.
+    pub(crate) fn at(&self, site: u8) -> Ipv4Addr {
+        self.address(201 + site)
+    }
+
+    /// What the agents answer from now on.
+    pub(crate) fn say(&self, words: [&'static str; SITES as usize]) {
+        *self.words.lock().unwrap() = words;
+    }
+}
+
+fn listen(ip: Ipv4Addr, port: u16, serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) {
+    let listener = TcpListener::bind((ip, port)).expect("listen as a node");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(stream));
+        }
+    });
+}
+
+/// Answers each request with the site, the PROXY protocol and the client's address.
+fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let from = stream.peer_addr()?.ip();
+    let mut stream = BufReader::new(stream);
+    let proxy = proxy_header(&mut stream)?;
+    if proxy.is_empty() == (kind(site) == Kind::Proxy) {
+        return Ok(());
+    }
+    while let Some(head) = request(&mut stream)? {
+        let is_check = !head.starts_with("GET /") || head.starts_with("GET /health");
+        let answer = if is_check && kind(site) == Kind::Sick {
+            "HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n".to_owned()
+        } else if is_check {
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned()
+        } else {
+            let body = format!("site {site} from {from} {proxy}");
+            let length = body.len();
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}")
+        };
+        stream.get_mut().write_all(answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Takes a header of the PROXY protocol from the stream, if it begins with one, and names it.
+fn proxy_header(stream: &mut BufReader<TcpStream>) -> std::io::Result<&'static str> {
+    let first = stream.fill_buf()?;
+    if first.starts_with(BINARY) {
+        let mut head = [0; 16];
+        stream.read_exact(&mut head)?;
+        let length = u16::from_be_bytes([head[14], head[15]]);
+        std::io::copy(&mut stream.take(u64::from(length)), &mut std::io::sink())?;
+        return Ok("proxy-v2");
+    }
+    if first.starts_with(TEXT) {
+        stream.read_line(&mut String::new())?;
+        return Ok("proxy-v1");
+    }
+    Ok("")
+}
+
+/// The head of the next request; `None` at the end, and for what is no text, such as TLS.
+fn request(stream: &mut impl BufRead) -> std::io::Result<Option<String>> {
+    let mut head = String::new();
+    while stream.read_line(&mut head)? > 0 {
+        if head.ends_with("\r\n\r\n") {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
+}
