@@ -11,6 +11,7 @@ mod client;
 mod configuration;
 mod counts;
 mod judge;
+mod planted;
 mod programs;
 mod run;
 mod shares;

@@ -81,7 +81,19 @@ impl Seen {
             let seen = seen.rows.entry(key).or_default();
             seen.insert("id", row["srv_id"].to_owned());
         }
-        seen.rows.values_mut().for_each(normalise);
+        for (key, row) in &mut seen.rows {
+            normalise(row);
+            if matches!(key.1.as_str(), "FRONTEND" | "BACKEND") {
+                // HAProxy makes it of the descriptors that it may have.
+                row.remove("slim");
+                // A backend whose servers have all left is DOWN, one that never had any is UP.
+                // Neither serves.
+                let has_none = ["act", "bck"].iter().all(|column| row[column] == "0");
+                if key.1 == "BACKEND" && has_none {
+                    row.insert("status", String::new());
+                }
+            }
+        }
         Ok(seen)
     }
 

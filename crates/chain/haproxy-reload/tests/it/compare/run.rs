@@ -16,7 +16,7 @@ use super::programs::Workplace;
 use super::shares::Service;
 use super::sites::Sites;
 
-/// How long two HAProxies may need to become equal: far above what their checks take.
+/// Far above what checks take.
 const SETTLES: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,6 +35,8 @@ pub(crate) struct Run<'a> {
     process: Owned,
     /// How many comparisons were made.
     rounds: u8,
+    /// How long two HAProxies may need to become equal.
+    pub(crate) patience: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -58,6 +60,7 @@ impl<'a> Run<'a> {
             place,
             process,
             rounds: 0,
+            patience: SETTLES,
         })
     }
 
@@ -112,12 +115,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn judge(&mut self) -> anyhow::Result<Option<String>> {
+    /// How what runs differs from what a new HAProxy runs, whatever our programs say.
+    pub(crate) fn judge(&mut self) -> anyhow::Result<Option<String>> {
         self.rounds += 1;
         let config = std::fs::read_to_string(&self.place.haproxy.config)?;
         let new = NewOne::start(self.sites, self.dir.path(), &self.place.haproxy)?;
         let by_id = by_id(&config);
-        if let Some(found) = settle(&self.place.haproxy, &new.haproxy, &by_id)? {
+        if let Some(found) = self.settle(&new.haproxy, &by_id)? {
             return Ok(Some(found));
         }
         let seen = Seen::of(&new.haproxy.socket)?;
@@ -129,7 +133,27 @@ impl<'a> Run<'a> {
             return Ok(Some(found.join("\n")));
         }
         // The requests and the time that they took may have shown what checks find.
-        settle(&self.place.haproxy, &new.haproxy, &by_id)
+        self.settle(&new.haproxy, &by_id)
+    }
+
+    /// Waits until both are settled and equal, or says how they differ.
+    fn settle(&self, new: &Haproxy, by_id: &BTreeSet<String>) -> anyhow::Result<Option<String>> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let old = Seen::of(&self.place.haproxy.socket)?;
+            let new = Seen::of(&new.socket)?;
+            let mut found = old.differences(&new, by_id);
+            if found.is_empty() && old.is_settled() && new.is_settled() {
+                return Ok(None);
+            }
+            if Instant::now() >= deadline {
+                if found.is_empty() {
+                    found.push("they do not settle".to_owned());
+                }
+                return Ok(Some(found.join("\n")));
+            }
+            harness::wait::pass(Duration::from_millis(20));
+        }
     }
 
     fn old(&self) -> Ipv4Addr {
@@ -149,6 +173,15 @@ impl<'a> Run<'a> {
             (now != worker && answers).then_some(())
         });
         reloaded.map_err(|error| format!("{error:#}"))
+    }
+
+    /// Changes the file, and nothing else.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let path = &self.place.haproxy.config;
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{text}");
+        let text = text.replace(from, to);
+        files::replace(path, text.as_bytes(), files::Durability::Unsynced).unwrap();
     }
 
     /// Gives the HAProxy that runs a command behind the programs' back.
@@ -202,29 +235,6 @@ impl NewOne {
             address,
             _process: process,
         })
-    }
-}
-
-/// Waits until both are settled and equal, or says how they differ.
-fn settle(
-    old: &Haproxy,
-    new: &Haproxy,
-    by_id: &BTreeSet<String>,
-) -> anyhow::Result<Option<String>> {
-    let deadline = Instant::now() + SETTLES;
-    loop {
-        let (old, new) = (Seen::of(&old.socket)?, Seen::of(&new.socket)?);
-        let mut found = old.differences(&new, by_id);
-        if found.is_empty() && old.is_settled() && new.is_settled() {
-            return Ok(None);
-        }
-        if Instant::now() >= deadline {
-            if found.is_empty() {
-                found.push("they do not settle".to_owned());
-            }
-            return Ok(Some(found.join("\n")));
-        }
-        harness::wait::pass(Duration::from_millis(20));
     }
 }
 

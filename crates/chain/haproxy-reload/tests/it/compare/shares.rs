@@ -34,7 +34,7 @@ impl Service {
             Some(Self {
                 backend: backend.clone(),
                 port: 8100 + number,
-                algorithm: row["algo"].clone(),
+                algorithm: algorithm(&row["algo"], config),
                 cookies: cookies.filter(|cookie| !cookie.is_empty()).collect(),
                 sticks: config.contains("stick on"),
             })
@@ -111,6 +111,12 @@ impl Service {
         keys.find(is_off)
             .map(|key| format!("{key} got another share: {old:?} runs, {new:?} is new"))
     }
+}
+
+/// HAProxy 2.6 has no name for `random` and some hashes.
+fn algorithm(told: &str, config: &str) -> String {
+    let is_random = told == "unknown" && config.contains("balance random");
+    (if is_random { "random" } else { told }).to_owned()
 }
 
 /// What the clients got.
