@@ -15,6 +15,7 @@ mod planted;
 mod programs;
 mod run;
 mod shares;
+mod shrink;
 mod sites;
 mod steps;
 
@@ -27,7 +28,8 @@ use case::Case;
 use configuration::Range;
 use counts::Counts;
 use files::Durability;
-use run::{Failed, run};
+use run::{Failed, SETTLES, run};
+use shrink::shrink;
 use sites::Sites;
 use steps::Maker;
 
@@ -80,6 +82,10 @@ fn what_runs_is_what_a_new_haproxy_runs() {
     assert!(all.failed.is_empty(), "\n{}", all.failed.join("\n\n"));
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "a long run shows its failures as they come"
+)]
 /// Runs one case after the other until the time is over.
 fn work(slot: u8, all: &Mutex<All>, once: bool) {
     let sites = Sites::new(slot);
@@ -97,10 +103,14 @@ fn work(slot: u8, all: &Mutex<All>, once: bool) {
         let mut counts = Counts::default();
         let case = maker.case(seed);
         counts.begin(case.labels.iter().copied());
-        let result = run(&sites, &case, &mut counts);
+        let result = run(&sites, &case, &mut counts, SETTLES);
+        let result = result.map_err(|failed| match variable("COMPARE_SHRINK") {
+            Some(_) => shrink(&maker, case.clone(), failed),
+            None => (case, failed),
+        });
         let mut all = all.lock().unwrap();
         all.counts.add(&counts);
-        if let Err(failed) = result {
+        if let Err((case, failed)) = result {
             let told = told(&case, &failed);
             println!("{told}\n");
             all.failed.push(told);

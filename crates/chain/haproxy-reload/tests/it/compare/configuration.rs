@@ -50,6 +50,8 @@ fn global(chance: &mut Chance, range: Range) -> Section {
         line("stats socket \"${HAPROXY_SOCKET}\" mode 600 level admin"),
         line("hard-stop-after 2s"),
         line("mworker-max-reloads 50"),
+        // Else each start reads all certificates of the system.
+        line("httpclient.ssl.verify none"),
     ];
     if range == Range::All {
         items.push(line("external-check"));

@@ -17,7 +17,7 @@ use super::shares::Service;
 use super::sites::Sites;
 
 /// Far above what checks take.
-const SETTLES: Duration = Duration::from_secs(15);
+pub(crate) const SETTLES: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a case failed, and at which step.
@@ -35,7 +35,7 @@ pub(crate) struct Run<'a> {
     process: Owned,
     /// How many comparisons were made.
     rounds: u8,
-    /// How long two HAProxies may need to become equal.
+    /// How long the two may need to become equal.
     pub(crate) patience: Duration,
 }
 
@@ -257,11 +257,17 @@ fn by_id(config: &str) -> BTreeSet<String> {
 }
 
 /// Runs a whole case.
-pub(crate) fn run(sites: &Sites, case: &Case, counts: &mut Counts) -> Result<(), Failed> {
+pub(crate) fn run(
+    sites: &Sites,
+    case: &Case,
+    counts: &mut Counts,
+    patience: Duration,
+) -> Result<(), Failed> {
     let at = |step: usize| move |why: String| Fault { step, why };
     let mut run = Run::start(sites, &case.states[0])
         .map_err(at(0))
         .map_err(Failed::bare)?;
+    run.patience = patience;
     let mut result = run.compare().map_err(at(0));
     for (step, state) in case.states.iter().enumerate().skip(1) {
         if result.is_ok() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::client::Request;
-use super::judge::Seen;
+use super::judge::{Row, Seen};
 
 /// How many requests show the shares.
 const REQUESTS: u8 = 200;
@@ -27,22 +27,20 @@ impl Service {
     /// Those of a configuration, as a HAProxy with it runs them.
     pub(crate) fn all(seen: &Seen, config: &str) -> Vec<Self> {
         let summaries = seen.rows.iter().filter(|(key, _)| key.1 == "BACKEND");
-        let service = |((backend, _), row): (&(String, String), &super::judge::Row)| {
+        let service = |((backend, _), row): (&(String, String), &Row)| {
             let number = backend.strip_prefix(['b', 'l'])?.parse::<u16>().ok()?;
-            let servers = seen.rows.iter().filter(|(key, _)| key.0 == *backend);
-            let cookies = servers.map(|(_, row)| row["cookie"].clone());
             Some(Self {
                 backend: backend.clone(),
                 port: 8100 + number,
                 algorithm: algorithm(&row["algo"], config),
-                cookies: cookies.filter(|cookie| !cookie.is_empty()).collect(),
+                cookies: cookies(seen, backend, row),
                 sticks: config.contains("stick on"),
             })
         };
         summaries.filter_map(service).collect()
     }
 
-    /// Compares the shares of requests that two HAProxies give. `round` makes the clients'
+    /// Compares the shares of requests that the two give. `round` makes the clients'
     /// addresses, which no round shares with another.
     pub(crate) fn compare(&self, old: Ipv4Addr, new: Ipv4Addr, round: u8) -> Vec<String> {
         let [old, new] = [old, new].map(|ip| self.answers(SocketAddrV4::new(ip, self.port), round));
@@ -98,7 +96,7 @@ impl Service {
         };
         let is_off = |key: &&String| {
             let (old, new) = (count(old, key), count(new, key));
-            let share = (old + new) / 2.0 / total;
+            let share = f64::midpoint(old, new) / total;
             let sigma = (2.0 * total * share * (1.0 - share)).sqrt();
             let allowed = match self.algorithm.as_str() {
                 "random" => SIGMAS * sigma + 1.0,
@@ -111,6 +109,17 @@ impl Service {
         keys.find(is_off)
             .map(|key| format!("{key} got another share: {old:?} runs, {new:?} is new"))
     }
+}
+
+/// The cookies by which a client says to which server it goes, of those that are up: where
+/// the clients of the others go is chance.
+fn cookies(seen: &Seen, backend: &str, summary: &Row) -> Vec<String> {
+    let is_up = |row: &Row| ["UP", "no check"].contains(&row["status"].as_str());
+    let servers = seen.rows.iter().filter(|(key, row)| {
+        let is_named = !summary["cookie"].is_empty() && !row["cookie"].is_empty();
+        key.0 == backend && key.1 != "BACKEND" && is_named && is_up(row)
+    });
+    servers.map(|(_, row)| row["cookie"].clone()).collect()
 }
 
 /// HAProxy 2.6 has no name for `random` and some hashes.
