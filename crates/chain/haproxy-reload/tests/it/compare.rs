@@ -13,6 +13,7 @@ mod counts;
 mod judge;
 mod planted;
 mod programs;
+mod rates;
 mod run;
 mod shares;
 mod shrink;
@@ -135,7 +136,12 @@ fn told(case: &Case, failed: &Failed) -> String {
         let mut steps = String::new();
         for state in &case.states[..=step] {
             let (act, nodes) = (state.act, &state.nodes);
-            let _ = writeln!(steps, "{act:?}: {nodes:#?}\n{}", state.template.text());
+            let _ = writeln!(
+                steps,
+                "{act:?}: {nodes:#?} {:?} {:?}",
+                state.words, state.by_hand
+            );
+            let _ = writeln!(steps, "{}", state.template.text());
         }
         all.push(("steps".to_owned(), steps));
         for (name, text) in all {

@@ -71,6 +71,7 @@ pub(crate) enum Act {
     Template,
     Agent,
     ReloadByHand,
+    ByHand,
     Several,
     Nothing,
 }
@@ -82,6 +83,8 @@ pub(crate) struct State {
     pub(crate) template: Template,
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) words: [&'static str; SITES as usize],
+    /// What a person tells HAProxy before the programs run.
+    pub(crate) by_hand: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::run::Run;
 use super::sites::{READY, SITES, Sites};
 
 /// How long the two are given to become equal again, which they do not.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn section(header: &str, lines: &[&str]) -> Section {
     Section {
@@ -29,12 +29,22 @@ fn state(balance: &str) -> State {
         "timeout client 9s",
         "timeout server 9s",
     ];
+    let source = "source \"${HAPROXY_ADDRESS}\"";
     let bind = "bind \"${HAPROXY_ADDRESS}:8101\"";
     let mut backend = section(
         "backend b1",
-        &[balance, "http-response set-header X-Mark 0"],
+        &[
+            balance,
+            source,
+            "option httpchk",
+            "http-response set-header X-Mark 0",
+        ],
     );
-    let words = ["check inter 100ms", "weight {{ n.weight }}", "maxconn 20"];
+    let words = [
+        "check inter 50ms fall 1",
+        "weight {{ n.weight }}",
+        "maxconn 20",
+    ];
     backend.items.push(Item::Loop(Loop {
         words: words.map(str::to_owned).into(),
         role: None,
@@ -61,6 +71,7 @@ fn state(balance: &str) -> State {
             .map(|site| (format!("s{site}"), node(site)))
             .collect::<BTreeMap<_, _>>(),
         words: [READY; SITES as usize],
+        by_hand: Vec::new(),
     }
 }
 
@@ -100,9 +111,10 @@ fn a_file_that_was_not_taken_over_is_found() {
             "balance source\n    hash-type consistent",
             "request",
         ),
-        ("maxconn 20", "maxconn 20 send-proxy", "request"),
+        ("maxconn 20", "maxconn 20 send-proxy", "L7RSP"),
         ("maxconn 20", "maxconn 20 backup", "bck"),
         ("maxconn 20", "maxconn 20 rise 7", "check_rise"),
+        ("inter 50ms", "inter 500ms", "is visited"),
         ("maxconn 20", "maxconn 20 ssl verify none", "srv_use_ssl"),
         (
             "server s2 ",

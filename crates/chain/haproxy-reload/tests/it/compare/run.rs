@@ -13,6 +13,7 @@ use super::case::{Act, Case, State};
 use super::counts::Counts;
 use super::judge::Seen;
 use super::programs::Workplace;
+use super::rates;
 use super::shares::Service;
 use super::sites::Sites;
 
@@ -71,6 +72,10 @@ impl<'a> Run<'a> {
         if state.act == Act::ReloadByHand {
             self.reload_by_hand()?;
         }
+        for command in &state.by_hand {
+            let answer = self.place.haproxy.ask(command);
+            answer.map_err(|error| format!("{error:#}"))?;
+        }
         let told = self.place.generate();
         if !matches!(told.code, 0 | 1) {
             return Err(format!("haproxy-gen: {told:?}"));
@@ -125,7 +130,7 @@ impl<'a> Run<'a> {
             return Ok(Some(found));
         }
         let seen = Seen::of(&new.haproxy.socket)?;
-        let mut found = Vec::new();
+        let mut found: Vec<String> = rates::compare(self.sites, &config).into_iter().collect();
         for service in Service::all(&seen, &config) {
             found.extend(service.compare(self.old(), new.address, self.rounds));
         }

@@ -1,7 +1,8 @@
 //! Where nodes can be: small web servers in this process, each with an agent beside it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -44,7 +45,11 @@ pub(crate) fn kind(site: u8) -> Kind {
 pub(crate) struct Sites {
     net: u8,
     words: Arc<Mutex<[&'static str; SITES as usize]>>,
+    visits: Arc<Mutex<Visits>>,
 }
+
+/// How many connections came to each port of a site, by their source.
+pub(crate) type Visits = BTreeMap<(u8, u16, Ipv4Addr), u32>;
 
 impl Sites {
     /// Each thread that runs cases takes a slot of its own.
@@ -52,15 +57,17 @@ impl Sites {
         let sites = Self {
             net: 200 + slot,
             words: Arc::new(Mutex::new([READY; SITES as usize])),
+            visits: Arc::default(),
         };
+        let own = [1, 2].map(|last| sites.address(last));
         for site in (0..SITES).filter(|site| kind(*site) != Kind::Absent) {
-            listen(sites.at(site), PORT, move |stream| {
-                let _ = serve(stream, site);
+            sites.listen(site, PORT, move |stream| {
+                let _ = serve(stream, site, own);
             });
         }
         for site in 0..SITES {
             let words = Arc::clone(&sites.words);
-            listen(sites.at(site), AGENT_PORT, move |mut stream| {
+            sites.listen(site, AGENT_PORT, move |mut stream| {
                 let word = words.lock().unwrap()[usize::from(site)];
                 let _ = stream.write_all(format!("{word}\n").as_bytes());
             });
@@ -78,26 +85,50 @@ impl Sites {
         self.address(201 + site)
     }
 
+    /// The visits since the last time that this was asked.
+    pub(crate) fn visits(&self) -> Visits {
+        std::mem::take(&mut self.visits.lock().unwrap())
+    }
+
+    fn listen(
+        &self,
+        site: u8,
+        port: u16,
+        serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static,
+    ) {
+        let listener = TcpListener::bind((self.at(site), port)).expect("listen as a node");
+        let visits = Arc::clone(&self.visits);
+        thread::spawn(move || {
+            // A check that only connects is never seen: HAProxy resets the connection before
+            // it is whole.
+            loop {
+                let Ok((stream, from)) = listener.accept() else {
+                    continue;
+                };
+                if let SocketAddr::V4(from) = from {
+                    let mut visits = visits.lock().unwrap();
+                    *visits.entry((site, port, *from.ip())).or_default() += 1;
+                }
+                let serve = serve.clone();
+                thread::spawn(move || serve(stream));
+            }
+        });
+    }
+
     /// What the agents answer from now on.
     pub(crate) fn say(&self, words: [&'static str; SITES as usize]) {
         *self.words.lock().unwrap() = words;
     }
 }
 
-fn listen(ip: Ipv4Addr, port: u16, serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) {
-    let listener = TcpListener::bind((ip, port)).expect("listen as a node");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = serve.clone();
-            thread::spawn(move || serve(stream));
-        }
-    });
-}
-
-/// Answers each request with the site, the PROXY protocol and the client's address.
-fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
+/// Answers each request with the site, the PROXY protocol and the client's address, if that
+/// is none of the addresses that tell the two HAProxy apart.
+fn serve(stream: TcpStream, site: u8, own: [Ipv4Addr; 2]) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let from = stream.peer_addr()?.ip();
+    let from = match stream.peer_addr()?.ip() {
+        IpAddr::V4(ip) if own.contains(&ip) => "itself".to_owned(),
+        ip => ip.to_string(),
+    };
     let mut stream = BufReader::new(stream);
     let proxy = proxy_header(&mut stream)?;
     if proxy.is_empty() == (kind(site) == Kind::Proxy) {

@@ -70,6 +70,7 @@ impl<'a> Maker<'a> {
                 nodes: nodes(chance, &template, self.range),
                 template,
                 words: [READY; SITES as usize],
+                by_hand: Vec::new(),
             };
             if self.is_accepted(&state) {
                 return state;
@@ -81,6 +82,7 @@ impl<'a> Maker<'a> {
     fn next(&self, chance: &mut Chance, last: &State) -> State {
         for _ in 0..TRIES {
             let mut state = last.clone();
+            state.by_hand.clear();
             let steps = if chance.one_in(5) { 2 } else { 1 };
             for _ in 0..steps {
                 state.act = self.change(chance, &mut state);
@@ -113,7 +115,8 @@ impl<'a> Maker<'a> {
                 state.words[site] = chance.pick(&WORDS);
                 Act::Agent
             }
-            18 | 19 => Act::ReloadByHand,
+            18 => Act::ReloadByHand,
+            19 if !has_agents => by_hand(chance, state),
             _ => Act::Nothing,
         }
     }
@@ -249,4 +252,32 @@ fn swap_roles(chance: &mut Chance, state: &mut State) -> Act {
         }
     }
     Act::Role
+}
+
+/// Somebody gives HAProxy a command that the file does not know of.
+fn by_hand(chance: &mut Chance, state: &mut State) -> Act {
+    let headers = state
+        .template
+        .sections
+        .iter()
+        .map(|section| &section.header);
+    let words = headers.map(|header| header.split(' ').collect::<Vec<_>>());
+    let backends: Vec<String> = words
+        .filter(|words| matches!(words[0], "backend" | "listen"))
+        .map(|words| words[1].to_owned())
+        .collect();
+    let Some(name) = some_node(chance, state) else {
+        return Act::Nothing;
+    };
+    let id = format!("{}/{name}", chance.pick(&backends));
+    let command = chance.pick(&[
+        "set server ID weight 3",
+        "set server ID state maint",
+        "set server ID state drain",
+        "set server ID addr 127.0.0.99 port 3000",
+        "set server ID weight 0%",
+        "disable health ID",
+    ]);
+    state.by_hand.push(command.replace("ID", &id));
+    Act::ByHand
 }

@@ -4,6 +4,7 @@ use super::servers;
 use super::{Range, line};
 use crate::compare::case::{Item, Loop, Section, Style};
 use crate::compare::chance::Chance;
+use crate::compare::rates::OWN_SOURCE;
 
 /// Algorithms, the plain ones first.
 const BALANCES: [&str; 14] = [
@@ -44,6 +45,9 @@ pub(super) fn plain_defaults(chance: &mut Chance) -> Section {
     if chance.one_in(2) {
         items.extend(inherited(chance));
     }
+    if chance.one_in(3) {
+        items.push(line(OWN_SOURCE));
+    }
     Section {
         header: "defaults".to_owned(),
         items,
@@ -54,6 +58,9 @@ pub(super) fn defaults(chance: &mut Chance, range: Range) -> Vec<Section> {
     if range == Range::Ours {
         let mut items = vec![line("mode http"), line("retries 0")];
         items.extend(timeouts());
+        if chance.one_in(3) {
+            items.push(line(OWN_SOURCE));
+        }
         return vec![Section {
             header: "defaults".to_owned(),
             items,
