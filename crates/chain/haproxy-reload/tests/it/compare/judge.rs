@@ -57,12 +57,15 @@ const CHECK_PAUSED: u32 = 8;
 /// The columns of a row by name.
 pub(crate) type Row = BTreeMap<&'static str, String>;
 
+/// A backend and a server.
+pub(crate) type Name = (String, String);
+
 /// What one HAProxy runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// By backend and server. The rows of `show stat` for a backend or a frontend as a whole
     /// have no name of a server's form.
-    pub(crate) rows: BTreeMap<(String, String), Row>,
+    pub(crate) rows: BTreeMap<Name, Row>,
 }
 
 impl Seen {
@@ -134,7 +137,7 @@ impl Seen {
     }
 
     /// Where this one differs from a new one, a line each.
-    pub(crate) fn differences(&self, new: &Self, by_id: &BTreeSet<String>) -> Vec<String> {
+    pub(crate) fn differences(&self, new: &Self, with_id: &BTreeSet<Name>) -> Vec<String> {
         let mut found = Vec::new();
         for (key, row) in &self.rows {
             if !new.rows.contains_key(key) && !Self::is_retired(row) {
@@ -149,7 +152,7 @@ impl Seen {
             };
             for (column, wanted) in wanted {
                 let is = row.get(column).map_or("", String::as_str);
-                if is != wanted && (*column != "id" || by_id.contains(&key.0)) {
+                if is != wanted && (*column != "id" || with_id.contains(key)) {
                     found.push(format!("{name} {column}: {is:?} runs, {wanted:?} is new"));
                 }
             }
@@ -191,4 +194,33 @@ fn table(text: &str, separator: char) -> Vec<BTreeMap<&str, &str>> {
     lines
         .map(|line| names.iter().copied().zip(line.split(separator)).collect())
         .collect()
+}
+
+/// The lines of each backend, as words.
+pub(crate) fn backends(config: &str) -> BTreeMap<&str, Vec<Vec<&str>>> {
+    const OTHERS: [&str; 4] = ["global", "defaults", "frontend", "peers"];
+    let mut backends: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
+    let mut backend = "";
+    for line in config.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.first() {
+            Some(&"backend" | &"listen") => backend = words[1],
+            Some(word) if OTHERS.contains(word) => backend = "",
+            _ => backends.entry(backend).or_default().push(words),
+        }
+    }
+    backends
+}
+
+/// The servers whose ids the file names. Where a request goes can depend on the others too,
+/// which the requests show.
+pub(crate) fn with_id(config: &str) -> BTreeSet<Name> {
+    let mut names = BTreeSet::new();
+    for (backend, lines) in backends(config) {
+        let servers = lines
+            .iter()
+            .filter(|words| words.first() == Some(&"server") && words.contains(&"id"));
+        names.extend(servers.map(|words| (backend.to_owned(), words[1].to_owned())));
+    }
+    names
 }

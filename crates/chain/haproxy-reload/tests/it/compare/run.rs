@@ -11,7 +11,7 @@ use harness::{Owned, Scratch};
 
 use super::case::{Act, Case, State};
 use super::counts::Counts;
-use super::judge::Seen;
+use super::judge::{Name, Seen, with_id};
 use super::programs::Workplace;
 use super::rates;
 use super::shares::Service;
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
         self.rounds += 1;
         let config = std::fs::read_to_string(&self.place.haproxy.config)?;
         let new = NewOne::start(self.sites, self.dir.path(), &self.place.haproxy)?;
-        let by_id = by_id(&config);
+        let by_id = with_id(&config);
         if let Some(found) = self.settle(&new.haproxy, &by_id)? {
             return Ok(Some(found));
         }
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
     }
 
     /// Waits until both are settled and equal, or says how they differ.
-    fn settle(&self, new: &Haproxy, by_id: &BTreeSet<String>) -> anyhow::Result<Option<String>> {
+    fn settle(&self, new: &Haproxy, by_id: &BTreeSet<Name>) -> anyhow::Result<Option<String>> {
         let deadline = Instant::now() + self.patience;
         loop {
             let old = Seen::of(&self.place.haproxy.socket)?;
@@ -241,24 +241,6 @@ impl NewOne {
             _process: process,
         })
     }
-}
-
-/// The backends in which the ids of servers count: the file names them, or where a request
-/// goes depends on them.
-fn by_id(config: &str) -> BTreeSet<String> {
-    let mut by_id = BTreeSet::new();
-    let mut backend = String::new();
-    for line in config.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.first() {
-            Some(&"backend" | &"listen") => words[1].clone_into(&mut backend),
-            Some(&"server" | &"server-template") if words.contains(&"id") => {
-                by_id.insert(backend.clone());
-            }
-            _ => {}
-        }
-    }
-    by_id
 }
 
 /// Runs a whole case.

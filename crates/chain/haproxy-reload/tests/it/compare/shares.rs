@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::client::Request;
-use super::judge::{Row, Seen};
+use super::judge::{Row, Seen, backends};
 
 /// How many requests show the shares.
 const REQUESTS: u8 = 200;
@@ -26,6 +26,7 @@ pub(crate) struct Service {
 impl Service {
     /// Those of a configuration, as a HAProxy with it runs them.
     pub(crate) fn all(seen: &Seen, config: &str) -> Vec<Self> {
+        let lines = backends(config);
         let summaries = seen.rows.iter().filter(|(key, _)| key.1 == "BACKEND");
         let service = |((backend, _), row): (&(String, String), &Row)| {
             let number = backend.strip_prefix(['b', 'l'])?.parse::<u16>().ok()?;
@@ -34,7 +35,9 @@ impl Service {
                 port: 8100 + number,
                 algorithm: algorithm(&row["algo"], config),
                 cookies: cookies(seen, backend, row),
-                sticks: config.contains("stick on"),
+                sticks: lines[backend.as_str()]
+                    .iter()
+                    .any(|words| words.contains(&"stick")),
             })
         };
         summaries.filter_map(service).collect()
