@@ -19,6 +19,8 @@ pub(crate) struct Service {
     pub(crate) algorithm: String,
     /// The values of its servers' cookies.
     pub(crate) cookies: Vec<String>,
+    /// Whether errors of requests count for the state of servers.
+    pub(crate) observes: bool,
     /// Whether a client's next request goes where the last one did.
     pub(crate) sticks: bool,
 }
@@ -35,6 +37,7 @@ impl Service {
                 port: 8100 + number,
                 algorithm: algorithm(&row["algo"], config),
                 cookies: cookies(seen, backend, row),
+                observes: config.contains("observe"),
                 sticks: lines[backend.as_str()]
                     .iter()
                     .any(|words| words.contains(&"stick")),
@@ -48,6 +51,10 @@ impl Service {
     pub(crate) fn compare(&self, old: Ipv4Addr, new: Ipv4Addr, round: u8) -> Vec<String> {
         let [old, new] = [old, new].map(|ip| self.answers(SocketAddrV4::new(ip, self.port), round));
         let mut found = Vec::new();
+        if self.observes && [&old, &new].iter().any(|answers| answers.has_errors()) {
+            // Which server an error takes out of use, and for how long, is chance.
+            return found;
+        }
         let is_exact = !matches!(
             self.algorithm.as_str(),
             "roundrobin" | "static-rr" | "random" | "leastconn"
@@ -137,6 +144,14 @@ struct Answers {
     with_cookie: Vec<(String, String)>,
     /// A client that did not stay with its server.
     astray: Option<String>,
+}
+
+impl Answers {
+    fn has_errors(&self) -> bool {
+        let all = self.plain.iter().chain(&self.with_cookie);
+        all.into_iter()
+            .any(|(_, answer)| !answer.starts_with("200"))
+    }
 }
 
 fn counts(answers: &[(String, String)]) -> BTreeMap<String, u32> {

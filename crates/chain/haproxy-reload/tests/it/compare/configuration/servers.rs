@@ -5,7 +5,8 @@ use crate::compare::chance::Chance;
 
 /// How often a word is taken, once in so many times, and its forms. `SITE` is an address of
 /// this run of tests.
-const WORDS: [(u32, &[&str]); 46] = [
+const WORDS: &[(u32, &[&str])] = &[
+    (12, &["id {{ n.id }}"]),
     (
         3,
         &[
@@ -154,7 +155,7 @@ pub(super) fn words(chance: &mut Chance, for_all: bool) -> Vec<String> {
     // Most people's lines are short, and a long one is mostly refused.
     let fewer = chance.pick(&[1, 1, 2, 4]);
     for (often, forms) in WORDS {
-        if chance.one_in(often * fewer) {
+        if chance.one_in(*often * fewer) {
             let form = chance.pick(forms);
             if !(for_all && form.contains("{{")) {
                 words.push(form.replace("SITE", &harness::address("200.201")));
