@@ -126,7 +126,8 @@ impl Service {
 fn cookies(seen: &Seen, backend: &str, summary: &Row) -> Vec<String> {
     let is_up = |row: &Row| ["UP", "no check"].contains(&row["status"].as_str());
     let servers = seen.rows.iter().filter(|(key, row)| {
-        let is_named = !summary["cookie"].is_empty() && !row["cookie"].is_empty();
+        let is_read = summary["mode"] == "http" && !summary["cookie"].is_empty();
+        let is_named = is_read && !row["cookie"].is_empty();
         key.0 == backend && key.1 != "BACKEND" && is_named && is_up(row)
     });
     servers.map(|(_, row)| row["cookie"].clone()).collect()
