@@ -29,13 +29,18 @@ use case::Case;
 use configuration::Range;
 use counts::Counts;
 use files::Durability;
-use run::{Failed, SETTLES, run};
+use run::{Care, Failed, SETTLES, run};
 use shrink::shrink;
 use sites::Sites;
 use steps::Maker;
 
 /// How long cases are run where nothing else is said.
 const TIME: Duration = Duration::from_secs(60);
+
+const CARE: Care = Care {
+    patience: SETTLES,
+    last_only: false,
+};
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
@@ -104,7 +109,7 @@ fn work(slot: u8, all: &Mutex<All>, once: bool) {
         let mut counts = Counts::default();
         let case = maker.case(seed);
         counts.begin(case.labels.iter().copied());
-        let result = run(&sites, &case, &mut counts, SETTLES);
+        let result = run(&sites, &case, &mut counts, CARE);
         let result = result.map_err(|failed| match variable("COMPARE_SHRINK") {
             Some(_) => shrink(&maker, case.clone(), failed),
             None => (case, failed),
@@ -128,22 +133,15 @@ fn told(case: &Case, failed: &Failed) -> String {
     let why = &failed.fault.why;
     let act = case.states[step].act;
     let mut told = format!("COMPARE_SEED={seed}: step {step}, {act:?}: {why}");
+    if variable("COMPARE_SHRINK").is_some() {
+        let _ = write!(told, "\n{}", case.story(step));
+    }
     if let Some(keep) = variable("COMPARE_KEEP") {
         let folder = PathBuf::from(keep).join(seed.to_string());
         std::fs::create_dir_all(&folder).unwrap();
         let mut all = failed.evidence.clone();
         all.push(("why".to_owned(), told.clone()));
-        let mut steps = String::new();
-        for state in &case.states[..=step] {
-            let (act, nodes) = (state.act, &state.nodes);
-            let _ = writeln!(
-                steps,
-                "{act:?}: {nodes:#?} {:?} {:?}",
-                state.words, state.by_hand
-            );
-            let _ = writeln!(steps, "{}", state.template.text());
-        }
-        all.push(("steps".to_owned(), steps));
+        all.push(("steps".to_owned(), case.story(step)));
         for (name, text) in all {
             let path = folder.join(name);
             files::replace(&path, text.as_bytes(), Durability::Unsynced).unwrap();

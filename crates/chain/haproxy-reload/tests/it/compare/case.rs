@@ -96,6 +96,39 @@ pub(crate) struct Case {
     pub(crate) labels: BTreeSet<&'static str>,
 }
 
+impl Case {
+    /// Its input up to a step. What is as it was before is not said again.
+    pub(crate) fn story(&self, last: usize) -> String {
+        let mut story = String::new();
+        let mut before: Option<&State> = None;
+        for state in self.states.iter().take(last + 1) {
+            let _ = writeln!(story, "== {:?} {:?}", state.act, state.by_hand);
+            if before.is_none_or(|before| before.template != state.template) {
+                let _ = writeln!(story, "{}", state.template.text());
+            }
+            for (name, node) in &state.nodes {
+                if before.is_none_or(|before| before.nodes.get(name) != Some(node)) {
+                    let _ = writeln!(
+                        story,
+                        "{name}: {node:?} agent {:?}",
+                        state.words[usize::from(node.site)]
+                    );
+                }
+            }
+            for name in before.iter().flat_map(|before| before.nodes.keys()) {
+                if !state.nodes.contains_key(name) {
+                    let _ = writeln!(story, "{name} is gone");
+                }
+            }
+            if before.is_some_and(|before| before.words != state.words) {
+                let _ = writeln!(story, "agents: {:?}", state.words);
+            }
+            before = Some(state);
+        }
+        story
+    }
+}
+
 impl State {
     /// The files of /nodes.
     pub(crate) fn files(&self, sites: &Sites) -> BTreeMap<String, String> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Case, Item, State};
 use super::counts::Counts;
-use super::run::{Failed, run};
+use super::run::{Care, Failed, run};
 use super::steps::Maker;
 
 /// How long it looks at the most.
@@ -47,7 +47,11 @@ fn fails(maker: &Maker, case: &Case) -> Option<Failed> {
     if !case.states.iter().all(|state| maker.is_accepted(state)) {
         return None;
     }
-    run(maker.sites, case, &mut Counts::default(), SETTLES).err()
+    let once = Care {
+        patience: SETTLES,
+        last_only: true,
+    };
+    run(maker.sites, case, &mut Counts::default(), once).err()
 }
 
 /// What kind of fault it is: its first line without names and numbers.
