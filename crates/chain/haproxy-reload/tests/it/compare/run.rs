@@ -131,10 +131,10 @@ impl<'a> Run<'a> {
     /// Whether haproxy-reload finds nothing to do, and says so.
     fn agrees(&self) -> Result<(), String> {
         let mut again = self.place.reload(&[]);
-        // From 3.0 on a server that left is deleted when its last connection has ended, which
-        // is done without a word.
+        // From 3.0 on a server that left is deleted when its last connection has ended.
         let _ = until("the last one to be deleted", DELETED, || {
-            let is_more = again.code == 0 && again.err.is_empty();
+            let deletes = again.err.contains("taken out for good, idle by now");
+            let is_more = again.code == 0 && deletes;
             if is_more {
                 again = self.place.reload(&[]);
             }
