@@ -8,9 +8,12 @@ const RING: &str = "    balance uri\n    hash-type consistent\n";
 
 #[test]
 fn a_joined_node_has_the_id_of_its_line() {
-    let case = Case::start(165, &template(&each("id {{ n.id }}")), &[2]);
-    for number in [1, 3] {
-        case.add(number, "");
+    let case = Case::start(165, &template("    balance roundrobin"), &[]);
+    case.add(2, "number=55");
+    case.use_template(&template(&each("id {{ n.tags.number }}")));
+    case.follow();
+    for (number, tags) in [(1, "number=777"), (3, "number=3")] {
+        case.add(number, tags);
         case.step_without_reload();
     }
     let file = case.read("haproxy.cfg");

@@ -32,7 +32,7 @@ fn a_file_that_haproxy_reads_besides_is_no_difference() {
 
 #[test]
 fn comments_and_empty_lines_in_a_loop_are_no_reason_to_reload() {
-    let loops = "    # {{ nodes | length }} nodes\n{% for n in nodes %}\n\n  # {{ n.name }}\n    \
+    let loops = "    balance roundrobin # of {{ nodes | length }}\n    # {{ nodes | length }} nodes\n{% for n in nodes %}\n\n  # {{ n.name }}\n    \
                  server {{ n.name }} {{ n.address }} # {{ n.ip }}\n{% endfor %}\n\t\n";
     let case = Case::start(171, &template(loops), &[1]);
     case.assert_agrees();

@@ -5,18 +5,15 @@ use crate::haproxy::address;
 
 const SHIPPED: &str = include_str!("../../../../../../ha/config/haproxy.cfg.tera");
 
-/// How often nodes move.
-const MOVES: u8 = 30;
+/// How often a node moves.
+const MOVES: u8 = 100;
 
 #[test]
-fn no_change_of_addresses_is_a_reload() {
-    let numbers: Vec<u8> = (1..=8).collect();
-    let case = Case::start(173, &template(&each("")), &numbers);
+fn no_change_of_an_address_is_a_reload() {
+    let case = Case::start(173, &template(&each("")), &[1, 2]);
     let worker = case.worker();
     for turn in 1..=MOVES {
-        for number in &numbers {
-            case.place(*number, address(173, number + 8 * (turn % 2)), "");
-        }
+        case.place(1, address(173, 10 + turn % 7), "");
         let told = case.step();
         assert_eq!(case.worker(), worker, "move {turn}: {told}");
     }
