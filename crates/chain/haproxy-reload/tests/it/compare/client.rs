@@ -12,6 +12,9 @@ use nix::sys::socket::{
 /// Far above what an answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What stands for an answer that no server gave.
+pub(crate) const FAILED: &str = "no server answers";
+
 /// A request, over a connection of its own.
 pub(crate) struct Request {
     pub(crate) from: Ipv4Addr,
@@ -79,6 +82,10 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 fn summary(answer: &str) -> String {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let status = head.split(' ').nth(1).unwrap_or("no answer");
+    if matches!(status, "502" | "503") {
+        // Which of them it is depends on when a node that serves nobody ends the connection.
+        return FAILED.to_owned();
+    }
     let mut words = vec![status.to_owned()];
     for name in ["set-cookie", "x-mark"] {
         words.extend(header(head, name).map(|value| format!("{name}={value}")));
