@@ -193,6 +193,9 @@ impl<'a> Parser<'a> {
         if self.conditions > 0 {
             section.backend.hide("an .if is open at its end");
         }
+        if let Some(line) = section.backend.proxy.disabled {
+            section.backend.hide(&format!("line {line} disables it"));
+        }
         if std::mem::take(&mut self.is_defaults) {
             let passed_on = Inherited {
                 proxy: section.backend.proxy.clone(),

@@ -8,7 +8,7 @@ use std::iter;
 use std::sync::Arc;
 
 use crate::words::{said_in, words};
-use crate::{Config, Section, Server};
+use crate::{Config, Runtime, Section, Server};
 
 /// FNV-1a with 64 bits. The standard library's hash may change between releases of
 /// Rust, and these hashes are stored in files.
@@ -88,7 +88,8 @@ impl Config<'_> {
     }
 }
 
-/// The hash of all lines that are not plain servers. Blanks around them, empty lines and
+/// The hash of all lines that are not plain servers, and of the servers of sections of
+/// which nothing is known. Blanks around them, empty lines and
 /// comments say nothing to HAProxy, and a loop of a template easily leaves some for each
 /// node.
 fn hash_lines(config: &Config) -> Fnv {
@@ -100,8 +101,22 @@ fn hash_lines(config: &Config) -> Fnv {
                 hash.add(said);
             }
         }
+        if section.backend.hidden().is_some() {
+            add_servers(&mut hash, section);
+        }
     }
     hash
+}
+
+/// Adds all of a section's plain servers, which no command touches.
+fn add_servers(hash: &mut Fnv, section: &Section) {
+    for (name, server) in &section.servers {
+        let Runtime { address, weight } = server.runtime;
+        let (id, disabled) = (server.id.unwrap_or_default(), server.disabled);
+        hash.add(name);
+        hash.add(&format!("{address} {weight} {id} {disabled}"));
+        hash.add(&server.settings.words);
+    }
 }
 
 /// The sections that can have servers, each with its header.
@@ -117,7 +132,7 @@ fn with_servers<'c, 'a>(
 /// Its lines are all that are not plain servers, empty or comments. Its servers are, for
 /// each section, the settings that most plain servers have, and the name and settings of
 /// each that has others: so it stays as it is while servers with the usual settings come
-/// and go. It leaves out what the process reports itself: the [`Runtime`](crate::Runtime),
+/// and go. It leaves out what the process reports itself: the [`Runtime`],
 /// the ids, which servers are disabled, and the names of those with the usual settings.
 ///
 /// `examples` is the same configuration with a server in each empty section. Such a

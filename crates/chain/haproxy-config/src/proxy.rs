@@ -30,6 +30,8 @@ pub(crate) struct Proxy {
     pub(crate) dynamic_cookie: bool,
     /// Whether all backup servers are used at once, rather than the first of them.
     pub(crate) all_backups: bool,
+    /// The line that disables the section.
+    pub(crate) disabled: Option<usize>,
     /// Where external programs are made the checks.
     pub(crate) external_check: Option<String>,
     /// Why a server cannot be added by a command, whatever its own words are.
@@ -48,7 +50,8 @@ impl Proxy {
             ["option", "external-check", ..] => {
                 self.external_check = Some(format!("option external-check, line {}", line.number));
             }
-            ["disabled", ..] => self.is_obstacle(line, "disabled"),
+            ["disabled", ..] => self.disabled = Some(line.number),
+            ["enabled", ..] => self.disabled = None,
             ["mode", mode, ..] if !matches!(*mode, "http" | "tcp") => {
                 self.is_obstacle(line, &format!("mode {mode}"));
             }

@@ -69,6 +69,30 @@ fn settings_of_servers_are_a_part_of_their_own() {
 }
 
 #[test]
+fn the_servers_of_a_section_of_which_nothing_is_known_are_lines() {
+    let lines = |text: &str| fingerprint(&Config::parse(text), None).lines;
+    for (before, after) in [
+        ("", ".if defined(X)\nbackend b\n.endif\n"),
+        ("disabled\n", ""),
+    ] {
+        let section = |server: &str| format!("backend a\n{before}server {server}\n{after}");
+        let one = lines(&section("s1 10.0.0.1:80"));
+        for server in [
+            "s2 10.0.0.1:80",
+            "s1 10.0.0.2:80",
+            "s1 10.0.0.1:80 weight 2",
+            "s1 10.0.0.1:80 id 2",
+            "s1 10.0.0.1:80 disabled",
+            "s1 10.0.0.1:80 check",
+        ] {
+            assert_ne!(lines(&section(server)), one, "{before}{server}");
+        }
+    }
+    let enabled = "defaults\ndisabled\nbackend a\nenabled\nserver s1 10.0.0.1:80\n";
+    assert_eq!(lines(enabled), lines(&enabled.replace("s1", "s2")));
+}
+
+#[test]
 fn every_other_change_changes_the_fingerprint() {
     let one = file(&["s1 10.0.0.1:80 check inter 1s"]);
     for (from, to) in [

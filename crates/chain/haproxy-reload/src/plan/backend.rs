@@ -39,7 +39,9 @@ impl Planner<'_> {
                 Some((_, state)) if is_known && agrees(server, state) => {}
                 Some((_, state)) => {
                     let id = format!("{backend}/{name}");
-                    self.change(&id, server, state, &known.of(name));
+                    let its = known.of(name);
+                    let ends_requests = known.ends_requests(&its);
+                    self.change(&id, server, state, &its, ends_requests);
                 }
                 None => new.push((name.as_str(), server)),
             }
@@ -52,11 +54,11 @@ impl Planner<'_> {
         self.check_places(backend, wanted, running, is_other);
     }
 
-    fn change(&mut self, id: &str, wanted: &Server, state: &State, its: &Its) {
+    fn change(&mut self, id: &str, wanted: &Server, state: &State, its: &Its, ends_requests: bool) {
         if self.known.has_source() && its.differ(&wanted.settings) {
             self.reload(format!("the settings of {id} differ"));
         }
-        match change(id, wanted, state, its.ends_requests()) {
+        match change(id, wanted, state, ends_requests) {
             Change::Nothing => {}
             Change::Commands(commands, text) => self.plan.steps.push(Step { text, commands }),
             Change::Wait => {
@@ -125,7 +127,7 @@ impl Planner<'_> {
         let mut steps = Vec::new();
         for (name, state) in left {
             let id = known.id(name);
-            let ends_requests = known.of(name).ends_requests();
+            let ends_requests = known.ends_requests(&known.of(name));
             let commands = retire(&id, state, ends_requests);
             if !commands.is_empty() {
                 let text = format!("retire {id}");

@@ -14,6 +14,8 @@ use crate::haproxy::running::{Running, State};
 pub(crate) struct Known<'a> {
     /// The files that have the settings of the servers that run.
     sources: Vec<&'a Wanted>,
+    /// All files that are known.
+    files: Vec<&'a Wanted>,
     /// What the worker keeps: the settings of those that left, or that were added since.
     made: Made,
 }
@@ -32,6 +34,7 @@ impl<'a> Known<'a> {
             // Such a file is compared as a whole.
             return Self {
                 sources: vec![wanted],
+                files: vec![wanted],
                 made: Made {
                     servers: String::new(),
                     left: Some(BTreeMap::new()),
@@ -47,9 +50,10 @@ impl<'a> Known<'a> {
             Identity::Fingerprint(print) => print.servers == made.servers,
             Identity::Hash(_) => false,
         };
-        let files = [Some(wanted), good].into_iter().flatten();
+        let files: Vec<&Wanted> = [Some(wanted), good].into_iter().flatten().collect();
         Self {
-            sources: files.filter(is_source).collect(),
+            sources: files.iter().copied().filter(is_source).collect(),
+            files,
             made,
         }
     }
@@ -61,12 +65,16 @@ impl<'a> Known<'a> {
 
     /// What is known of the servers of one backend.
     pub(crate) fn in_backend<'k>(&'k self, backend: &'k str) -> InBackend<'k> {
-        let sections = self.sources.iter();
+        let sections = |files: &[&'k Wanted]| {
+            let sections = files.iter();
+            sections
+                .filter_map(|file| file.backends.get(backend))
+                .collect()
+        };
         InBackend {
             name: backend,
-            sections: sections
-                .filter_map(|file| file.backends.get(backend))
-                .collect(),
+            sections: sections(&self.sources),
+            all: sections(&self.files),
             kept: self.made.left.as_ref(),
             usual: OnceCell::new(),
         }
@@ -130,6 +138,8 @@ pub(crate) struct InBackend<'k> {
     name: &'k str,
     /// The section in the files that have the settings.
     sections: Vec<&'k Backend>,
+    /// The section in all files that are known.
+    all: Vec<&'k Backend>,
     kept: Option<&'k BTreeMap<String, String>>,
     /// The settings that most of its servers have, which takes a look at all of them.
     usual: OnceCell<Option<&'k Settings>>,
@@ -162,6 +172,15 @@ impl<'k> InBackend<'k> {
         }
         let its = self.named(name).or_else(|| self.usual());
         its.map_or(Its::Unknown, Its::These)
+    }
+
+    /// Whether HAProxy may end the requests of this server when it goes into maintenance.
+    pub(crate) fn ends_requests(&self, its: &Its) -> bool {
+        if let Its::These(settings) = its {
+            return settings.ends_requests;
+        }
+        let mut servers = self.all.iter().flat_map(|section| section.servers.values());
+        servers.clone().next().is_none() || servers.any(|server| server.settings.ends_requests)
     }
 
     fn named(&self, name: &str) -> Option<&'k Settings> {
@@ -204,14 +223,6 @@ impl Its<'_> {
             Self::These(settings) => settings.words != wanted.words,
             Self::Hash(hash) => *hash != hash_of_settings(&wanted.words),
             Self::Unknown => true,
-        }
-    }
-
-    /// Whether HAProxy may end the server's requests when it goes into maintenance.
-    pub(crate) fn ends_requests(&self) -> bool {
-        match self {
-            Self::These(settings) => settings.ends_requests,
-            Self::Hash(_) | Self::Unknown => true,
         }
     }
 }
