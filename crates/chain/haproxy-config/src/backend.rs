@@ -123,6 +123,26 @@ impl Backend {
         !self.proxy.all_backups
     }
 
+    /// Whether it counts where `servers` stand, and not all that decides about it is known.
+    pub(crate) fn places_are_lines(&self, servers: &[(&str, Server)]) -> bool {
+        let algorithm = self.algorithm();
+        if let Algorithm::Unknown(_) = algorithm {
+            return true;
+        }
+        let is_backup = |(_, server): &(&str, Server)| server.settings.is_backup;
+        let counts = algorithm.is_ordered()
+            || algorithm.goes_by_ids()
+            || (self.has_one_backup() && servers.iter().any(is_backup));
+        counts && !(self.odd.is_empty() && self.templates.is_empty())
+    }
+
+    /// The prefixes of its `server-template` lines.
+    pub fn templates(&self) -> impl Iterator<Item = &str> {
+        self.templates
+            .iter()
+            .map(|template| template.prefix.as_str())
+    }
+
     /// The ids that HAProxy gives to the servers when it loads the file, by name: those
     /// that are said, and else the lowest one from the server's place on that is not
     /// taken. `None` if there are servers whose ids are not known.
@@ -179,9 +199,7 @@ impl Template {
 
 impl Config<'_> {
     /// The `backend` and `listen` sections with what they inherit from their `defaults`
-    /// sections. Variables are not expanded: a section whose name has one is `None`
-    /// in its place. Of sections with one name, which HAProxy refuses, the last one
-    /// counts.
+    /// sections, in the order of the file. Variables are not expanded.
     #[must_use]
     pub fn into_backends(self) -> Vec<Backend> {
         let sections = self.sections.into_iter();

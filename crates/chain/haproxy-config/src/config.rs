@@ -268,8 +268,7 @@ impl<'a> Parser<'a> {
             _ => {}
         }
         if self.conditions > 0 {
-            self.servers
-                .spoil(&format!("of the {word} in line {number}"));
+            self.servers.spoil(&format!("line {number} is {word}"));
         }
     }
 }

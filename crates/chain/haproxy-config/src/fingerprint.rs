@@ -52,11 +52,18 @@ pub struct Fingerprint {
     /// The hash of the settings of the servers. Commands can lead from one to another, so a
     /// process tells in another place which one it has by now.
     pub servers: String,
+    /// The same hash of the servers that stand in the file, without examples: by it an
+    /// edited file is known.
+    pub written: String,
 }
 
 impl Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.lines, self.servers)
+        write!(f, "{}.{}", self.lines, self.servers)?;
+        if self.written == self.servers {
+            return Ok(());
+        }
+        write!(f, ".{}", self.written)
     }
 }
 
@@ -64,10 +71,12 @@ impl Fingerprint {
     /// Reads what [`Fingerprint`] prints.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let (lines, servers) = text.split_once('.').unwrap_or((text, ""));
+        let (lines, rest) = text.split_once('.').unwrap_or((text, ""));
+        let (servers, written) = rest.split_once('.').unwrap_or((rest, rest));
         Self {
             lines: lines.to_owned(),
             servers: servers.to_owned(),
+            written: written.to_owned(),
         }
     }
 }
@@ -75,15 +84,11 @@ impl Fingerprint {
 impl Config<'_> {
     /// The fingerprint that the file sets, if it is the true one. Somebody may have edited
     /// the file after it was made.
-    ///
-    /// That of a section without a server depends on the template, so that there is nothing
-    /// to compare it with.
     #[must_use]
     pub fn true_fingerprint(&self) -> Option<Fingerprint> {
         let said = Fingerprint::parse(self.fingerprint.as_deref()?);
         let is = fingerprint(self, None);
-        let is_true =
-            said.lines == is.lines && (said.servers == is.servers || self.has_empty_section());
+        let is_true = said.lines == is.lines && said.written == is.servers;
         is_true.then_some(said)
     }
 }
@@ -103,6 +108,11 @@ fn hash_lines(config: &Config) -> Fnv {
         }
         if section.backend.hidden().is_some() {
             add_servers(&mut hash, section);
+        } else if section.backend.places_are_lines(&section.servers) {
+            for (name, server) in &section.servers {
+                hash.add(name);
+                hash.add(&server.place.to_string());
+            }
         }
     }
     hash
@@ -141,8 +151,10 @@ fn with_servers<'c, 'a>(
 #[must_use]
 pub fn fingerprint(config: &Config, examples: Option<&Config>) -> Fingerprint {
     let examples: BTreeMap<&str, &Section> = examples.into_iter().flat_map(with_servers).collect();
-    let mut servers = Fnv::new();
+    let (mut servers, mut written) = (Fnv::new(), Fnv::new());
     for (header, section) in with_servers(config) {
+        written.add(header);
+        add_settings(&mut written, section, &counted_settings(section));
         let example = examples.get(header).filter(|_| section.servers.is_empty());
         let section = example.copied().unwrap_or(section);
         servers.add(header);
@@ -151,6 +163,7 @@ pub fn fingerprint(config: &Config, examples: Option<&Config>) -> Fingerprint {
     Fingerprint {
         lines: hash_lines(config).hex(),
         servers: servers.hex(),
+        written: written.hex(),
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Proxy {
     pub(crate) dynamic_cookie: bool,
     /// Whether all backup servers are used at once, rather than the first of them.
     pub(crate) all_backups: bool,
+    /// Why its algorithm is not known.
+    unknown: Option<String>,
     /// The line that disables the section.
     pub(crate) disabled: Option<usize>,
     /// Where external programs are made the checks.
@@ -67,10 +69,14 @@ impl Proxy {
     /// Notes that something about the section is not known.
     pub(crate) fn is_unknown(&mut self, why: &str) {
         self.obstacle.get_or_insert_with(|| why.to_owned());
+        self.unknown.get_or_insert_with(|| why.to_owned());
     }
 
     /// The algorithm that the section has.
     pub(crate) fn algorithm(&self) -> Algorithm {
+        if let Some(why) = &self.unknown {
+            return Algorithm::Unknown(why.clone());
+        }
         let balance = self.balance.as_deref().unwrap_or("roundrobin");
         match balance.split('(').next().unwrap_or(balance) {
             "roundrobin" | "leastconn" | "random" => Algorithm::Any,
@@ -96,9 +102,9 @@ impl Algorithm {
             Self::Any | Self::First | Self::Ring => None,
             Self::Static => Some("balance static-rr has fixed servers".to_owned()),
             Self::Table => {
-                Some("a hash has fixed servers, but for `hash-type consistent`".to_owned())
+                Some("its balance keeps a fixed table (`hash-type consistent` does not)".to_owned())
             }
-            Self::Unknown(name) => Some(format!("balance {name} is not known")),
+            Self::Unknown(name) => Some(format!("its balance is not known: {name}")),
         }
     }
 

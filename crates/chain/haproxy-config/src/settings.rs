@@ -132,9 +132,9 @@ impl Words {
 
     /// The settings of a server that has these words.
     pub(crate) fn settings(&self) -> Arc<Settings> {
-        let said = self.settings.iter().filter(|setting| !setting.is_void());
-        let words = said.clone().map(|setting| setting.text.as_str());
-        let added = said.filter(|setting| !setting.is_of_names());
+        let words = self.settings.iter().map(|setting| setting.text.as_str());
+        let is_said = |setting: &&Setting| !setting.is_void() && !setting.is_of_names();
+        let added = self.settings.iter().filter(is_said);
         let added = added.map(|setting| setting.text.as_str());
         let added: Vec<&str> = added.chain(self.implied()).collect();
         let added = added.join(" ");
@@ -150,9 +150,17 @@ impl Words {
                 .is_some_and(|setting| setting.text != "hash-key id"),
             uninitialised: self.uninitialised(),
             obstacles: self.obstacles(&added),
-            words: words.collect::<Vec<&str>>().join(" "),
+            words: self.in_words(words),
             added,
         })
+    }
+
+    /// All words. What an agent sets cannot be compared, so `disabled` is one of them where
+    /// there is one.
+    fn in_words<'a>(&self, words: impl Iterator<Item = &'a str>) -> String {
+        let disabled = self.disabled && self.has("agent-check");
+        let words: Vec<&str> = words.chain(disabled.then_some("disabled")).collect();
+        words.join(" ")
     }
 
     /// What an added server has to be told before 3.0, where it does not begin with the
@@ -198,6 +206,18 @@ impl Words {
                 until: setting.keyword.added_since,
             })
             .collect();
+        let proxies = self.settings.iter().map(|setting| setting.keyword.name);
+        let mut proxies: Vec<&str> = proxies.filter(|name| name.contains("send-proxy")).collect();
+        proxies.retain(|name| !name.contains("check"));
+        proxies.sort_unstable();
+        proxies.dedup();
+        if proxies.len() > 1 || proxies.iter().any(|name| name.starts_with(NOT)) {
+            // Each release has its own idea of what such a mixture means.
+            obstacles.push(Obstacle {
+                why: proxies.join(" "),
+                until: None,
+            });
+        }
         if added.split(' ').count() > MAX_WORDS {
             obstacles.push(Obstacle {
                 why: format!("more than {MAX_WORDS} words"),

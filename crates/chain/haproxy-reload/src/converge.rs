@@ -388,10 +388,7 @@ impl<'a> Convergence<'a> {
         let deleted = purge(worker, &now.plan.purge)?;
         if retired + deleted > 0 && !self.changed {
             let servers = retired.max(deleted);
-            tell(
-                &format!("taken out for good, idle by now: {servers} servers"),
-                begin,
-            );
+            tell(&format!("deleted what left and is idle: {servers}"), begin);
         }
         self.remember_made(now)?;
         // If this copy is lost the next run makes it again, so it is not worth an
@@ -412,6 +409,9 @@ impl<'a> Convergence<'a> {
         };
         let known = Known::new(&now.file.wanted, now.file.good(), running);
         match known.adding(&now.file.wanted, running) {
+            Some(made) if made.is_too_long() => {
+                bail!("more servers with settings of their own are added than HAProxy can keep")
+            }
             Some(made) => remember(&self.haproxy.worker, MADE, &made.to_string()),
             None => Ok(()),
         }

@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) lines_differ: bool,
     /// What takes out servers that left. It is done first, even if a reload is due.
     pub(crate) leaves: Vec<Step>,
-    /// What else commands can do. If a reload is due it does all of this.
+    /// What else commands can do. If a reload is due, that brings it about.
     pub(crate) steps: Vec<Step>,
     /// A server that can only be changed when the check that is under way has ended.
     pub(crate) pending: Option<String>,
@@ -134,6 +134,10 @@ impl Planner<'_> {
 
     fn compare_lines(&mut self, wanted: &Wanted) {
         let why = match (&wanted.identity, &self.running.fingerprint) {
+            // The worker has read a file without one, and its environment is that of before.
+            (Identity::Fingerprint(_), _) if self.running.taken.is_some() => {
+                "the running HAProxy has read a file without this fingerprint"
+            }
             (Identity::Fingerprint(file), Some(worker)) if file.lines == worker.lines => {
                 if !self.known.has_source() {
                     let why = "it is not known which settings the running servers have";
@@ -147,7 +151,9 @@ impl Planner<'_> {
             }
             (Identity::Fingerprint(_), None) => "the running HAProxy carries no fingerprint",
             (Identity::Hash(hash), _) if self.running.taken.as_ref() == Some(hash) => return,
-            (Identity::Hash(_), _) => "the file has no fingerprint and is not known to run",
+            (Identity::Hash(_), _) => {
+                "the file has no fingerprint of its own and is not known to run"
+            }
         };
         self.reload(why.to_owned());
     }

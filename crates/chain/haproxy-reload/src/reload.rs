@@ -21,6 +21,9 @@ use crate::haproxy::{Haproxy, look};
 /// How many old workers may still be finishing when a reload is asked for. More could
 /// use up the memory of a small machine.
 const MOST_OLD: usize = 5;
+/// How long a run waits for old workers. The lock is held meanwhile, and what leaves is not
+/// to wait for it.
+const ROOM: Duration = Duration::from_secs(2);
 /// The pause before asking the master again; a reload takes about 60 ms.
 const TURN: Duration = Duration::from_millis(5);
 /// How long the command socket of a new worker may be absent. A worker that the master
@@ -112,6 +115,7 @@ impl Haproxy {
     }
 
     fn room_for_another(&self, meanwhile: &mut dyn FnMut()) -> anyhow::Result<Processes> {
+        let until = self.master.deadline.min(Instant::now() + ROOM);
         let mut is_first = true;
         loop {
             let processes = Processes::ask(&self.master)?;
@@ -121,8 +125,9 @@ impl Haproxy {
             if std::mem::take(&mut is_first) {
                 meanwhile();
             }
-            if Instant::now() >= self.master.deadline {
-                bail!("{} old workers are still finishing", processes.old.len());
+            if Instant::now() >= until {
+                let old = processes.old.len();
+                bail!("{old} old workers are still finishing; a later run tries again");
             }
             pause(4 * TURN);
         }

@@ -168,9 +168,9 @@ impl Comparison<'_> {
             return "other";
         };
         match (server, state) {
-            (_, None) => "new",
             _ if config.hidden().is_some() => "other",
-            (None, Some(_)) if config.is_odd(name).is_some() => "fixed",
+            (None, _) if config.is_odd(name).is_some() => "fixed",
+            (_, None) => "new",
             (None, Some(_)) => "left",
             (Some(server), Some(state)) if agrees(server, state) => {
                 let its = self.known.in_backend(backend);
@@ -196,6 +196,10 @@ fn notes(wanted: &Wanted, running: &Running, others: &[String]) -> Vec<String> {
         if let Some(why) = backend.hidden() {
             notes.push(format!("backend {name} is not compared: {why}"));
         }
+        let templates = backend.templates();
+        notes.extend(templates.map(|prefix| {
+            format!("only a reload changes {name}/{prefix}...: they are of a server-template")
+        }));
         let odd = backend.odd.iter();
         notes.extend(
             odd.map(|(server, why)| format!("only a reload changes {name}/{server}: {why}")),

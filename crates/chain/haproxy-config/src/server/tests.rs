@@ -81,7 +81,7 @@ fn what_default_server_says_is_in_front_of_what_the_line_says() {
     let expected = [
         (7, "check inter 2s inter 1s"),
         (9, "check inter 2s"),
-        (7, "inter 2s"),
+        (7, "inter 2s no-check"),
     ];
     assert_eq!(
         read,
@@ -276,4 +276,23 @@ fn before_3_0_an_added_server_is_told_what_it_would_begin_with() {
         added(observes),
         format!("{observes} {pool} on-error fail-check")
     );
+}
+
+#[test]
+fn what_a_word_takes_back_counts_though_it_cannot_be_said() {
+    let line = "server s1 10.0.0.1:80 ssl verify none check";
+    assert_ne!(words(line), words(&format!("{line} no-check-ssl")));
+    let (_, server) = plain("server s1 10.0.0.1:80 send-proxy-v2 no-send-proxy-v2-ssl");
+    assert!(server.settings.obstacle((3, 2)).is_some());
+    let (_, server) = plain("server s1 10.0.0.1:80 send-proxy-v2 check-send-proxy");
+    assert_eq!(server.settings.obstacle((3, 2)), None);
+}
+
+#[test]
+fn where_an_agent_sets_the_state_disabled_is_a_setting() {
+    assert_eq!(
+        words("server s1 10.0.0.1:80 agent-check disabled"),
+        "agent-check disabled"
+    );
+    assert_eq!(words("server s1 10.0.0.1:80 check disabled"), "check");
 }

@@ -25,16 +25,18 @@ impl Step {
     pub(crate) fn is_applied_later(&self) -> bool {
         self.commands
             .iter()
-            .any(|command| command.contains(" addr "))
+            .any(|command| command.starts_with("set server ") && command.contains(" addr "))
     }
 }
 
-/// Sends the commands of all steps. It is an error if HAProxy objects to one.
+/// Sends the commands of all steps. It is an error if HAProxy objects to one, but the
+/// others are sent all the same.
 pub(crate) fn apply(socket: &Socket, steps: &[Step]) -> anyhow::Result<()> {
+    let mut first = Ok(());
     for line in lines(steps) {
-        accepted(&socket.ask(&line)?)?;
+        first = first.and(accepted(&socket.ask(&line)?));
     }
-    Ok(())
+    first
 }
 
 /// Packs the steps into as few lines as possible. The commands of a step stay on one

@@ -14,9 +14,11 @@ use haproxy_config::hash_of;
 
 /// What stands for a hash that nobody knows.
 const UNKNOWN: &str = "-";
+/// What stands for the settings of other servers that nobody knows.
+const UNKNOWN_OTHERS: &str = "+*";
 /// The longest text that is kept in the worker, in bytes. With more servers that left,
 /// none of them is known.
-const LONGEST: usize = 4 << 10;
+const LONGEST: usize = 8 << 10;
 
 /// The settings of the running servers, as hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,11 @@ impl Made {
             servers: UNKNOWN.to_owned(),
             left: None,
         }
+    }
+
+    /// Whether it says of more servers than can be kept.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.to_string().ends_with(UNKNOWN_OTHERS)
     }
 
     /// Reads what [`Made`] prints.
@@ -60,7 +67,12 @@ impl Display for Made {
             parts.collect::<String>()
         });
         let left = left.filter(|left| left.len() < LONGEST);
-        write!(f, "{}{}", self.servers, left.as_deref().unwrap_or("+*"))
+        write!(
+            f,
+            "{}{}",
+            self.servers,
+            left.as_deref().unwrap_or(UNKNOWN_OTHERS)
+        )
     }
 }
 

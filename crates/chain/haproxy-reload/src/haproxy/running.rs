@@ -35,6 +35,9 @@ const FORCED_DRAIN: u32 = 8;
 const CHECK_IN_PROGRESS: u32 = 1;
 /// The same bit for health checks and for agents.
 const CHECK_ENABLED: u32 = 4;
+/// The highest status of a check without a result (`HCHK_STATUS_INI` in HAProxy's
+/// check-t.h).
+const CHECK_BEGINS: u32 = 1;
 const RUNNING: u32 = 2;
 
 /// The worker that answered, and its servers.
@@ -78,6 +81,8 @@ pub(crate) struct State {
     pub(crate) checked: bool,
     /// Whether a check is under way, perhaps of an address that the server had before.
     pub(crate) checking: bool,
+    /// Whether a check has had a result, perhaps of an address that the server had before.
+    pub(crate) has_result: bool,
     /// Whether an agent is asked, which may set state and weight.
     pub(crate) asks_agent: bool,
     pub(crate) up: bool,
@@ -185,6 +190,7 @@ fn row(line: &str, place: usize) -> Option<(&str, &str, State)> {
         drain: admin & FORCED_DRAIN != 0,
         checked: check & CHECK_ENABLED != 0,
         checking: check & CHECK_IN_PROGRESS != 0,
+        has_result: number(10)? > CHECK_BEGINS,
         asks_agent: agent & CHECK_ENABLED != 0,
         up: number(5)? == RUNNING,
     };

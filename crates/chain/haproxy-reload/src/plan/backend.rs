@@ -56,7 +56,10 @@ impl Planner<'_> {
 
     fn change(&mut self, id: &str, wanted: &Server, state: &State, its: &Its, ends_requests: bool) {
         if self.known.has_source() && its.differ(&wanted.settings) {
-            self.reload(format!("the settings of {id} differ"));
+            self.reload(format!(
+                "the settings of {id} differ{}",
+                its.told(&wanted.settings)
+            ));
         }
         match change(id, wanted, state, ends_requests) {
             Change::Nothing => {}
@@ -212,6 +215,8 @@ struct Ids<'a> {
     /// Whether one has to be said in any case.
     always: bool,
     taken: BTreeSet<u32>,
+    /// All below are taken.
+    next: u32,
 }
 
 impl<'a> Ids<'a> {
@@ -225,6 +230,7 @@ impl<'a> Ids<'a> {
             decide,
             always,
             taken: running.values().map(|state| state.id).collect(),
+            next: 1,
         }
     }
 
@@ -253,11 +259,10 @@ impl<'a> Ids<'a> {
     }
 
     fn free(&mut self) -> u32 {
-        let mut id = 1;
-        while !self.taken.insert(id) {
-            id += 1;
+        while !self.taken.insert(self.next) {
+            self.next += 1;
         }
-        id
+        self.next
     }
 }
 

@@ -217,6 +217,14 @@ fn usual(backend: &Backend) -> Option<&Settings> {
 }
 
 impl Its<'_> {
+    /// Which settings differ, if these are known.
+    pub(crate) fn told(&self, wanted: &Settings) -> String {
+        match self {
+            Self::These(settings) => format!(": `{}` was `{}`", wanted.words, settings.words),
+            Self::Hash(_) | Self::Unknown => String::new(),
+        }
+    }
+
     /// Whether these are other settings than `wanted`, or may be.
     pub(crate) fn differ(&self, wanted: &Settings) -> bool {
         match self {

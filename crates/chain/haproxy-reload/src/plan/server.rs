@@ -55,6 +55,11 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
         // the new one.
         return Change::Wait;
     }
+    if wanted.settings.has_agent && !moves && !state.maintenance {
+        // State and weight are what the agent said last.
+        let commands = vec![format!("enable agent {id}")];
+        return Change::Commands(commands, format!("set {id} agent enabled"));
+    }
     let (mut commands, mut words) = settings(id, wanted, state);
     if moves {
         // This step leaves the server in maintenance. A later one takes it into use, when
@@ -63,6 +68,10 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
     } else if wanted.disabled {
         commands.extend(disable(id, wanted, state));
         words.push("disabled".to_owned());
+    } else if state.drain && !state.maintenance && state.has_result {
+        // It was checked all the time. Setting it DOWN could end its requests.
+        commands.push(format!("set server {id} state ready"));
+        words.push("into use".to_owned());
     } else if state.maintenance || state.drain {
         commands.extend(into_use(id, wanted, state.checked));
         words.push("into use".to_owned());
@@ -70,21 +79,16 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
         commands.push(format!("enable health {id}"));
         words.push("checked".to_owned());
     }
-    if wanted.settings.has_agent && !state.asks_agent && !moves && !state.maintenance {
-        commands.push(format!("enable agent {id}"));
-        words.push("agent asked".to_owned());
-    }
     Change::Commands(commands, format!("set {id} {}", words.join(", ")))
 }
 
 /// A server whose agent is asked: its state and weight are never set.
 fn of_an_agent(id: &str, wanted: &Server, state: &State) -> Change {
-    let reload = |what| Change::Reload(format!("{what} of {id} is its agent's to set"));
     if state.address != Some(wanted.runtime.address) {
-        return reload("the state during a move");
+        return Change::Reload(format!("{id} has an agent, and moves"));
     }
     if state.first_weight != u32::from(wanted.runtime.weight) {
-        return reload("the weight");
+        return Change::Reload(format!("{id} has an agent, and another weight"));
     }
     Change::Commands(
         vec![format!("enable health {id}")],

@@ -44,6 +44,7 @@ pub(crate) fn state(address: &str, weight: u32) -> State {
         checked: true,
         checking: false,
         asks_agent: false,
+        has_result: true,
         up: true,
     }
 }
@@ -198,6 +199,7 @@ fn what_a_run_that_was_killed_left_halfway_is_finished() {
     let drained = State {
         drain: true,
         up: false,
+        has_result: false,
         ..state("127.0.0.1:1", 10)
     };
     let halfway = plan(&wanted(S1), None, &running("2.6.12", &[("s1", drained)]));
@@ -215,6 +217,42 @@ fn what_a_run_that_was_killed_left_halfway_is_finished() {
     };
     let halfway = plan(&wanted(S1), None, &running("2.6.12", &[("s1", unchecked)]));
     assert_eq!(halfway.steps[0].commands, ["enable health b/s1"]);
+}
+
+#[test]
+fn a_server_that_was_only_drained_is_not_set_down() {
+    let drained = State {
+        drain: true,
+        ..state("127.0.0.1:1", 10)
+    };
+    let back = plan(&wanted(S1), None, &running("2.6.12", &[("s1", drained)]));
+    assert_eq!(back.steps[0].commands, ["set server b/s1 state ready"]);
+}
+
+#[test]
+fn an_agent_that_somebody_disabled_is_asked_again_and_nothing_else_is_set() {
+    let left_alone = State {
+        checked: false,
+        weight: 5,
+        ..state("127.0.0.1:1", 10)
+    };
+    let asked = plan(
+        &wanted(AGENT),
+        None,
+        &running("2.6.12", &[("s1", left_alone)]),
+    );
+    assert_eq!(asked.steps[0].commands, ["enable agent b/s1"]);
+}
+
+#[test]
+fn what_a_worker_has_read_without_a_fingerprint_is_not_what_its_environment_says() {
+    let mut running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
+    running.taken = Some("0123".to_owned());
+    let why = plan(&wanted(S1), None, &running).reload.unwrap();
+    assert_eq!(
+        why,
+        "the running HAProxy has read a file without this fingerprint"
+    );
 }
 
 #[test]
@@ -268,7 +306,10 @@ fn other_settings_of_the_same_server_are_a_reload() {
     let good = wanted(" server s1 127.0.0.1:1 check backup weight 10\n");
     let running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
     let why = plan(&wanted(S1), Some(&good), &running).reload.unwrap();
-    assert_eq!(why, "the settings of b/s1 differ");
+    assert_eq!(
+        why,
+        "the settings of b/s1 differ: `check` was `check backup`"
+    );
     let moved = wanted(" server s1 127.0.0.9:1 check weight 11\n");
     assert!(plan(&wanted(S1), Some(&moved), &running).is_done());
 }
@@ -393,7 +434,7 @@ fn an_id_that_the_file_names_is_the_one_that_runs() {
 
 #[test]
 fn what_a_dynamic_server_cannot_have_is_a_reload_that_names_it() {
-    assert!(why(" balance source\n server s 127.0.0.1:1\n", "3.0.1").contains("hash"));
+    assert!(why(" balance source\n server s 127.0.0.1:1\n", "3.0.1").contains("a fixed table"));
     assert!(why(" balance static-rr\n server s 127.0.0.1:1\n", "3.0.1").contains("static-rr"));
     assert!(why(" server s 127.0.0.1:1 redir x\n", "3.0.1").contains("redir x"));
     assert!(why(" server s 127.0.0.1:1 cookie x\n", "2.6.12").contains("cookie"));
@@ -468,7 +509,7 @@ fn what_an_agent_has_set_stays() {
     let why = plan(&wanted(AGENT), None, &running("2.6.12", &[("s1", other)]))
         .reload
         .unwrap();
-    assert_eq!(why, "the weight of b/s1 is its agent's to set");
+    assert_eq!(why, "b/s1 has an agent, and another weight");
 }
 
 #[test]

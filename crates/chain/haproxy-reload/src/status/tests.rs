@@ -152,7 +152,10 @@ fn a_server_of_another_form_that_does_not_run_is_a_row_too() {
         &Running::default(),
         &BTreeMap::new(),
     );
-    assert_eq!((rows[0].server.as_str(), rows[0].file), ("nodes/s1", "new"));
+    assert_eq!(
+        (rows[0].server.as_str(), rows[0].file),
+        ("nodes/s1", "fixed")
+    );
 }
 
 proptest! {

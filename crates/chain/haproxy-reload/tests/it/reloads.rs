@@ -222,7 +222,7 @@ fn a_file_that_lost_its_end_is_refused_and_the_servers_stay() {
     let worker = haproxy.worker();
     let whole = haproxy.config(&[1]).text();
     let front = &whole[..=whole.find("\nbackend nodes").unwrap()];
-    let why = "the file has no fingerprint and is not known to run";
+    let why = "the file has no fingerprint of its own and is not known to run";
     assert_refused(&haproxy, front.as_bytes(), why);
     assert_eq!(haproxy.worker(), worker);
     haproxy.write(&haproxy.config(&[1]));
@@ -237,7 +237,7 @@ fn what_commands_cannot_do_is_a_reload() {
     config.backend.push_str("    balance source\n");
     haproxy.change(&config);
     let told = haproxy.change(&config.clone().with(&[1, 2]));
-    let expected = "nodes/s2 cannot be added at run time: a hash has fixed servers";
+    let expected = "nodes/s2 cannot be added at run time: its balance keeps a fixed table";
     assert!(told.contains(expected), "{told}");
     haproxy.assert_agrees();
 }

@@ -59,6 +59,7 @@ fn the_state_of_each_server_is_read() {
         checked: true,
         checking: false,
         asks_agent: false,
+        has_result: true,
         up: true,
     };
     assert_eq!(servers["s1"], expected);

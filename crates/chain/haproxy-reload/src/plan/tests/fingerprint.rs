@@ -96,6 +96,7 @@ fn loaded(file: &str, meaning: &Meaning) -> Running {
         checked: meant.others.contains(&"check".to_owned()),
         checking: false,
         asks_agent: false,
+        has_result: true,
         up: true,
     };
     let servers = |servers: &BTreeMap<String, Meant>| {

@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
         let mut again = self.place.reload(&[]);
         // From 3.0 on a server that left is deleted when its last connection has ended.
         let _ = until("the last one to be deleted", DELETED, || {
-            let deletes = again.err.contains("taken out for good, idle by now");
+            let deletes = again.err.contains("deleted what left and is idle");
             let is_more = again.code == 0 && deletes;
             if is_more {
                 again = self.place.reload(&[]);
