@@ -45,12 +45,26 @@ const STAT: [&str; 22] = [
     "mode",
     "algo",
 ];
-/// Bits of `srv_admin_state`: in maintenance by a command, and by the file. Which of them it
-/// was makes no difference.
+/// Those that say nothing of a server in maintenance.
+const OF_USE: [&str; 11] = [
+    "weight",
+    "check_status",
+    "check_code",
+    "check_desc",
+    "check_rise",
+    "check_fall",
+    "check_health",
+    "agent_rise",
+    "agent_fall",
+    "agent_health",
+    "throttle",
+];
+/// Bits of `srv_admin_state`: a server is in maintenance, and whether the file had it begin so.
 const FORCED_MAINTENANCE: u32 = 1;
 const CONFIGURED_MAINTENANCE: u32 = 4;
 /// Bits of a check's state that say what it is, not what it does at the moment.
 const CHECK: u32 = 0x3e;
+const CHECK_CONFIGURED: u32 = 2;
 const CHECK_ENABLED: u32 = 4;
 const CHECK_PAUSED: u32 = 8;
 
@@ -115,18 +129,19 @@ impl Seen {
     /// Whether nothing changes any more by itself.
     pub(crate) fn is_settled(&self) -> bool {
         self.rows.values().all(|row| {
-            let (status, throttle) = (&row["status"], &row["throttle"]);
+            let status = &row["status"];
+            let throttle = row.get("throttle").map_or("", String::as_str);
             let goes_on = status.contains('/') && !status.contains("via");
             let ready = |state: &str, status: &str| {
                 let state = number(row, state);
                 let runs = state & CHECK_ENABLED != 0 && state & CHECK_PAUSED == 0;
-                !runs || !matches!(row[status].as_str(), "INI" | "")
+                !runs || !matches!(row.get(status).map_or("", String::as_str), "INI" | "")
             };
             let is_checked = ready("srv_check_state", "check_status");
             let is_asked = ready("srv_agent_state", "agent_status");
             let is_down = status.starts_with("MAINT");
             let is_final = is_down || !goes_on && is_checked && is_asked;
-            is_final && matches!(throttle.as_str(), "" | "100" | "100%")
+            is_final && matches!(throttle, "" | "100" | "100%")
         })
     }
 
@@ -169,12 +184,22 @@ fn number(row: &Row, column: &str) -> u32 {
 fn normalise(row: &mut Row) {
     let admin = number(row, "srv_admin_state");
     if row.contains_key("srv_admin_state") {
-        let is_off = admin & (FORCED_MAINTENANCE | CONFIGURED_MAINTENANCE) != 0;
-        let rest = admin & !(FORCED_MAINTENANCE | CONFIGURED_MAINTENANCE);
-        row.insert("srv_admin_state", (rest | u32::from(is_off)).to_string());
+        let is_off = admin & FORCED_MAINTENANCE != 0;
+        let admin = admin & !CONFIGURED_MAINTENANCE;
+        row.insert("srv_admin_state", admin.to_string());
         for column in ["srv_check_state", "srv_agent_state"] {
             let state = number(row, column) & CHECK;
-            row.insert(column, state.to_string());
+            // No check is as good as one that rests.
+            let is_one = state & CHECK_CONFIGURED != 0;
+            row.insert(column, (state * u32::from(is_one)).to_string());
+        }
+        if is_off {
+            let rests = number(row, "srv_check_state") & !CHECK_PAUSED;
+            row.insert("srv_check_state", rests.to_string());
+            // What is found out about it, and its share, count when it is taken into use.
+            for column in OF_USE {
+                row.remove(column);
+            }
         }
     }
     // While a check is under way, the result of the last one has a star.

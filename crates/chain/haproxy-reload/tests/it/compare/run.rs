@@ -20,6 +20,10 @@ use super::sites::Sites;
 /// Far above what checks take.
 pub(crate) const SETTLES: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What --status says where not all servers can be compared.
+const UNCOMPARED: &str = ": agrees, as far as they are compared, with ";
+/// What is said then.
+const DELETES: &str = "haproxy-reload: deleted what left and is idle";
 /// How long HAProxy may keep connections to a server that left: twice what it keeps idle ones.
 const DELETED: Duration = Duration::from_secs(10);
 
@@ -92,6 +96,10 @@ impl<'a> Run<'a> {
         if !matches!(told.code, 0 | 1) {
             return Err(format!("haproxy-reload: {told:?}"));
         }
+        if !state.by_hand.is_empty() && self.place.reload(&["--status"]).out.contains(UNCOMPARED) {
+            // What a person did there stays until a reload.
+            self.reload_by_hand()?;
+        }
         Ok(told)
     }
 
@@ -133,8 +141,7 @@ impl<'a> Run<'a> {
         let mut again = self.place.reload(&[]);
         // From 3.0 on a server that left is deleted when its last connection has ended.
         let _ = until("the last one to be deleted", DELETED, || {
-            let deletes = again.err.contains("deleted what left and is idle");
-            let is_more = again.code == 0 && deletes;
+            let is_more = again.code == 0 && again.err.starts_with(DELETES);
             if is_more {
                 again = self.place.reload(&[]);
             }
