@@ -15,7 +15,9 @@ const TRIES: usize = 3;
 
 /// Compares how often the two visit each site, if that can be seen.
 pub(crate) fn compare(sites: &Sites, config: &str) -> Option<String> {
-    if !config.contains(OWN_SOURCE) {
+    // HAProxy goes on checking a server that was added in maintenance, for nothing.
+    let is_odd = config.contains(" disabled");
+    if is_odd || !config.contains(OWN_SOURCE) {
         return None;
     }
     let mut found = None;

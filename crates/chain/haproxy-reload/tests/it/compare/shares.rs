@@ -35,7 +35,7 @@ impl Service {
             Some(Self {
                 backend: backend.clone(),
                 port: 8100 + number,
-                algorithm: algorithm(&row["algo"], config),
+                algorithm: algorithm(row, config),
                 cookies: cookies(seen, backend, row),
                 observes: config.contains("observe"),
                 sticks: lines[backend.as_str()]
@@ -134,10 +134,20 @@ fn cookies(seen: &Seen, backend: &str, summary: &Row) -> Vec<String> {
     servers.map(|(_, row)| row["cookie"].clone()).collect()
 }
 
-/// HAProxy 2.6 has no name for `random` and some hashes.
-fn algorithm(told: &str, config: &str) -> String {
+/// HAProxy 2.6 has no name for `random` and some hashes. A hash of what only HTTP has takes
+/// any server where HAProxy reads no HTTP.
+fn algorithm(row: &Row, config: &str) -> String {
+    let told = row["algo"].as_str();
     let is_random = told == "unknown" && config.contains("balance random");
-    (if is_random { "random" } else { told }).to_owned()
+    let algorithm = if is_random {
+        "random"
+    } else if row["mode"] == "tcp" && ["unknown", "hash", "uri", "hdr", "url_param"].contains(&told)
+    {
+        "leastconn"
+    } else {
+        told
+    };
+    algorithm.to_owned()
 }
 
 /// What the clients got.
