@@ -11,6 +11,7 @@ mod client;
 mod configuration;
 mod counts;
 mod judge;
+mod pair;
 mod planted;
 mod programs;
 mod rates;
@@ -29,13 +30,14 @@ use case::Case;
 use configuration::Range;
 use counts::Counts;
 use files::Durability;
-use run::{Care, Failed, SETTLES, run};
+use pair::SETTLES;
+use run::{Care, Failed, run};
 use shrink::shrink;
 use sites::Sites;
 use steps::Maker;
 
-/// How long cases are run where nothing else is said.
-const TIME: Duration = Duration::from_secs(60);
+/// How long cases are begun where nothing else is said.
+const TIME: Duration = Duration::from_secs(45);
 
 const CARE: Care = Care {
     patience: SETTLES,
@@ -52,8 +54,8 @@ fn variable_number(name: &str) -> Option<u64> {
 
 fn range() -> Range {
     match variable("COMPARE_RANGE").as_deref() {
-        Some("all") => Range::All,
-        _ => Range::Ours,
+        Some("ours") => Range::Ours,
+        _ => Range::All,
     }
 }
 

@@ -55,6 +55,7 @@ fn global(chance: &mut Chance, range: Range) -> Section {
     ];
     if range == Range::All {
         items.push(line("external-check"));
+        items.push(line("localpeer me"));
         items.push(line("insecure-fork-wanted"));
         let more = [
             "spread-checks 20",

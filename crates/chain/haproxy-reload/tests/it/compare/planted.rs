@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::case::{Act, Item, Loop, Node, Section, State, Style, Template};
 use super::configuration::line;
-use super::run::Run;
+use super::pair::Pair;
 use super::sites::{READY, SITES, Sites};
 
 /// How long the two are given to become equal again, which they do not.
@@ -91,11 +91,11 @@ fn a_fault_that_is_planted_is_found() {
         ("disable frontend f1", "f1/FRONTEND status"),
         (extra.as_str(), "b1/x runs, and is not in the file"),
     ] {
-        let mut run = Run::start(&sites, &state("balance roundrobin")).unwrap();
-        run.compare().unwrap();
-        run.patience = PATIENCE;
-        run.ask(command);
-        let found = run.judge().unwrap().unwrap_or_default();
+        let mut pair = Pair::start(&sites, &state("balance roundrobin")).unwrap();
+        pair.compare().unwrap();
+        pair.patience = PATIENCE;
+        pair.ask(command);
+        let found = pair.judge().unwrap().unwrap_or_default();
         assert!(found.contains(expected), "{command}: {found:?}");
     }
 }
@@ -122,11 +122,11 @@ fn a_file_that_was_not_taken_over_is_found() {
             "b1/s9 is in the file, and does not run",
         ),
     ] {
-        let mut run = Run::start(&sites, &state("balance source")).unwrap();
-        run.compare().unwrap();
-        run.patience = PATIENCE;
-        run.edit(from, to);
-        let found = run.judge().unwrap().unwrap_or_default();
+        let mut pair = Pair::start(&sites, &state("balance source")).unwrap();
+        pair.compare().unwrap();
+        pair.patience = PATIENCE;
+        pair.edit(from, to);
+        let found = pair.judge().unwrap().unwrap_or_default();
         assert!(found.contains(expected), "{to}: {found:?}");
     }
 }
