@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What --status says where not all servers can be compared.
 const UNCOMPARED: &str = ": agrees, as far as they are compared, with ";
 /// What is said then.
-const DELETES: &str = "haproxy-reload: taken out for good, ";
+const DELETES: &str = "haproxy-reload: deleted what left and is idle";
 /// How long HAProxy may keep connections to a server that left: twice what it keeps idle ones.
 const DELETED: Duration = Duration::from_secs(10);
 
