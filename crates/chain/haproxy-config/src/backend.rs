@@ -114,7 +114,7 @@ impl Backend {
     /// Whether HAProxy makes the servers' cookies of their addresses.
     #[must_use]
     pub fn has_dynamic_cookie(&self) -> bool {
-        self.proxy.dynamic_cookie
+        self.proxy.has_dynamic_cookie()
     }
 
     /// Whether it counts which of its backup servers comes first.
@@ -337,6 +337,15 @@ mod tests {
             "backend \"${NAME}\"\n server s 127.0.0.1:1\nbackend b\n server \"$S\" 127.0.0.1:1\n";
         let backends = backends(text);
         assert!(backends[""].hidden().is_some() && backends["b"].hidden().is_some());
+    }
+
+    #[test]
+    fn the_last_cookie_line_says_whether_cookies_are_dynamic() {
+        let has = |lines: &str| backends(&format!("backend a\n{lines}"))["a"].has_dynamic_cookie();
+        let (dynamic, fixed) = (" cookie S insert dynamic\n", " cookie S insert\n");
+        let key = " dynamic-cookie-key k\n";
+        assert!(has(&format!("{key}{dynamic}")) && has(&format!("{fixed}{dynamic}{key}")));
+        assert!(!has(dynamic) && !has(key) && !has(&format!("{key}{dynamic}{fixed}")));
     }
 
     #[test]

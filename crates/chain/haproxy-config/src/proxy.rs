@@ -26,8 +26,10 @@ pub enum Algorithm {
 pub(crate) struct Proxy {
     balance: Option<String>,
     is_ring: bool,
-    /// Whether HAProxy makes the servers' cookies of their addresses.
-    pub(crate) dynamic_cookie: bool,
+    /// Whether it says what HAProxy makes cookies with.
+    has_cookie_key: bool,
+    /// Whether HAProxy is asked to make the servers' cookies.
+    is_dynamic: bool,
     /// Whether all backup servers are used at once, rather than the first of them.
     pub(crate) all_backups: bool,
     /// Why its algorithm is not known.
@@ -46,7 +48,9 @@ impl Proxy {
         match words {
             ["balance", algorithm, ..] => self.balance = Some((*algorithm).to_owned()),
             ["hash-type", kind, ..] => self.is_ring = *kind == "consistent",
-            ["dynamic-cookie-key", ..] => self.dynamic_cookie = true,
+            ["dynamic-cookie-key", ..] => self.has_cookie_key = true,
+            // The last line counts.
+            ["cookie", _, options @ ..] => self.is_dynamic = options.contains(&"dynamic"),
             ["option", "allbackups", ..] => self.all_backups = true,
             ["no" | "default", "option", "allbackups", ..] => self.all_backups = false,
             ["option", "external-check", ..] => {
@@ -70,6 +74,11 @@ impl Proxy {
     pub(crate) fn is_unknown(&mut self, why: &str) {
         self.obstacle.get_or_insert_with(|| why.to_owned());
         self.unknown.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Whether HAProxy makes the servers' cookies of their addresses.
+    pub(crate) fn has_dynamic_cookie(&self) -> bool {
+        self.has_cookie_key && self.is_dynamic
     }
 
     /// The algorithm that the section has.

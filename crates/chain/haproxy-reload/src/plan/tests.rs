@@ -468,7 +468,9 @@ fn what_default_server_says_is_said_in_full() {
 
 #[test]
 fn before_3_0_dynamic_cookies_are_made_after_the_last_server() {
-    let file = wanted(" dynamic-cookie-key x\n server s1 127.0.0.1:1\n server s2 127.0.0.2:1\n");
+    let file = wanted(
+        " cookie S insert dynamic\n dynamic-cookie-key x\n server s1 127.0.0.1:1\n server s2 127.0.0.2:1\n",
+    );
     let commands = |version| {
         let steps = plan(&file, None, &running(version, &[])).steps;
         steps.last().unwrap().commands.last().unwrap().clone()
