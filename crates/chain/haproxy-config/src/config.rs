@@ -251,7 +251,10 @@ impl<'a> Parser<'a> {
             [word, ..] if word.starts_with('.') => self.condition(number, word),
             _ if !self.section.has_servers && !self.is_defaults => {}
             ["default-server", ..] => self.servers.add_defaults(line),
-            ["server-template", rest @ ..] => self.section.backend.add_template(line, rest),
+            ["server-template", rest @ ..] => {
+                self.servers.pass_over();
+                self.section.backend.add_template(line, rest);
+            }
             _ if self.conditions > 0 => {
                 let why = format!("line {number} stands in an .if");
                 self.section.backend.proxy.is_unknown(&why);

@@ -37,7 +37,8 @@ pub struct Server {
     pub disabled: bool,
     /// All its other settings.
     pub settings: Arc<Settings>,
-    /// Its place among all `server` lines of the section, counted from 0.
+    /// Its place among all `server` and `server-template` lines of the section, counted from
+    /// 0.
     pub place: usize,
 }
 
@@ -142,6 +143,11 @@ impl<'a> Servers<'a> {
                 return;
             }
         }
+    }
+
+    /// Counts a line whose servers are none of ours, for the places of those that follow.
+    pub(crate) fn pass_over(&mut self) {
+        self.lines += 1;
     }
 
     /// Notes that from here on the servers may have settings that are not known.

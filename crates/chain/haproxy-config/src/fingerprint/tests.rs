@@ -113,6 +113,11 @@ fn the_place_among_servers_of_another_form_is_a_line_where_it_counts() {
     let other = ["s2 localhost:80", "s1 10.0.0.1:80"];
     assert_ne!(lines("source", &one), lines("source", &other));
     assert_eq!(lines("roundrobin", &one), lines("roundrobin", &other));
+    let template = "    server-template t 1-3 localhost:80\n";
+    let behind = file(&["s1 10.0.0.1:80"]).replace("roundrobin", "source");
+    let before = behind.replace("    server", &format!("{template}    server"));
+    let hash = |text: &str| fingerprint(&Config::parse(text), None).lines;
+    assert_ne!(hash(&(behind + template)), hash(&before));
     let backups = one.map(|line| format!("{line} backup"));
     let [first, second] = [&backups[0], &backups[1]];
     assert_ne!(

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use haproxy_config::Fingerprint;
+
 use super::*;
 
 const SHIPPED: [&str; 2] = [
@@ -26,10 +28,12 @@ fn candidate(template: &str, lines: &[&str]) -> Candidate {
     Candidate::render(&template, &nodes, "").unwrap()
 }
 
-fn print_of(candidate: &Candidate) -> &str {
+/// What a process shows of the file, without that by which an edited file is known.
+fn print_of(candidate: &Candidate) -> (String, String) {
     let mut words = candidate.text().split_ascii_whitespace();
     words.find(|word| *word == "CONFIG_FINGERPRINT").unwrap();
-    words.next().unwrap()
+    let print = Fingerprint::parse(words.next().unwrap());
+    (print.lines, print.servers)
 }
 
 #[test]
