@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use harness::wait::until;
+
 use super::case::{Act, Item, Loop, Node, Section, State, Style, Template};
 use super::configuration::line;
-use super::pair::Pair;
+use super::pair::{Pair, SETTLES};
 use super::sites::{READY, SITES, Sites};
 
 /// How long the two are given to become equal again, which they do not.
@@ -28,6 +30,8 @@ fn state(balance: &str) -> State {
         "timeout connect 2s",
         "timeout client 9s",
         "timeout server 9s",
+        // Without it a check has no longer than its interval.
+        "timeout check 9s",
     ];
     let source = "source \"${HAPROXY_ADDRESS}\"";
     let bind = "bind \"${HAPROXY_ADDRESS}:8101\"";
@@ -75,6 +79,17 @@ fn state(balance: &str) -> State {
     }
 }
 
+/// Waits until the comparison finds what is expected: as long as checks have no result,
+/// it finds that.
+fn assert_found(pair: &mut Pair, expected: &str, planted: &str) {
+    let mut found = String::new();
+    let _ = until(planted, SETTLES, || {
+        found = pair.judge().unwrap().unwrap_or_default();
+        found.contains(expected).then_some(())
+    });
+    assert!(found.contains(expected), "{planted}: {found:?}");
+}
+
 #[test]
 fn a_fault_that_is_planted_is_found() {
     let sites = Sites::new(40);
@@ -95,8 +110,7 @@ fn a_fault_that_is_planted_is_found() {
         pair.compare().unwrap();
         pair.patience = PATIENCE;
         pair.ask(command);
-        let found = pair.judge().unwrap().unwrap_or_default();
-        assert!(found.contains(expected), "{command}: {found:?}");
+        assert_found(&mut pair, expected, command);
     }
 }
 
@@ -126,7 +140,6 @@ fn a_file_that_was_not_taken_over_is_found() {
         pair.compare().unwrap();
         pair.patience = PATIENCE;
         pair.edit(from, to);
-        let found = pair.judge().unwrap().unwrap_or_default();
-        assert!(found.contains(expected), "{to}: {found:?}");
+        assert_found(&mut pair, expected, to);
     }
 }
