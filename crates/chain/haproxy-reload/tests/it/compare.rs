@@ -42,6 +42,8 @@ const TIME: Duration = Duration::from_secs(45);
 /// The first seed where no minutes are said, so that the cases are always the same ones;
 /// long runs make others.
 const FIRST: u64 = 1;
+/// How many cases there are then, whatever the machine.
+const CASES: u64 = 6;
 
 const CARE: Care = Care {
     patience: SETTLES,
@@ -67,6 +69,8 @@ fn range() -> Range {
 struct All {
     deadline: Instant,
     next: u64,
+    /// The seed at which to end.
+    end: u64,
     counts: Counts,
     failed: Vec<String>,
 }
@@ -79,6 +83,7 @@ fn what_runs_is_what_a_new_haproxy_runs() {
     let all = Mutex::new(All {
         deadline: Instant::now() + time,
         next: one.unwrap_or_else(|| minutes.map_or(FIRST, |_| fastrand::u64(0..1_000_000_000))),
+        end: minutes.or(one).map_or(FIRST + CASES, |_| u64::MAX),
         counts: Counts::default(),
         failed: Vec::new(),
     });
@@ -106,7 +111,7 @@ fn work(slot: u8, all: &Mutex<All>, once: bool) {
     loop {
         let seed = {
             let mut all = all.lock().unwrap();
-            if Instant::now() >= all.deadline {
+            if Instant::now() >= all.deadline || all.next >= all.end {
                 return;
             }
             all.next += 1;
