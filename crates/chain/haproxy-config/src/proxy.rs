@@ -23,6 +23,7 @@ pub enum Algorithm {
 
 /// The lines of a section that count for its servers.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is what one line says")]
 pub(crate) struct Proxy {
     balance: Option<String>,
     is_ring: bool,
