@@ -125,7 +125,11 @@ fn a_file_that_was_not_taken_over_is_found() {
             "balance source\n    hash-type consistent",
             "request",
         ),
-        ("maxconn 20", "maxconn 20 send-proxy", "L7RSP"),
+        (
+            "maxconn 20",
+            "maxconn 20 send-proxy",
+            "b1/s0 status: \"UP\" runs, \"DOWN\" is new",
+        ),
         ("maxconn 20", "maxconn 20 backup", "bck"),
         ("maxconn 20", "maxconn 20 rise 7", "check_rise"),
         ("inter 50ms", "inter 500ms", "is visited"),

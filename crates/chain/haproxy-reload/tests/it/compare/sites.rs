@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// How many sites a net has.
 pub(crate) const SITES: u8 = 12;
@@ -21,6 +22,8 @@ pub(crate) const READY: &str = "up ready 100%";
 const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// How one that is text begins.
 const TEXT: &[u8] = b"PROXY ";
+/// How long a client may take to end a connection that was ended here.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How the server at a site behaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +136,7 @@ fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let proxy = proxy_header(&mut stream)?;
     if proxy.is_empty() == (kind(site) == Kind::Proxy) {
-        return Ok(());
+        return hang_up(stream);
     }
     while let Some(head) = request(&mut stream)? {
         let is_check = !head.starts_with("GET /") || head.starts_with("GET /health");
@@ -148,6 +151,16 @@ fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
         };
         stream.get_mut().write_all(answer.as_bytes())?;
     }
+    Ok(())
+}
+
+/// Ends a connection without an answer. What the client sends is read first: an end that
+/// comes before is another result of a check than one that comes later.
+fn hang_up(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
+    stream.get_ref().set_read_timeout(Some(LINGER))?;
+    request(&mut stream)?;
+    stream.get_ref().shutdown(Shutdown::Write)?;
+    std::io::copy(&mut stream, &mut std::io::sink())?;
     Ok(())
 }
 
