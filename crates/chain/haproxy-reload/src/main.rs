@@ -133,9 +133,9 @@ fn run(options: Options) -> anyhow::Result<Exit> {
 
 fn dry_run(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Exit> {
     let plan = situation(files, haproxy)?.plan;
-    let text = plan.to_string();
-    print(&text)?;
-    Ok(if text.is_empty() {
+    let later: String = plan.later().map(|line| line + "\n").collect();
+    print(&format!("{plan}{later}"))?;
+    Ok(if plan.is_done() {
         Exit::Unchanged
     } else {
         Exit::Changed

@@ -53,16 +53,27 @@ impl Plan {
         }
     }
 
+    /// Whether HAProxy agrees with the file. What left may still be finishing then.
     pub(crate) fn is_done(&self) -> bool {
         self.reload.is_none()
             && self.leaves.is_empty()
             && self.steps.is_empty()
             && self.pending.is_none()
     }
+
+    /// What is done with servers that left as soon as they are idle, a line each.
+    pub(crate) fn later(&self) -> impl Iterator<Item = String> {
+        let draining = self.draining.iter();
+        let maintenance =
+            draining.map(|id| format!("put {id} into maintenance when its last request has ended"));
+        let purge = self.purge.iter();
+        let delete = purge.map(|id| format!("delete {id} when its last connection has ended"));
+        maintenance.chain(delete)
+    }
 }
 
 impl Display for Plan {
-    /// One line for each thing to do; empty if there is nothing to do.
+    /// One line for each thing to do at once; empty if there is nothing to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.reload.is_none() {
             self.steps
@@ -78,12 +89,7 @@ impl Display for Plan {
         if let Some(server) = &self.pending {
             writeln!(f, "wait for the check of {server}")?;
         }
-        for server in &self.draining {
-            writeln!(f, "wait for the last request of {server}")?;
-        }
-        self.purge
-            .iter()
-            .try_for_each(|server| writeln!(f, "delete {server}"))
+        Ok(())
     }
 }
 

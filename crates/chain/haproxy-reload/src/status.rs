@@ -31,10 +31,12 @@ struct Report {
     pid: u32,
     uptime: u64,
     file: String,
-    /// Whether a run would have nothing to do.
+    /// Whether HAProxy runs what the file says.
     agrees: bool,
     /// What a run would do, or why the file cannot be used.
     next: Vec<String>,
+    /// What a run does with servers that left as soon as they are idle.
+    later: Vec<String>,
     /// Seconds until a refused file is tried again; 0 if it may be tried now.
     retry_in: u64,
     /// Whether there are servers that are not compared with the file.
@@ -76,17 +78,17 @@ pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Resu
 
 fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
     // If the file cannot be used, the report still shows what runs.
-    let (bytes, wanted, good, running, next) = match situation(files, haproxy) {
+    let (bytes, wanted, good, running, next, later) = match situation(files, haproxy) {
         Ok(now) => {
-            let next = lines(&now.plan);
+            let (next, later) = (lines(&now.plan), now.plan.later().collect());
             let (bytes, wanted, good) = now.file.into_parts();
-            (bytes, wanted, good, now.running, next)
+            (bytes, wanted, good, now.running, next, later)
         }
         Err(error) => {
             let bytes = read_bytes(&files.config).unwrap_or_default();
             let wanted = parse(&files.config, &bytes).unwrap_or_default();
             let next = vec![format!("{error:#}")];
-            (bytes, wanted, None, haproxy.look()?, next)
+            (bytes, wanted, None, haproxy.look()?, next, Vec::new())
         }
     };
     let stats = match &running {
@@ -109,6 +111,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         file: files.config.display().to_string(),
         agrees: next.is_empty(),
         next,
+        later,
         retry_in: refused.left(&hash_of(&bytes)),
         notes: notes(&wanted, &running, &others),
         uncompared: servers
@@ -282,6 +285,7 @@ fn summary(report: &Report) -> String {
         file,
         agrees,
         next,
+        later,
         retry_in,
         notes,
         uncompared,
@@ -298,6 +302,7 @@ fn summary(report: &Report) -> String {
     };
     let mut text = format!("{worker}: {verdict} {file}\n");
     text.extend(next.iter().map(|line| format!("  next: {line}\n")));
+    text.extend(later.iter().map(|line| format!("  later: {line}\n")));
     if *retry_in > 0 {
         let line = format!("  HAProxy refused this file; tried again in {retry_in} s\n");
         text.push_str(&line);

@@ -54,6 +54,7 @@ fn report() -> Report {
         file: "haproxy.cfg".to_owned(),
         agrees: false,
         next: vec!["add nodes/s4 127.0.0.4:1 weight 10".to_owned()],
+        later: vec!["delete nodes/s3 when its last connection has ended".to_owned()],
         retry_in: 4,
         uncompared: false,
         notes: vec!["the agent of nodes/s1, or a person, has set: drain".to_owned()],
@@ -82,6 +83,7 @@ fn the_table_is_aligned_and_says_what_comes_next() {
     let expected = "\
 HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
   next: add nodes/s4 127.0.0.4:1 weight 10
+  later: delete nodes/s3 when its last connection has ended
   HAProxy refused this file; tried again in 4 s
   note: the agent of nodes/s1, or a person, has set: drain
 SERVER    ADDRESS      WEIGHT  STATE  SINCE  CHECK     SESSIONS  REQUESTS  ERRORS  FILE
