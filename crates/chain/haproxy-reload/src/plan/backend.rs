@@ -7,7 +7,7 @@ use haproxy_config::{Algorithm, Backend, Release, Runtime, Server};
 
 use super::Planner;
 use super::known::{InBackend, Its};
-use super::server::{Change, agrees, change, into_use, retire};
+use super::server::{Change, agrees, change, disable, into_use, retire};
 use crate::haproxy::commands::Step;
 use crate::haproxy::running::State;
 
@@ -275,11 +275,11 @@ fn added(id: &str, server: &Server, number: Option<u32>, release: Release) -> St
     let line = format!("add server {id} {address} {words} weight {weight}{number}");
     let line = line.replace("  ", " ");
     let mut commands = vec![line];
-    if !server.disabled {
-        commands.extend(into_use(id, server, false));
-    } else if server.settings.is_checked {
-        commands.push(format!("enable health {id}"));
-    }
+    commands.extend(if server.disabled {
+        disable(id, server, true, false)
+    } else {
+        into_use(id, server, false)
+    });
     Step {
         text: format!("add {id} {address} weight {weight}"),
         commands,

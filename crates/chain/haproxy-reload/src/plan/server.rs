@@ -66,7 +66,7 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
         // no check of the old address is under way and HAProxy has the new one: from 3.0
         // on it takes that over some time after its answer.
     } else if wanted.disabled {
-        commands.extend(disable(id, wanted, state));
+        commands.extend(disable(id, wanted, state.maintenance, state.checked));
         words.push("disabled".to_owned());
     } else if state.drain && !state.maintenance && state.has_result {
         // It was checked all the time. Setting it DOWN could end its requests.
@@ -96,12 +96,26 @@ fn of_an_agent(id: &str, wanted: &Server, state: &State) -> Change {
     )
 }
 
-/// The commands that keep a server in maintenance, as one that starts so.
-fn disable(id: &str, wanted: &Server, state: &State) -> Vec<String> {
-    let out = (!state.maintenance).then(|| format!("set server {id} state maint"));
-    let enable = wanted.settings.is_checked && !state.checked;
-    let enable = enable.then(|| format!("enable health {id}"));
-    out.into_iter().chain(enable).collect()
+/// The commands that keep a server in maintenance, as one that starts so. Its check rests
+/// only if it was enabled before the server went there.
+pub(super) fn disable(id: &str, server: &Server, is_out: bool, checked: bool) -> Vec<String> {
+    let mut commands = Vec::new();
+    let enables = server.settings.is_checked && !checked;
+    if enables {
+        commands.push(format!("enable health {id}"));
+        if is_out {
+            commands.extend(down(id));
+        }
+    }
+    if enables || !is_out {
+        commands.push(format!("set server {id} state maint"));
+    }
+    commands
+}
+
+/// The commands that bring a server out of maintenance without any request for it.
+fn down(id: &str) -> [String; 2] {
+    ["state drain", "health down"].map(|state| format!("set server {id} {state}"))
 }
 
 /// The commands and words that set address and weight. For a new address the server is
@@ -132,8 +146,7 @@ pub(super) fn into_use(id: &str, server: &Server, checked: bool) -> Vec<String> 
     let settings = &server.settings;
     // Enabling checks that are enabled already corrupts a list in some releases since 3.2.
     let enable = (settings.is_checked && !checked).then(|| format!("enable health {id}"));
-    let down = ["state drain", "health down"].map(|state| format!("set server {id} {state}"));
-    let down = down.into_iter().filter(|_| settings.is_checked);
+    let down = down(id).into_iter().filter(|_| settings.is_checked);
     let agent = [
         format!("enable agent {id}"),
         format!("set server {id} agent up"),

@@ -656,7 +656,13 @@ fn a_disabled_server_is_in_maintenance() {
     s1.maintenance = true;
     assert!(plan(&file, None, &running("2.6.12", &[("s1", s1)])).is_done());
     let added = plan(&file, None, &running("2.6.12", &[]));
-    assert_eq!(added.steps[0].commands[1..], ["enable health b/s1"]);
+    let expected = [
+        "enable health b/s1",
+        "set server b/s1 state drain",
+        "set server b/s1 health down",
+        "set server b/s1 state maint",
+    ];
+    assert_eq!(added.steps[0].commands[1..], expected);
 }
 
 #[test]

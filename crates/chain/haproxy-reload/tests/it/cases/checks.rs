@@ -3,7 +3,7 @@
 use harness::wait_for;
 
 use super::case::{Case, each, nodes, template};
-use super::peers::Recorder;
+use super::peers::{Agent, Recorder};
 use crate::haproxy::{PATIENCE, address};
 
 #[test]
@@ -109,4 +109,30 @@ fn a_check_that_somebody_disabled_is_shown_and_put_right() {
     case.follow();
     assert_eq!(shown(), (true, "same".to_owned()));
     assert_eq!(case.worker(), worker);
+}
+
+#[test]
+fn nobody_checks_a_node_that_joins_in_maintenance() {
+    let off = "{% if n.tags.is == \"off\" %}disabled{% endif %}";
+    let lines = format!(
+        "    option httpchk\n{}",
+        each(&format!("check inter 50ms {off}"))
+    );
+    let [stays, joins] = [1, 2].map(|number| Agent::start(address(191, number), ""));
+    let case = Case::start(191, &template("    balance roundrobin"), &[]);
+    case.add(1, "is=on");
+    case.use_template(&template(&lines));
+    case.follow();
+    case.add(2, "is=off");
+    case.step_without_reload();
+    let until = stays.asked() + 10;
+    wait_for("further checks", PATIENCE, || {
+        (stays.asked() >= until).then_some(())
+    });
+    assert_eq!(joins.asked(), 0);
+    assert!(case.is_out("s2"));
+    case.add(2, "is=on");
+    case.step_without_reload();
+    wait_for("a check", PATIENCE, || (joins.asked() > 0).then_some(()));
+    case.assert_agrees();
 }

@@ -194,8 +194,6 @@ fn normalise(row: &mut Row) {
             row.insert(column, (state * u32::from(is_one)).to_string());
         }
         if is_off {
-            let rests = number(row, "srv_check_state") & !CHECK_PAUSED;
-            row.insert("srv_check_state", rests.to_string());
             // What is found out about it, and its share, count when it is taken into use.
             for column in OF_USE {
                 row.remove(column);
