@@ -1,6 +1,6 @@
 //! `backend` and `listen` sections, with what they inherit from `defaults`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use crate::config::{Config, Line};
@@ -117,6 +117,30 @@ impl Backend {
         self.proxy.has_dynamic_cookie()
     }
 
+    /// Groups of servers that clients name by the same cookie, each in the order of the
+    /// file: HAProxy takes the first one that is up.
+    #[must_use]
+    pub fn with_equal_cookies(&self) -> Vec<Vec<&str>> {
+        if !self.proxy.has_cookie {
+            return Vec::new();
+        }
+        let is_dynamic = self.has_dynamic_cookie();
+        let mut groups: HashMap<_, Vec<(&str, &Server)>> = HashMap::new();
+        for (name, server) in &self.servers {
+            let said = server.settings.cookie.as_deref();
+            let made = (said.is_none() && is_dynamic).then_some(server.runtime.address);
+            if said.is_some() || made.is_some() {
+                groups.entry((said, made)).or_default().push((name, server));
+            }
+        }
+        let shared = groups.into_values().filter(|group| group.len() > 1);
+        let in_order = shared.map(|mut group| {
+            group.sort_by_key(|(_, server)| server.place);
+            group.into_iter().map(|(name, _)| name).collect()
+        });
+        in_order.collect()
+    }
+
     /// Whether it counts which of its backup servers comes first.
     #[must_use]
     pub fn has_one_backup(&self) -> bool {
@@ -132,6 +156,7 @@ impl Backend {
         let is_backup = |(_, server): &(&str, Server)| server.settings.is_backup;
         let counts = algorithm.is_ordered()
             || algorithm.goes_by_ids()
+            || self.has_dynamic_cookie()
             || (self.has_one_backup() && servers.iter().any(is_backup));
         counts && !(self.odd.is_empty() && self.templates.is_empty())
     }

@@ -27,6 +27,8 @@ pub enum Algorithm {
 pub(crate) struct Proxy {
     balance: Option<String>,
     is_ring: bool,
+    /// Whether clients name their server by a cookie.
+    pub(crate) has_cookie: bool,
     /// Whether it says what HAProxy makes cookies with.
     has_cookie_key: bool,
     /// Whether HAProxy is asked to make the servers' cookies.
@@ -51,7 +53,10 @@ impl Proxy {
             ["hash-type", kind, ..] => self.is_ring = *kind == "consistent",
             ["dynamic-cookie-key", ..] => self.has_cookie_key = true,
             // The last line counts.
-            ["cookie", _, options @ ..] => self.is_dynamic = options.contains(&"dynamic"),
+            ["cookie", _, options @ ..] => {
+                self.has_cookie = true;
+                self.is_dynamic = options.contains(&"dynamic");
+            }
             ["option", "allbackups", ..] => self.all_backups = true,
             ["no" | "default", "option", "allbackups", ..] => self.all_backups = false,
             ["option", "external-check", ..] => {

@@ -145,6 +145,10 @@ impl Words {
             ends_requests: self
                 .last(&["on-marked-down"])
                 .is_some_and(|setting| setting.text.ends_with(" shutdown-sessions")),
+            cookie: self
+                .last(&["cookie"])
+                .and_then(|setting| setting.text.split_once(' '))
+                .map(|(_, value)| value.to_owned()),
             hashes_address: self
                 .last(&["hash-key"])
                 .is_some_and(|setting| setting.text != "hash-key id"),
@@ -264,6 +268,8 @@ pub struct Settings {
     pub is_backup: bool,
     /// Whether HAProxy ends its requests when it goes down.
     pub ends_requests: bool,
+    /// The cookie by which clients name it, if it is said.
+    pub(crate) cookie: Option<String>,
     /// Whether its place on the ring of a consistent hash comes from its address.
     pub hashes_address: bool,
     /// The words for `add server`, also for what HAProxy implies in a file.

@@ -163,14 +163,15 @@ impl Planner<'_> {
         let is_ordered = algorithm.is_ordered();
         let counts =
             |server: &Server| is_ordered || (wanted.has_one_backup() && server.settings.is_backup);
+        let mut groups = wanted.with_equal_cookies();
         if wanted.servers.values().any(counts) {
-            let ordered = wanted.in_order();
-            let counted = ordered.iter().filter(|(_, server)| counts(server));
-            let places =
-                counted.map(|(name, _)| running.get(*name).map_or(usize::MAX, |state| state.place));
-            if !places.collect::<Vec<_>>().is_sorted() {
-                self.reload(format!("the servers of {backend} run in another order"));
-            }
+            let ordered = wanted.in_order().into_iter();
+            let counted = ordered.filter(|(_, server)| counts(server));
+            groups.push(counted.map(|(name, _)| name).collect());
+        }
+        let place = |name: &&str| running.get(*name).map_or(usize::MAX, |state| state.place);
+        if groups.iter().any(|group| !group.is_sorted_by_key(place)) {
+            self.reload(format!("the servers of {backend} run in another order"));
         }
         if algorithm.goes_by_ids() {
             self.check_ids(backend, wanted, running, is_other);

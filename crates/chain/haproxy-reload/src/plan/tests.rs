@@ -143,6 +143,41 @@ fn what_waits_to_be_deleted_is_no_difference() {
 }
 
 #[test]
+fn of_servers_with_the_same_cookie_the_first_of_the_file_is_the_first() {
+    let line = |number: u8, cookie: &str| {
+        format!(" server s{number} 127.0.0.{number}:1 cookie {cookie} weight 10\n")
+    };
+    let place = |number: u8, place: usize| State {
+        place,
+        ..state(&format!("127.0.0.{number}:1"), 10)
+    };
+    let runs = running("3.0.11", &[("s1", place(1, 2)), ("s2", place(2, 1))]);
+    let same = wanted(&format!(
+        " cookie C insert\n{}{}",
+        line(1, "x"),
+        line(2, "x")
+    ));
+    let why = plan(&same, None, &runs).reload;
+    assert_eq!(
+        why.as_deref(),
+        Some("the servers of b run in another order")
+    );
+    let made = " cookie C insert dynamic\n dynamic-cookie-key k\n server s1 127.0.0.1:1 weight 10\n \
+                server s2 127.0.0.1:1 weight 10\n";
+    let why = plan(&wanted(made), None, &runs).reload;
+    assert_eq!(
+        why.as_deref(),
+        Some("the servers of b run in another order")
+    );
+    for lines in [
+        format!(" cookie C insert\n{}{}", line(1, "x"), line(2, "y")),
+        format!("{}{}", line(1, "x"), line(2, "x")),
+    ] {
+        assert_eq!(plan(&wanted(&lines), None, &runs).reload, None, "{lines}");
+    }
+}
+
+#[test]
 fn a_retired_name_that_returns_is_moved_and_then_checked_anew() {
     let mut retired = State {
         maintenance: true,
