@@ -2,8 +2,9 @@
 //! from the same file: for configurations and steps that are made by chance.
 //!
 //! `COMPARE_SEED=N` runs one case, `COMPARE_MINUTES` says how long cases are run,
-//! `COMPARE_RANGE=ours` makes only configurations like our own template, and `COMPARE_KEEP`
-//! is the folder in which failed cases are kept.
+//! `COMPARE_RANGE=ours` makes only configurations like our own template, `popular` those with
+//! what most people's have besides, and `COMPARE_KEEP` is the folder in which failed cases are
+//! kept.
 
 mod case;
 mod chance;
@@ -61,6 +62,9 @@ fn variable_number(name: &str) -> Option<u64> {
 fn range() -> Range {
     match variable("COMPARE_RANGE").as_deref() {
         Some("ours") => Range::Ours,
+        Some("popular") => Range::Popular {
+            cookies: programs::release() >= (3, 0),
+        },
         _ => Range::All,
     }
 }

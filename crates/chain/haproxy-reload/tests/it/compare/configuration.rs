@@ -16,6 +16,9 @@ pub(crate) use mutate::mutate;
 pub(crate) enum Range {
     /// Those like our own template.
     Ours,
+    /// Those that have what most configurations have besides; `cookies` is whether a server
+    /// that is added can have one.
+    Popular { cookies: bool },
     /// Whatever HAProxy accepts.
     All,
 }

@@ -20,7 +20,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn begin(&mut self, labels: impl Iterator<Item = &'static str>) {
-        self.labels = labels.collect();
+        self.labels = labels.chain(["all"]).collect();
         self.cases += 1;
     }
 
@@ -70,13 +70,15 @@ impl Display for Counts {
         let acts = [Act::Join, Act::Leave, Act::Move, Act::Weight];
         write!(f, "{:20}", "")?;
         acts.iter()
-            .try_for_each(|act| write!(f, "{:>12}", format!("{act:?}")))?;
+            .try_for_each(|act| write!(f, "{:>12}{:6}", format!("{act:?}"), ""))?;
         writeln!(f)?;
         for (label, made) in &self.made {
             write!(f, "{label:20}")?;
             for act in acts {
                 let [commands, reloads] = made.get(&act).copied().unwrap_or_default();
-                write!(f, "{:>12}", format!("{commands}/{reloads}"))?;
+                let percent = (100 * commands).checked_div(commands + reloads);
+                let percent = percent.map_or(String::new(), |percent| format!("{percent} %"));
+                write!(f, "{:>12} {percent:>5}", format!("{commands}/{reloads}"))?;
             }
             writeln!(f)?;
         }

@@ -145,7 +145,7 @@ fn allowed(template: &Template, range: Range) -> Vec<u8> {
     let all = 0..SITES;
     let is_allowed = |site: &u8| match kind(*site) {
         Kind::Plain => true,
-        Kind::Proxy => range == Range::All && text.contains("send-proxy"),
+        Kind::Proxy => range != Range::Ours && text.contains("send-proxy"),
         Kind::Sick | Kind::Absent => !text.contains("observe"),
     };
     all.filter(is_allowed).collect()

@@ -6,7 +6,7 @@ use crate::compare::chance::Chance;
 
 /// Makes one change, which HAProxy may refuse.
 pub(crate) fn mutate(chance: &mut Chance, range: Range, template: &mut Template) {
-    let most = if range == Range::Ours { 1 } else { 9 };
+    let most = if range == Range::All { 9 } else { 1 };
     match chance.number(0, most) {
         0 => mark(chance, template),
         1 => timeout(chance, template),

@@ -55,7 +55,7 @@ pub(super) fn plain_defaults(chance: &mut Chance) -> Section {
 }
 
 pub(super) fn defaults(chance: &mut Chance, range: Range) -> Vec<Section> {
-    if range == Range::Ours {
+    if range != Range::All {
         let mut items = vec![line("mode http"), line("retries 0")];
         items.extend(timeouts());
         if chance.one_in(3) {
@@ -106,10 +106,10 @@ pub(super) fn service(chance: &mut Chance, range: Range, number: usize) -> Vec<S
     let bind = line(&format!("bind \"${{HAPROXY_ADDRESS}}:810{number}\""));
     let mark = line("http-response set-header X-Mark 0");
     let mut items = vec![mark];
-    items.extend(if range == Range::Ours {
-        our_backend(chance)
-    } else {
-        backend(chance, number)
+    items.extend(match range {
+        Range::Ours => our_backend(chance),
+        Range::Popular { cookies } => popular_backend(chance, cookies),
+        Range::All => backend(chance, number),
     });
     let from = if range == Range::All {
         chance.pick(&["", "", " from one", " from two"])
@@ -146,6 +146,27 @@ fn our_backend(chance: &mut Chance) -> Vec<Item> {
         role: None,
         style: Style::Tight,
     }));
+    items
+}
+
+/// What people add to a backend like ours, in a line of their own or in those of the servers.
+fn popular_backend(chance: &mut Chance, cookies: bool) -> Vec<Item> {
+    let mut items = our_backend(chance);
+    let dynamic = "cookie SRV insert indirect nocache dynamic\ndynamic-cookie-key secret";
+    if chance.one_in(2) {
+        items.insert(
+            1,
+            line(chance.pick(&["cookie SRV insert indirect nocache", dynamic])),
+        );
+    }
+    if chance.one_in(2) {
+        let mut words = vec!["check inter 100ms".to_owned()];
+        words.extend(servers::without_nodes(servers::popular(chance, false)));
+        items.insert(1, Item::Default(words));
+    }
+    if let Some(Item::Loop(servers)) = items.last_mut() {
+        servers.words.extend(servers::popular(chance, cookies));
+    }
     items
 }
 

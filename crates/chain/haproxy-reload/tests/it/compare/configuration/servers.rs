@@ -137,6 +137,17 @@ const WORDS: &[(u32, &[&str])] = &[
         ],
     ),
 ];
+/// What most people's servers have besides, of which one line in three has each.
+const POPULAR: [&[&str]; 8] = [
+    &["maxconn 30", "maxconn 40 maxqueue 20"],
+    &["id {{ n.id }}", "id {{ n.tags.id }}"],
+    &["cookie {{ n.name }}"],
+    &["slowstart 300ms"],
+    &["ssl verify none", "ssl verify none sni str(x)"],
+    &["send-proxy", "send-proxy-v2"],
+    &["check-ssl verify none", "check-send-proxy"],
+    &["agent-check agent-port 3001 agent-inter 100ms"],
+];
 const CHECKS: [&str; 6] = [
     "check inter 100ms fall 2 rise 1",
     "check inter 150ms fastinter 50ms downinter 60ms rise 2 fall 1",
@@ -173,7 +184,20 @@ pub(super) fn words(chance: &mut Chance, for_all: bool) -> Vec<String> {
     words
 }
 
-fn without_nodes(words: Vec<String>) -> Vec<String> {
+/// Words that most people's servers have; `cookies` is whether one of them may be a cookie.
+pub(super) fn popular(chance: &mut Chance, cookies: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    for forms in POPULAR {
+        let form = chance.pick(forms);
+        let is_meant = cookies || !form.starts_with("cookie");
+        if is_meant && chance.one_in(3) {
+            words.push(form.to_owned());
+        }
+    }
+    words
+}
+
+pub(super) fn without_nodes(words: Vec<String>) -> Vec<String> {
     words
         .into_iter()
         .filter(|word| !word.contains("{{"))
