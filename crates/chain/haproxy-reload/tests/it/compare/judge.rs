@@ -210,6 +210,16 @@ fn normalise(row: &mut Row) {
     }
 }
 
+/// How often servers have gone down.
+pub(crate) fn falls(socket: &Path) -> anyhow::Result<u64> {
+    let stat = ask(socket, "show stat")?;
+    let rows = table(stat.trim_start_matches("# "), ',');
+    let falls = rows
+        .iter()
+        .filter_map(|row| row.get("chkdown")?.parse::<u64>().ok());
+    Ok(falls.sum())
+}
+
 /// Rows by the names in the first line.
 fn table(text: &str, separator: char) -> Vec<BTreeMap<&str, &str>> {
     let mut lines = text.lines().filter(|line| !line.is_empty());
