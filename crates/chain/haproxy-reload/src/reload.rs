@@ -154,7 +154,7 @@ impl Haproxy {
     /// An error does not end the wait, since the master refuses connections for 40 to
     /// 80 ms while it restarts itself. At the deadline the last one is reported.
     fn confirm(&self, before: &Processes) -> anyhow::Result<Option<String>> {
-        let mut last = anyhow!("the master process does not say that it is done");
+        let mut last = anyhow!("the time for it is over");
         let mut absent_until = None;
         while Instant::now() < self.master.deadline {
             match Processes::ask(&self.master) {
@@ -172,7 +172,10 @@ impl Haproxy {
                     }
                     Err(error) => last = error,
                 },
-                Ok(_) => {}
+                Ok(now) => {
+                    let reloads = now.reloads;
+                    last = anyhow!("the master still says that it has reloaded {reloads} times");
+                }
                 Err(error) => last = error,
             }
             pause(TURN);
