@@ -180,8 +180,7 @@ impl Planner<'_> {
 
     fn check_ids(&mut self, backend: &str, wanted: &Backend, running: &Servers, is_other: bool) {
         let is_ring = wanted.algorithm() == Algorithm::Ring;
-        let counts =
-            |server: &Server| server.id.is_none() && !(is_ring && server.settings.hashes_address);
+        let counts = |server: &Server| server.id.is_none() && id_decides(wanted, server);
         if !wanted.servers.values().any(counts) {
             return;
         }
@@ -207,12 +206,18 @@ impl Planner<'_> {
     }
 }
 
+/// Whether requests come to this server by its id.
+fn id_decides(wanted: &Backend, server: &Server) -> bool {
+    let algorithm = wanted.algorithm();
+    let by_address = algorithm == Algorithm::Ring && server.settings.hashes_address;
+    algorithm.goes_by_ids() && !by_address
+}
+
 /// The ids for servers that are added.
 struct Ids<'a> {
+    wanted: &'a Backend,
     /// Those that the file would give, if they count.
     of_the_file: Option<BTreeMap<&'a str, u32>>,
-    /// Whether requests are distributed by them.
-    decide: bool,
     /// Whether one has to be said in any case.
     always: bool,
     taken: BTreeSet<u32>,
@@ -227,8 +232,8 @@ impl<'a> Ids<'a> {
         // `balance random` uses too, as if it were 0.
         let always = release < (3, 0);
         Self {
+            wanted,
             of_the_file: (decide || always).then(|| wanted.ids()).flatten(),
-            decide,
             always,
             taken: running.values().map(|state| state.id).collect(),
             next: 1,
@@ -251,7 +256,7 @@ impl<'a> Ids<'a> {
         if server.id.is_some() {
             return Err(format!("another server has its id {id}"));
         }
-        if self.decide {
+        if id_decides(self.wanted, server) {
             return Err(format!(
                 "by its place it gets the id {id}, which another server has; {REMEDY}"
             ));

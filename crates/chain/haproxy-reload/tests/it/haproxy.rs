@@ -221,12 +221,6 @@ impl Haproxy {
         });
     }
 
-    pub(crate) fn release(&self) -> (u32, u32) {
-        let version = harness::haproxy::fact(&self.place.socket, "Version").unwrap();
-        let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
-        (numbers.next().unwrap(), numbers.next().unwrap())
-    }
-
     pub(crate) fn master(&self) -> u32 {
         self.process.as_ref().expect("HAProxy was started").pid()
     }
@@ -285,4 +279,16 @@ impl Run {
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
+}
+
+/// The major and the minor number of the version of the HAProxy under test.
+pub(crate) fn release() -> (u32, u32) {
+    let program = harness::haproxy::Haproxy::program().unwrap();
+    let told = Command::new(program).arg("-v").output().unwrap();
+    let text = String::from_utf8(told.stdout).unwrap();
+    let version = text.split("version ").nth(1).unwrap();
+    let mut numbers = version
+        .split(['.', '-'])
+        .map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, each, nodes, template};
+use crate::haproxy::release;
 
 const RING: &str = "    balance uri\n    hash-type consistent\n";
 
@@ -47,25 +48,45 @@ fn a_consistent_hash_without_ids_is_reloaded_and_the_remedy_is_told() {
     case.assert_agrees();
 }
 
-#[test]
-fn with_ids_a_join_moves_the_keys_of_the_joined_node_alone() {
-    let _nodes = nodes(169, &[1, 2, 3]);
-    let case = Case::start(
-        169,
-        &template(&format!("{RING}{}", each("id {{ n.id }}"))),
-        &[2, 3],
-    );
-    let served = || -> BTreeMap<usize, String> {
-        let one = |key| (key, case.get(&format!("/{key}")));
-        (0..60).map(one).collect()
-    };
-    let before = served();
+/// Which node serves which of sixty keys.
+fn served(case: &Case) -> BTreeMap<usize, String> {
+    let one = |key| (key, case.get(&format!("/{key}")));
+    (0..60).map(one).collect()
+}
+
+/// A node joins and another one leaves, by commands, and only their keys move; a reload
+/// moves none.
+fn assert_others_keep_their_keys(test: u8, options: &str) {
+    let _nodes = nodes(test, &[1, 2, 3, 4]);
+    let template = template(&format!("{RING}{}", each(options)));
+    let case = Case::start(test, &template, &[2, 3, 4]);
+    let before = served(&case);
     case.add(1, "");
     case.step_without_reload();
-    let joined = served();
-    let moved = |(key, node): &(&usize, &String)| before[key] != **node && *node != "s1";
-    assert_eq!(joined.iter().filter(moved).count(), 0, "{joined:?}");
+    let joined = served(&case);
+    let strays = |(key, node): &(&usize, &String)| before[key] != **node && *node != "s1";
+    assert_eq!(joined.iter().filter(strays).count(), 0, "{joined:?}");
     assert!(joined.values().any(|node| node == "s1"));
     assert_eq!(case.run(&["--full"]).code(), 0);
-    assert_eq!(served(), joined);
+    assert_eq!(served(&case), joined);
+    case.remove(3);
+    case.step_without_reload();
+    let left = served(&case);
+    let strays = |(key, node): &(&usize, &String)| joined[key] != **node && joined[key] != "s3";
+    assert_eq!(left.iter().filter(strays).count(), 0, "{left:?}");
+    assert_eq!(case.run(&["--full"]).code(), 0);
+    assert_eq!(served(&case), left);
+}
+
+#[test]
+fn with_ids_only_the_keys_of_the_node_that_came_or_went_move() {
+    assert_others_keep_their_keys(169, "id {{ n.id }}");
+}
+
+#[test]
+fn so_it_is_with_the_hash_of_the_address_where_haproxy_has_it() {
+    // Releases before 3.0 do not know the word.
+    if release() >= (3, 0) {
+        assert_others_keep_their_keys(190, "hash-key addr-port");
+    }
 }

@@ -37,23 +37,6 @@ fn haproxy_gen() -> &'static Path {
     })
 }
 
-/// The HAProxy under test.
-pub(crate) fn haproxy() -> PathBuf {
-    let named = std::env::var_os("HAPROXY").map(PathBuf::from);
-    named.unwrap_or_else(|| harness::require("haproxy"))
-}
-
-/// The major and the minor number of its version.
-pub(crate) fn release() -> (u32, u32) {
-    let output = Command::new(haproxy()).arg("-v").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let version = text.split("version ").nth(1).unwrap();
-    let mut numbers = version
-        .split(['.', '-'])
-        .map(|number| number.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
-}
-
 /// A folder with nodes, a template, and what becomes of them.
 pub(crate) struct Workplace {
     pub(crate) dir: PathBuf,
@@ -93,7 +76,7 @@ impl Workplace {
             .env("NODES_DIR", self.dir.join("nodes"))
             .env("HAPROXY_TEMPLATE", self.dir.join("template"))
             .arg("--haproxy")
-            .arg(haproxy())
+            .arg(Haproxy::program().unwrap())
             .args(arguments);
         Told::of(command)
     }
