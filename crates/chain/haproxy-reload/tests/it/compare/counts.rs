@@ -10,6 +10,8 @@ use super::case::Act;
 pub(crate) struct Counts {
     pub(crate) cases: usize,
     pub(crate) steps: usize,
+    /// How often HAProxy ended by itself, from a file as it was started with.
+    pub(crate) own_crashes: usize,
     /// Of the case that runs.
     labels: Vec<&'static str>,
     /// Those by commands, and those by a reload.
@@ -48,6 +50,7 @@ impl Counts {
     pub(crate) fn add(&mut self, other: &Self) {
         self.cases += other.cases;
         self.steps += other.steps;
+        self.own_crashes += other.own_crashes;
         for (label, acts) in &other.made {
             for (act, made) in acts {
                 let ours = self.made.entry(label).or_default().entry(*act).or_default();
@@ -64,8 +67,8 @@ impl Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} cases, {} steps; by commands/by a reload:",
-            self.cases, self.steps
+            "{} cases, {} steps, {} times HAProxy ended by itself; by commands/by a reload:",
+            self.cases, self.steps, self.own_crashes
         )?;
         let acts = [Act::Join, Act::Leave, Act::Move, Act::Weight];
         write!(f, "{:20}", "")?;

@@ -43,8 +43,14 @@ pub(crate) fn run(
             break;
         }
     }
+    let has_ended = !pair.lives();
+    if has_ended && result.as_ref().is_err_and(|fault| fault.step == 0) {
+        // It had got no command yet.
+        counts.own_crashes += 1;
+        return Ok(());
+    }
     result.map_err(|mut fault| {
-        if !pair.lives() {
+        if has_ended {
             fault.why = format!("HAProxy has ended\n{}", fault.why);
         }
         Failed {
