@@ -12,6 +12,21 @@ use crate::require;
 /// ended, with the code 124.
 const LONGEST: &str = "60";
 
+/// The calls by which a program reads.
+pub const READING: [&str; 9] = [
+    "openat",
+    "read",
+    "pread64",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "getdents64",
+    "readlink",
+    "lseek",
+];
+/// How they fail.
+pub const UNREADABLE: [&str; 5] = ["ESTALE", "EIO", "EINTR", "EACCES", "EMFILE"];
+
 /// A program with what it reads from stdin, which a [`Command`] does not tell.
 #[derive(Debug)]
 pub struct Program {

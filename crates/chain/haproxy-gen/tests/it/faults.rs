@@ -1,6 +1,6 @@
 //! A system call that fails costs the run, and never a node or the old file.
 
-use harness::faults::{Fault, Program, faults, with_fault};
+use harness::faults::{Fault, Program, READING, UNREADABLE, faults, with_fault};
 
 use crate::fixture::{Fixture, Run, TEMPLATE, write};
 
@@ -49,19 +49,8 @@ impl Step {
 #[test]
 fn whatever_cannot_be_read_the_old_file_stays_or_every_node_is_in_the_new_one() {
     let step = Step::new();
-    let calls = [
-        "openat",
-        "read",
-        "pread64",
-        "fstat",
-        "newfstatat",
-        "statx",
-        "getdents64",
-        "readlink",
-        "lseek",
-    ];
     let mut failed = 0;
-    for fault in step.faults(&calls, &["ESTALE", "EIO", "EINTR", "EACCES", "EMFILE"]) {
+    for fault in step.faults(&READING, &UNREADABLE) {
         let run = step.run(&fault);
         let config = step.fixture.config();
         match run.code {

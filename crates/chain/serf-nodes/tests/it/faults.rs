@@ -4,21 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use harness::faults::{Program, faults, with_fault};
+use harness::faults::{Program, READING, UNREADABLE, faults, with_fault};
 
 use super::{Case, backend, list};
 
-const READING: [&str; 9] = [
-    "openat",
-    "read",
-    "pread64",
-    "fstat",
-    "newfstatat",
-    "statx",
-    "getdents64",
-    "readlink",
-    "lseek",
-];
 const WRITING: [&str; 7] = [
     "write", "rename", "close", "fchown", "fchmod", "unlink", "flock",
 ];
@@ -139,31 +128,13 @@ fn is_each_whole(left: &Files, before: &Files, after: &Files) -> bool {
 }
 
 #[test]
-fn whatever_of_the_nodes_and_marks_cannot_be_read_none_of_them_is_lost() {
-    let errors = ["ESTALE", "EIO", "EINTR", "EACCES", "EMFILE"];
-    let failed = each(
-        of_the_list,
-        &READING,
-        &errors,
-        |left, before, after, code| {
+fn whatever_cannot_be_read_no_node_and_no_mark_is_lost() {
+    for make in [of_the_list, of_an_event] {
+        let failed = each(make, &READING, &UNREADABLE, |left, before, after, code| {
             is_each_whole(left, before, after) && (code == 111 || left == after)
-        },
-    );
-    assert!(failed > 20, "{failed}");
-}
-
-#[test]
-fn whatever_an_event_cannot_read_no_node_is_lost() {
-    let errors = ["ESTALE", "EIO", "EINTR", "EACCES", "EMFILE"];
-    let failed = each(
-        of_an_event,
-        &READING,
-        &errors,
-        |left, before, after, code| {
-            is_each_whole(left, before, after) && (code == 111 || left == after)
-        },
-    );
-    assert!(failed > 20, "{failed}");
+        });
+        assert!(failed > 20, "{failed}");
+    }
 }
 
 #[test]
