@@ -234,7 +234,14 @@ fn the_folders_of_init_stand_one_on_another() {
 #[test]
 fn the_folders_of_haproxy_reload_stand_one_on_another() {
     let order = [
-        "main", "status", "converge", "plan", "reload", "file", "haproxy",
+        "main",
+        "status",
+        "converge",
+        "situation",
+        "plan",
+        "reload",
+        "file",
+        "haproxy",
     ];
     let sources = harness::root().join("crates/chain/haproxy-reload/src");
     assert_eq!(layers::faults(&sources, &order), [""; 0]);

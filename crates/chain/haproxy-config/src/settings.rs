@@ -152,7 +152,7 @@ impl Words {
             hashes_address: self
                 .last(&["hash-key"])
                 .is_some_and(|setting| setting.text != "hash-key id"),
-            uninitialised: self.uninitialised(),
+            said_before_3_0: self.said_before_3_0(),
             obstacles: self.obstacles(&added),
             words: self.in_words(words),
             added,
@@ -169,7 +169,7 @@ impl Words {
 
     /// What an added server has to be told before 3.0, where it does not begin with the
     /// defaults that a server of the file has (`_srv_parse_init` in HAProxy's server.c).
-    fn uninitialised(&self) -> String {
+    fn said_before_3_0(&self) -> String {
         let mut words = String::new();
         for default in BEFORE_3_0 {
             let (name, _) = default.split_once(' ').unwrap_or((default, ""));
@@ -274,7 +274,7 @@ pub struct Settings {
     pub hashes_address: bool,
     /// The words for `add server`, also for what HAProxy implies in a file.
     added: String,
-    uninitialised: String,
+    said_before_3_0: String,
     obstacles: Vec<Obstacle>,
 }
 
@@ -283,7 +283,7 @@ impl Settings {
     #[must_use]
     pub fn to_add(&self, release: Release) -> String {
         let more = if release < (3, 0) {
-            self.uninitialised.as_str()
+            self.said_before_3_0.as_str()
         } else {
             ""
         };

@@ -5,6 +5,7 @@ mod file;
 mod haproxy;
 mod plan;
 mod reload;
+mod situation;
 mod status;
 
 use std::path::PathBuf;
@@ -14,10 +15,11 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use exit::{Exit, print};
 
-use crate::converge::{Convergence, situation};
+use crate::converge::Convergence;
 use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
 use crate::haproxy::socket::Socket;
+use crate::situation::situation;
 
 /// The name before every message.
 const PROGRAM: &str = "haproxy-reload";

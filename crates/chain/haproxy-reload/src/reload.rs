@@ -15,7 +15,7 @@ use haproxy_config::Listener;
 use self::refused::Refused;
 use crate::file::admin;
 use crate::haproxy::master::{self, Answer, Processes};
-use crate::haproxy::socket::{Absent, pause};
+use crate::haproxy::socket::{Absent, TURN, pause};
 use crate::haproxy::{Haproxy, look};
 
 /// How many old workers may still be finishing when a reload is asked for. More could
@@ -24,8 +24,6 @@ const MOST_OLD: usize = 5;
 /// How long a run waits for old workers. The lock is held meanwhile, and what leaves is not
 /// to wait for it.
 const ROOM: Duration = Duration::from_secs(2);
-/// The pause before asking the master again; a reload takes about 60 ms.
-const TURN: Duration = Duration::from_millis(5);
 /// How long the command socket of a new worker may be absent. A worker that the master
 /// lists has opened its sockets, so if the socket stays absent, somebody removed its
 /// file: the worker then inherits the open socket without a path.
@@ -81,15 +79,7 @@ impl Haproxy {
             return Ok(());
         };
         refused.remember(hash)?;
-        let words = match objections::first_alerts(&words) {
-            none if none.is_empty() => objections::of(config, &environment),
-            words => words,
-        };
-        let words = if words.is_empty() {
-            "its log says why"
-        } else {
-            &words
-        };
+        let words = objections::told(&words, config, &environment);
         Err(anyhow!("{words}").context("HAProxy refused the file, and the old worker goes on"))
     }
 

@@ -7,7 +7,6 @@ use exit::{Exit, print};
 use haproxy_config::{Server, hash_of};
 use serde::Serialize;
 
-use crate::converge::situation;
 use crate::file::kept::Files;
 use crate::file::read_by::others;
 use crate::file::wanted::{Wanted, parse, read_bytes};
@@ -16,6 +15,7 @@ use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
 use crate::plan::{Known, Plan, agrees};
 use crate::reload::refused::Refused;
+use crate::situation::situation;
 
 /// How many notes are shown one by one.
 const MOST_NOTES: usize = 10;
@@ -76,31 +76,62 @@ pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Resu
     Ok(Exit::Changed)
 }
 
+/// What a report is made of.
+struct Facts {
+    /// The file, and what it asks for.
+    bytes: Vec<u8>,
+    wanted: Wanted,
+    /// What the last file asked for that HAProxy took, if that is another one.
+    good: Option<Wanted>,
+    /// `None` if no worker answers.
+    running: Option<Running>,
+    next: Vec<String>,
+    later: Vec<String>,
+}
+
+impl Facts {
+    fn new(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Self> {
+        match situation(files, haproxy) {
+            Ok(now) => {
+                let (next, later) = (lines(&now.plan), now.plan.later().collect());
+                let (bytes, wanted, good) = now.file.into_parts();
+                Ok(Self {
+                    bytes,
+                    wanted,
+                    good,
+                    running: now.running,
+                    next,
+                    later,
+                })
+            }
+            // If the file cannot be used, the report still shows what runs.
+            Err(error) => {
+                let bytes = read_bytes(&files.config).unwrap_or_default();
+                Ok(Self {
+                    wanted: parse(&files.config, &bytes).unwrap_or_default(),
+                    bytes,
+                    good: None,
+                    running: haproxy.look()?,
+                    next: vec![format!("{error:#}")],
+                    later: Vec::new(),
+                })
+            }
+        }
+    }
+}
+
 fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
-    // If the file cannot be used, the report still shows what runs.
-    let (bytes, wanted, good, running, next, later) = match situation(files, haproxy) {
-        Ok(now) => {
-            let (next, later) = (lines(&now.plan), now.plan.later().collect());
-            let (bytes, wanted, good) = now.file.into_parts();
-            (bytes, wanted, good, now.running, next, later)
-        }
-        Err(error) => {
-            let bytes = read_bytes(&files.config).unwrap_or_default();
-            let wanted = parse(&files.config, &bytes).unwrap_or_default();
-            let next = vec![format!("{error:#}")];
-            (bytes, wanted, None, haproxy.look()?, next, Vec::new())
-        }
-    };
-    let stats = match &running {
+    let facts = Facts::new(files, haproxy)?;
+    let stats = match &facts.running {
         Some(_) => stat::parse(&haproxy.worker.ask("show stat")?)?,
         None => BTreeMap::new(),
     };
-    let running = running.unwrap_or_default();
+    let (wanted, running) = (&facts.wanted, facts.running.unwrap_or_default());
     let refused = Refused::new(files.refused());
     let others = others(&running.files, &files.config);
-    let known = Known::new(&wanted, good.as_ref(), &running);
+    let known = Known::new(wanted, facts.good.as_ref(), &running);
     let comparison = Comparison {
-        wanted: &wanted,
+        wanted,
         running: &running,
         known,
     };
@@ -109,11 +140,11 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         pid: running.pid,
         uptime: running.uptime,
         file: files.config.display().to_string(),
-        agrees: next.is_empty(),
-        next,
-        later,
-        retry_in: refused.left(&hash_of(&bytes)),
-        notes: notes(&wanted, &running, &others),
+        agrees: facts.next.is_empty(),
+        next: facts.next,
+        later: facts.later,
+        retry_in: refused.left(&hash_of(&facts.bytes)),
+        notes: notes(wanted, &running, &others),
         uncompared: servers
             .iter()
             .any(|row| matches!(row.file, "fixed" | "other")),

@@ -26,7 +26,7 @@ pub(crate) struct Made {
     /// That of the file's servers ([`haproxy_config::Fingerprint::servers`]).
     pub(crate) servers: String,
     /// Those of the servers that left or were added since, by `BACKEND/NAME`. `None` if they are not known.
-    pub(crate) left: Option<BTreeMap<String, String>>,
+    pub(crate) exceptions: Option<BTreeMap<String, String>>,
 }
 
 impl Made {
@@ -34,7 +34,7 @@ impl Made {
     pub(crate) fn unknown() -> Self {
         Self {
             servers: UNKNOWN.to_owned(),
-            left: None,
+            exceptions: None,
         }
     }
 
@@ -47,31 +47,31 @@ impl Made {
     pub(crate) fn parse(text: &str) -> Self {
         let mut parts = text.split('+');
         let servers = parts.next().unwrap_or(UNKNOWN).to_owned();
-        let left = parts.map(|part| {
+        let exceptions = parts.map(|part| {
             let (server, hash) = part.rsplit_once('=')?;
             Some((server.to_owned(), hash.to_owned()))
         });
         Self {
             servers,
-            left: left.collect(),
+            exceptions: exceptions.collect(),
         }
     }
 }
 
 impl Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = self.left.as_ref().map(|left| {
-            let parts = left
+        let exceptions = self.exceptions.as_ref().map(|exceptions| {
+            let parts = exceptions
                 .iter()
                 .map(|(server, hash)| format!("+{server}={hash}"));
             parts.collect::<String>()
         });
-        let left = left.filter(|left| left.len() < LONGEST);
+        let exceptions = exceptions.filter(|exceptions| exceptions.len() < LONGEST);
         write!(
             f,
             "{}{}",
             self.servers,
-            left.as_deref().unwrap_or(UNKNOWN_OTHERS)
+            exceptions.as_deref().unwrap_or(UNKNOWN_OTHERS)
         )
     }
 }
@@ -87,11 +87,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_again() {
-        let left = BTreeMap::from([("b/s-1".to_owned(), "01".to_owned())]);
-        for left in [Some(left), Some(BTreeMap::new()), None] {
+        let exceptions = BTreeMap::from([("b/s-1".to_owned(), "01".to_owned())]);
+        for exceptions in [Some(exceptions), Some(BTreeMap::new()), None] {
             let made = Made {
                 servers: "0123".to_owned(),
-                left,
+                exceptions,
             };
             assert_eq!(Made::parse(&made.to_string()), made);
         }
@@ -102,7 +102,7 @@ mod tests {
         let many = (0..1_000).map(|n| (format!("b/s{n}"), "0".repeat(16)));
         let made = Made {
             servers: "0123".to_owned(),
-            left: Some(many.collect()),
+            exceptions: Some(many.collect()),
         };
         assert_eq!(made.to_string(), "0123+*");
     }

@@ -18,8 +18,9 @@ use nix::sys::time::TimeVal;
 
 /// How long HAProxy may stay silent, for most commands, before we give up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
-/// The pause before asking again.
-const TURN: Duration = Duration::from_millis(5);
+/// The pause before asking again. What is waited for, such as the end of a health check,
+/// mostly takes some milliseconds, a reload about 60.
+pub(crate) const TURN: Duration = Duration::from_millis(5);
 /// The longest answer that is read, in bytes. It is enough for `show stat` with 50,000
 /// servers.
 const LONGEST: usize = 64 << 20;

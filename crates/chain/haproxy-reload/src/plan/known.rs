@@ -37,14 +37,14 @@ impl<'a> Known<'a> {
                 files: vec![wanted],
                 made: Made {
                     servers: String::new(),
-                    left: Some(BTreeMap::new()),
+                    exceptions: Some(BTreeMap::new()),
                 },
             };
         }
         let began = || running.fingerprint.as_ref().map(|it| it.servers.clone());
         let made = running.made.clone().unwrap_or_else(|| Made {
             servers: began().unwrap_or_default(),
-            left: Some(BTreeMap::new()),
+            exceptions: Some(BTreeMap::new()),
         });
         let is_source = |file: &&Wanted| match &file.identity {
             Identity::Fingerprint(print) => print.servers == made.servers,
@@ -75,7 +75,7 @@ impl<'a> Known<'a> {
             name: backend,
             sections: sections(&self.sources),
             all: sections(&self.files),
-            kept: self.made.left.as_ref(),
+            kept: self.made.exceptions.as_ref(),
             usual: OnceCell::new(),
         }
     }
@@ -99,7 +99,9 @@ impl<'a> Known<'a> {
                 let is_new = runs.is_none_or(|runs| !runs.contains_key(server));
                 if is_new && known.of(server).differ(&its.settings) {
                     let hash = hash_of_settings(&its.settings.words);
-                    made.left.as_mut()?.insert(format!("{name}/{server}"), hash);
+                    made.exceptions
+                        .as_mut()?
+                        .insert(format!("{name}/{server}"), hash);
                     is_more = true;
                 }
             }
@@ -112,7 +114,7 @@ impl<'a> Known<'a> {
         let Identity::Fingerprint(print) = &wanted.identity else {
             return None;
         };
-        let mut left = BTreeMap::new();
+        let mut exceptions = BTreeMap::new();
         for (name, backend) in &wanted.backends {
             let usual = usual(backend).map(|usual| usual.words.as_str());
             let known = self.in_backend(name);
@@ -123,12 +125,12 @@ impl<'a> Known<'a> {
                     Its::Hash(hash) => hash,
                     Its::Unknown => "-".to_owned(),
                 };
-                left.insert(format!("{name}/{server}"), hash);
+                exceptions.insert(format!("{name}/{server}"), hash);
             }
         }
         Some(Made {
             servers: print.servers.clone(),
-            left: Some(left),
+            exceptions: Some(exceptions),
         })
     }
 }

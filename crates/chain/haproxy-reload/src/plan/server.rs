@@ -61,25 +61,35 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
         return Change::Commands(commands, format!("set {id} agent enabled"));
     }
     let (mut commands, mut words) = settings(id, wanted, state);
-    if moves {
-        // This step leaves the server in maintenance. A later one takes it into use, when
-        // no check of the old address is under way and HAProxy has the new one: from 3.0
-        // on it takes that over some time after its answer.
-    } else if wanted.disabled {
-        commands.extend(disable(id, wanted, state.maintenance, state.checked));
-        words.push("disabled".to_owned());
-    } else if state.drain && !state.maintenance && state.has_result {
-        // It was checked all the time. Setting it DOWN could end its requests.
-        commands.push(format!("set server {id} state ready"));
-        words.push("into use".to_owned());
-    } else if state.maintenance || state.drain {
-        commands.extend(into_use(id, wanted, state.checked));
-        words.push("into use".to_owned());
-    } else if wanted.settings.is_checked && !state.checked {
-        commands.push(format!("enable health {id}"));
-        words.push("checked".to_owned());
+    // A server that moves is left in maintenance. A later step takes it into use, when no
+    // check of the old address is under way and HAProxy has the new one: from 3.0 on it
+    // takes that over some time after its answer.
+    if !moves {
+        let (more, word) = use_of(id, wanted, state);
+        commands.extend(more);
+        words.extend(word);
     }
     Change::Commands(commands, format!("set {id} {}", words.join(", ")))
+}
+
+/// The commands that take a server into use, or out of it, where it has its address; and
+/// a word for that.
+fn use_of(id: &str, wanted: &Server, state: &State) -> (Vec<String>, Option<String>) {
+    let enables = wanted.settings.is_checked && !state.checked;
+    let (commands, word) = if wanted.disabled {
+        let commands = disable(id, wanted, state.maintenance, state.checked);
+        (commands, "disabled")
+    } else if state.drain && !state.maintenance && state.has_result {
+        // It was checked all the time. Setting it DOWN could end its requests.
+        (vec![format!("set server {id} state ready")], "into use")
+    } else if state.maintenance || state.drain {
+        (into_use(id, wanted, state.checked), "into use")
+    } else if enables {
+        (vec![format!("enable health {id}")], "checked")
+    } else {
+        return (Vec::new(), None);
+    };
+    (commands, Some(word.to_owned()))
 }
 
 /// A server whose agent is asked: its state and weight are never set.

@@ -436,7 +436,7 @@ fn what_left_with_settings_of_its_own_is_remembered() {
     running.fingerprint = Some(began.clone());
     let known = Known::new(&without, Some(&with), &running);
     running.made = known.made(&without, &running);
-    let left = running.made.clone().unwrap().left.unwrap();
+    let left = running.made.clone().unwrap().exceptions.unwrap();
     assert_eq!(left.keys().collect::<Vec<_>>(), ["b/s2"]);
     running
         .backends

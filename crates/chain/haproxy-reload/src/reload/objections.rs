@@ -16,18 +16,25 @@ const MOST_ALERTS: usize = 5;
 /// How long to wait for output of `haproxy -c`, which takes 0.03 s.
 const WORDS: Duration = Duration::from_secs(5);
 
+/// Why HAProxy refused the file. HAProxy 2.6 writes its reasons only to its own log; then
+/// `haproxy -c` is asked.
+pub(super) fn told(words: &str, config: &Path, environment: &BTreeMap<String, String>) -> String {
+    let mut told = first_alerts(words);
+    if told.is_empty() {
+        told = first_alerts(&check(config, environment).unwrap_or_default());
+    }
+    if told.is_empty() {
+        "its log says why".clone_into(&mut told);
+    }
+    told
+}
+
 /// The first alerts in HAProxy's output, without its warnings and notices. Each gets
 /// the prefix `[ALERT]`, by which a reader knows it for HAProxy's message.
-pub(super) fn first_alerts(words: &str) -> String {
+fn first_alerts(words: &str) -> String {
     let alerts = alerts(words).take(MOST_ALERTS);
     let lines: Vec<String> = alerts.map(|alert| format!("[ALERT] {alert}")).collect();
     lines.join("\n")
-}
-
-/// The alerts of `haproxy -c` about the file; empty if it cannot be run. This is for
-/// HAProxy 2.6, which writes its reasons for refusing a reload only to its own log.
-pub(super) fn of(config: &Path, environment: &BTreeMap<String, String>) -> String {
-    first_alerts(&check(config, environment).unwrap_or_default())
 }
 
 /// The output of `haproxy -c`.
