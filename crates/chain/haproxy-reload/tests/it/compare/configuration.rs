@@ -41,7 +41,10 @@ pub(crate) fn template(chance: &mut Chance, range: Range) -> Template {
     }
     sections.extend(rest);
     if range == Range::All && chance.one_in(6) {
-        let global = sections.remove(0);
+        let mut global = sections.remove(0);
+        // What it sets counts above it only for a HAProxy that is reloaded.
+        let sets = |item: &Item| matches!(item, Item::Line(text) if text.starts_with("setenv"));
+        global.items.retain(|item| !sets(item));
         sections.push(global);
     }
     let crlf = range == Range::All && chance.one_in(12);

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, Instant};
 
 use super::client::{FAILED, Request};
 use super::judge::{Row, Seen, backends};
 
 /// How many requests show the shares.
 const REQUESTS: u8 = 200;
+/// Where requests wait for servers that do not answer, there are as many as fit into this
+/// time, at least [`FEWEST`].
+const TIME: Duration = Duration::from_secs(10);
+const FEWEST: usize = 10;
 /// How much a share may differ by the turn that each of two round robins is at.
 const TURN: f64 = 5.0;
 const SIGMAS: f64 = 5.0;
@@ -49,7 +54,12 @@ impl Service {
     /// Compares the shares of requests that the two give. `round` makes the clients'
     /// addresses, which no round shares with another.
     pub(crate) fn compare(&self, old: Ipv4Addr, new: Ipv4Addr, round: u8) -> Vec<String> {
-        let [old, new] = [old, new].map(|ip| self.answers(SocketAddrV4::new(ip, self.port), round));
+        let to = |ip| SocketAddrV4::new(ip, self.port);
+        let mut old = self.answers(to(old), round, usize::from(REQUESTS));
+        let mut new = self.answers(to(new), round, old.plain.len());
+        let both = old.plain.len().min(new.plain.len());
+        old.plain.truncate(both);
+        new.plain.truncate(both);
         let mut found = Vec::new();
         if self.observes && [&old, &new].iter().any(|answers| answers.has_errors()) {
             // Which server an error takes out of use, and for how long, is chance.
@@ -70,7 +80,8 @@ impl Service {
         found.into_iter().map(name).collect()
     }
 
-    fn answers(&self, to: SocketAddrV4, round: u8) -> Answers {
+    fn answers(&self, to: SocketAddrV4, round: u8, most: usize) -> Answers {
+        let until = Instant::now() + TIME;
         let request = |number: u8, headers: String| Request {
             from: Ipv4Addr::new(127, harness::net(), round, number),
             path: format!("/page{number}?k={number}"),
@@ -80,16 +91,22 @@ impl Service {
             let sent = request(number, format!("X-Key: key{number}\r\n"));
             (format!("{number}"), sent.send(to))
         };
-        let plain: Vec<_> = (1..=REQUESTS).map(plain).collect();
+        let in_time = |number: &u8| usize::from(*number) <= FEWEST || Instant::now() < until;
+        let plain: Vec<_> = (1..=REQUESTS)
+            .take(most)
+            .take_while(in_time)
+            .map(plain)
+            .collect();
         let cookie = |cookie: &String| {
             let sent = request(230, format!("Cookie: SRV={cookie}\r\n"));
             (format!("cookie {cookie}"), sent.send(to))
         };
         let with_cookie = self.cookies.iter().map(cookie).collect();
         let stuck = (1..=20).filter(|_| self.sticks).find_map(|number| {
-            let sent = request(number, String::new());
-            let (answer, before) = (sent.send(to), &plain[usize::from(number) - 1].1);
-            let is_astray = answer != *before && answer != FAILED && before != FAILED;
+            let (_, before) = plain.get(usize::from(number) - 1)?;
+            let answer = request(number, String::new()).send(to);
+            let is_answered = answer != FAILED && before != FAILED;
+            let is_astray = is_answered && site(&answer) != site(before);
             is_astray.then(|| format!("the client {number} got {before}, then {answer}"))
         });
         Answers {
@@ -101,7 +118,7 @@ impl Service {
 
     /// Whose counts differ by more than chance or turns explain.
     fn uneven(&self, old: &BTreeMap<String, u32>, new: &BTreeMap<String, u32>) -> Option<String> {
-        let total = f64::from(REQUESTS);
+        let total = f64::from(old.values().sum::<u32>());
         let count = |counts: &BTreeMap<String, u32>, key: &str| {
             f64::from(counts.get(key).copied().unwrap_or(0))
         };
@@ -164,6 +181,11 @@ impl Answers {
         all.into_iter()
             .any(|(_, answer)| !answer.starts_with("200"))
     }
+}
+
+/// The site of an answer. The rest of it tells of cookies that are set only once.
+fn site(answer: &str) -> Option<&str> {
+    answer.split_once("site ")?.1.split(' ').next()
 }
 
 fn counts(answers: &[(String, String)]) -> BTreeMap<String, u32> {

@@ -22,6 +22,8 @@ pub(crate) const READY: &str = "up ready 100%";
 const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// How one that is text begins.
 const TEXT: &[u8] = b"PROXY ";
+/// How a handshake of TLS begins, which no site speaks.
+const TLS: u8 = 0x16;
 /// How long a client may take to end a connection that was ended here.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -74,6 +76,7 @@ impl Sites {
             sites.listen(site, AGENT_PORT, move |mut stream| {
                 let word = words.lock().unwrap()[usize::from(site)];
                 let _ = stream.write_all(format!("{word}\n").as_bytes());
+                let _ = end(stream);
             });
         }
         sites
@@ -135,6 +138,9 @@ fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
     };
     let mut stream = BufReader::new(stream);
     let proxy = proxy_header(&mut stream)?;
+    if stream.fill_buf()?.first() == Some(&TLS) {
+        return end(stream.into_inner());
+    }
     if proxy.is_empty() == (kind(site) == Kind::Proxy) {
         return hang_up(stream);
     }
@@ -159,7 +165,14 @@ fn serve(stream: TcpStream, site: u8) -> std::io::Result<()> {
 fn hang_up(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
     stream.get_ref().set_read_timeout(Some(LINGER))?;
     request(&mut stream)?;
-    stream.get_ref().shutdown(Shutdown::Write)?;
+    end(stream.into_inner())
+}
+
+/// Ends a connection, and reads on until the client ends it too, since it gets a reset where
+/// something is not read.
+fn end(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(LINGER))?;
+    stream.shutdown(Shutdown::Write)?;
     std::io::copy(&mut stream, &mut std::io::sink())?;
     Ok(())
 }
