@@ -141,6 +141,20 @@ impl Backend {
         in_order.collect()
     }
 
+    /// Whether clients stay with a server that is down, as one in maintenance is.
+    #[must_use]
+    pub fn persists(&self) -> bool {
+        self.proxy.persists
+    }
+
+    /// Whether each request has a connection of its own to its server. Before 3.0 a client
+    /// whose connection is kept goes on to the address that the server had at its first
+    /// request.
+    #[must_use]
+    pub fn never_reuses(&self) -> bool {
+        self.proxy.never_reuses
+    }
+
     /// Whether it counts which of its backup servers comes first.
     #[must_use]
     pub fn has_one_backup(&self) -> bool {
@@ -354,6 +368,47 @@ mod tests {
         );
         let hidden = ["a", "b", "c"].map(|name| backends[name].hidden().is_some());
         assert_eq!(hidden, [true, true, false]);
+    }
+
+    #[test]
+    fn what_is_inherited_from_a_section_in_an_if_is_not_known() {
+        for text in [
+            ".if defined(X)\ndefaults\n default-server disabled\n.endif\n",
+            "defaults\n.if defined(X)\n default-server disabled\n.endif\n",
+            "defaults\n.if defined(X)\nfrontend f\n.endif\n default-server disabled\n",
+        ] {
+            let a = &backends(&format!(
+                "defaults\n{text}backend a\n server s 127.0.0.1:1\n"
+            ))["a"];
+            assert!(a.is_odd("s").is_some() && a.hidden().is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_depends_on_a_variable_is_not_guessed() {
+        for line in [
+            "balance \"${B-roundrobin}\"",
+            "option \"${O-httpchk}\"",
+            "mode \"$M\"",
+        ] {
+            let a = &backends(&format!("backend a\n {line}\n server s 127.0.0.1:1\n"))["a"];
+            assert!(a.obstacle(&a.servers["s"]).is_some(), "{line}");
+            assert!(a.algorithm().obstacle().is_some(), "{line}");
+        }
+        let a = &backends("backend a\n \"${X-balance}\" first\n server s 127.0.0.1:1\n")["a"];
+        assert!(a.hidden().is_some());
+        let text = "backend a\n http-request set-header X \"$X\"\n server s 127.0.0.1:1\n";
+        assert_eq!(
+            backends(text)["a"].obstacle(&backends(text)["a"].servers["s"]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_server_whose_keyword_is_quoted_is_never_touched() {
+        let backends = backends("backend a\n \"server\" s 127.0.0.1:1\n server t 127.0.0.2:1\n");
+        assert!(backends["a"].is_odd("s").is_some());
+        assert_eq!(backends["a"].servers["t"].place, 1);
     }
 
     #[test]

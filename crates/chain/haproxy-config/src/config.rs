@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::backend::Backend;
-use crate::proxy::Proxy;
+use crate::proxy::{self, Proxy};
 use crate::section::{begins_section, has_servers};
-use crate::server::{self, Server, Servers};
-use crate::words::words;
+use crate::server::{self, NOT_PLAIN, Server, Servers};
+use crate::words::{begins_with_variable, has_variable, words};
 
 /// The environment variable by which the running process knows its fingerprint.
 pub const FINGERPRINT: &str = "CONFIG_FINGERPRINT";
@@ -48,11 +48,13 @@ pub struct Section<'a> {
 
 /// What is inherited from a `defaults` section that is not in the file.
 fn elsewhere(name: &str) -> Inherited {
-    let why = format!("the section `defaults {name}` is not in the file");
     let mut inherited = Inherited::default();
-    inherited.proxy.is_unknown(&why);
-    inherited.servers.spoil(&why);
+    inherited.spoil(&format!("the section `defaults {name}` is not in the file"));
     inherited
+}
+
+fn depends_on_variable(line: usize) -> String {
+    format!("line {line} depends on a variable")
 }
 
 /// A line with its number in the file, counted from 1.
@@ -86,6 +88,14 @@ struct Parser<'a> {
 struct Inherited {
     proxy: Proxy,
     servers: server::Defaults,
+}
+
+impl Inherited {
+    /// Notes that it is not known.
+    fn spoil(&mut self, why: &str) {
+        self.proxy.is_unknown(why);
+        self.servers.spoil(why);
+    }
 }
 
 impl<'a> Config<'a> {
@@ -161,6 +171,20 @@ impl<'a> Config<'a> {
         text
     }
 
+    /// The least of the limits for HAProxy's variables that the file sets, in bytes
+    /// (`tune.vars.global-max-size` and `tune.vars.proc-max-size`; 0 is no limit).
+    #[must_use]
+    pub fn room_for_variables(&self) -> Option<u64> {
+        let lines = self.sections.iter().flat_map(|section| &section.lines);
+        let limits = lines.filter_map(|line| {
+            let limit = line.text.trim_start().strip_prefix("tune.vars.")?;
+            let (scope, limit) = limit.split_once("-max-size")?;
+            let limit = limit.split_ascii_whitespace().next()?.parse().ok()?;
+            (matches!(scope, "global" | "proc") && limit > 0).then_some(limit)
+        });
+        limits.min()
+    }
+
     /// Whether there is a section that can have servers but has no plain one.
     #[must_use]
     pub fn has_empty_section(&self) -> bool {
@@ -190,17 +214,26 @@ impl<'a> Parser<'a> {
     fn finish(&mut self) -> Section<'a> {
         let servers = std::mem::take(&mut self.servers);
         let mut section = std::mem::take(&mut self.section);
-        if self.conditions > 0 {
-            section.backend.hide("an .if is open at its end");
+        let unknown = if self.conditions > 0 {
+            Some("an .if is open at its end".to_owned())
+        } else {
+            let line = self.unknown_section;
+            line.map(|line| format!("line {line} stands in an .if"))
+        };
+        if let Some(why) = &unknown {
+            section.backend.hide(why);
         }
         if let Some(line) = section.backend.proxy.disabled {
             section.backend.hide(&format!("line {line} disables it"));
         }
         if std::mem::take(&mut self.is_defaults) {
-            let passed_on = Inherited {
+            let mut passed_on = Inherited {
                 proxy: section.backend.proxy.clone(),
                 servers: servers.into_defaults(),
             };
+            if let Some(why) = unknown {
+                passed_on.spoil(&why);
+            }
             let name = section.backend.name.clone();
             self.named.insert(name, passed_on.clone());
             self.last = Some(passed_on);
@@ -237,11 +270,6 @@ impl<'a> Parser<'a> {
             ..Section::default()
         };
         self.section.backend.inherits_from_before = from.is_none() && self.last.is_none();
-        if let Some(line) = self.unknown_section {
-            self.section
-                .backend
-                .hide(&format!("line {line} stands in an .if"));
-        }
     }
 
     /// Looks whether a line says something of the section's servers.
@@ -250,7 +278,13 @@ impl<'a> Parser<'a> {
         match words {
             [word, ..] if word.starts_with('.') => self.condition(number, word),
             _ if !self.section.has_servers && !self.is_defaults => {}
+            _ if begins_with_variable(line.text) => self.spoil(&depends_on_variable(number)),
             ["default-server", ..] => self.servers.add_defaults(line),
+            // Its keyword has quotes.
+            ["server", ..] => {
+                self.servers.pass_over();
+                self.section.backend.add_odd(line, NOT_PLAIN.to_owned());
+            }
             ["server-template", rest @ ..] => {
                 self.servers.pass_over();
                 self.section.backend.add_template(line, rest);
@@ -259,8 +293,19 @@ impl<'a> Parser<'a> {
                 let why = format!("line {number} stands in an .if");
                 self.section.backend.proxy.is_unknown(&why);
             }
+            [word, ..] if has_variable(line.text) && proxy::decides(word) => {
+                let why = depends_on_variable(number);
+                self.section.backend.proxy.is_unknown(&why);
+            }
             _ => self.section.backend.proxy.understand(line, words),
         }
+    }
+
+    /// Notes that nothing is known of the section from here on.
+    fn spoil(&mut self, why: &str) {
+        self.section.backend.hide(why);
+        self.section.backend.proxy.is_unknown(why);
+        self.servers.spoil(why);
     }
 
     /// From an `.if` on, nothing is known of the section's servers.
@@ -345,6 +390,15 @@ mod tests {
             insert(early),
             "global\n    setenv CONFIG_FINGERPRINT 0123\n"
         );
+    }
+
+    #[test]
+    fn the_least_limit_for_variables_of_the_process_counts() {
+        let room = |lines: &str| Config::parse(&format!("global\n{lines}")).room_for_variables();
+        let limits = " tune.vars.global-max-size 900\n tune.vars.proc-max-size 800\n \
+                      tune.vars.txn-max-size 7\n";
+        assert_eq!(room(limits), Some(800));
+        assert_eq!(room(" tune.vars.proc-max-size 0\n"), None);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub(crate) struct Proxy {
     is_dynamic: bool,
     /// Whether all backup servers are used at once, rather than the first of them.
     pub(crate) all_backups: bool,
+    /// Whether clients stay with a server that is down.
+    pub(crate) persists: bool,
+    /// Whether each request has a connection of its own to its server.
+    pub(crate) never_reuses: bool,
     /// Why its algorithm is not known.
     unknown: Option<String>,
     /// The line that disables the section.
@@ -43,6 +47,15 @@ pub(crate) struct Proxy {
     pub(crate) external_check: Option<String>,
     /// Why a server cannot be added by a command, whatever its own words are.
     pub(crate) obstacle: Option<String>,
+}
+
+/// Whether lines that begin with this word say what [`Proxy::understand`] looks for in their
+/// other words.
+pub(crate) fn decides(word: &str) -> bool {
+    matches!(
+        word,
+        "balance" | "hash-type" | "cookie" | "option" | "no" | "default" | "mode" | "http-reuse"
+    )
 }
 
 impl Proxy {
@@ -59,6 +72,9 @@ impl Proxy {
             }
             ["option", "allbackups", ..] => self.all_backups = true,
             ["no" | "default", "option", "allbackups", ..] => self.all_backups = false,
+            ["option", "persist", ..] | ["force-persist", ..] => self.persists = true,
+            ["no" | "default", "option", "persist", ..] => self.persists = false,
+            ["http-reuse", mode, ..] => self.never_reuses = *mode == "never",
             ["option", "external-check", ..] => {
                 self.external_check = Some(format!("option external-check, line {}", line.number));
             }

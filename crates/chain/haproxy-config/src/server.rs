@@ -20,7 +20,7 @@ const MAX_ID: u32 = i32::MAX as u32;
 const MAX_WORDS: usize = 60;
 
 /// Why a line of another form is not understood.
-const NOT_PLAIN: &str = "it has quotes, variables, escapes or a semicolon";
+pub(crate) const NOT_PLAIN: &str = "it has quotes, variables, escapes or a semicolon";
 
 /// A server of the plain form: `server NAME IP:PORT OPTION...`.
 ///

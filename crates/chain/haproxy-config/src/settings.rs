@@ -126,6 +126,12 @@ impl Words {
         settings.find(|setting| names.contains(&setting.keyword.name))
     }
 
+    /// The argument of the last such word.
+    fn value(&self, name: &str) -> Option<String> {
+        let (_, value) = self.last(&[name])?.text.split_once(' ')?;
+        Some(value.to_owned())
+    }
+
     fn has(&self, name: &str) -> bool {
         self.last(&[name]).is_some()
     }
@@ -145,10 +151,8 @@ impl Words {
             ends_requests: self
                 .last(&["on-marked-down"])
                 .is_some_and(|setting| setting.text.ends_with(" shutdown-sessions")),
-            cookie: self
-                .last(&["cookie"])
-                .and_then(|setting| setting.text.split_once(' '))
-                .map(|(_, value)| value.to_owned()),
+            cookie: self.value("cookie"),
+            track: self.value("track"),
             hashes_address: self
                 .last(&["hash-key"])
                 .is_some_and(|setting| setting.text != "hash-key id"),
@@ -270,6 +274,9 @@ pub struct Settings {
     pub ends_requests: bool,
     /// The cookie by which clients name it, if it is said.
     pub(crate) cookie: Option<String>,
+    /// The server whose state it follows, if it has no check of its own: `SERVER` or
+    /// `BACKEND/SERVER`.
+    pub track: Option<String>,
     /// Whether its place on the ring of a consistent hash comes from its address.
     pub hashes_address: bool,
     /// The words for `add server`, also for what HAProxy implies in a file.

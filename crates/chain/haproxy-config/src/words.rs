@@ -48,6 +48,12 @@ pub(crate) fn has_variable(line: &str) -> bool {
     line.contains('$') && line.contains('"')
 }
 
+/// Whether its first word, which says what the line is, does.
+pub(crate) fn begins_with_variable(line: &str) -> bool {
+    let first = line.split_ascii_whitespace().next().unwrap_or_default();
+    first.contains('$') && first.contains('"')
+}
+
 /// Whether `line` can be split by the standard library alone: no quotes or escapes,
 /// no variables, no comment, and no blank that only C knows.
 fn is_plain(line: &str) -> bool {
