@@ -17,7 +17,13 @@ pub(crate) struct Wanted {
     /// Whether there is one whose name only HAProxy knows.
     pub(crate) has_unnamed: bool,
     pub(crate) listeners: Vec<Listener>,
+    /// The limit for HAProxy's variables, in bytes, if it sets one.
+    pub(crate) room: Option<u64>,
 }
+
+/// How many bytes of variables HAProxy needs for what is kept in it. A worker ends when it is
+/// given one for which there is no room (seen on 2.6, 3.0 and 3.2).
+const ROOM: u64 = 16 << 10;
 
 /// What identifies a file in the process that has taken it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +76,7 @@ impl Wanted {
             None => Identity::Hash(hash_of(bytes)),
         };
         let listeners = config.listeners();
+        let room = config.room_for_variables();
         let backends = config.into_backends();
         let has_unnamed = backends.iter().any(|backend| backend.name.is_empty());
         let named = backends
@@ -78,6 +85,7 @@ impl Wanted {
         Self {
             identity,
             listeners,
+            room,
             has_unnamed,
             backends: named
                 .map(|backend| (backend.name.clone(), backend))
@@ -96,6 +104,11 @@ impl Wanted {
             Some("it has no `bind` line, so nothing would be served")
         } else if !self.listeners.iter().any(Listener::is_for_all_commands) {
             Some("it has no `stats socket PATH level admin`, so no later change could be made")
+        } else if self.room.is_some_and(|room| room < ROOM) {
+            Some(
+                "its tune.vars.global-max-size or tune.vars.proc-max-size is below 16384, so \
+                 HAProxy could not keep what haproxy-reload tells it",
+            )
         } else {
             None
         }

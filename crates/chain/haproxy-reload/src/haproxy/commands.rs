@@ -79,14 +79,15 @@ fn accepted(answer: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores `value` in a variable of the worker.
+/// Stores `value` in a variable of the worker. Where there is no room for it, HAProxy says
+/// nothing and does not keep it.
 pub(crate) fn remember(socket: &Socket, variable: &str, value: &str) -> anyhow::Result<()> {
     let answer = socket.ask(&format!(
-        "experimental-mode on;set var {variable} str({value})"
+        "experimental-mode on;set var {variable} str({value});get var {variable}"
     ))?;
     ensure!(
-        answer.trim().is_empty(),
-        "HAProxy answers `{}`",
+        answer.contains(&format!("value=<{value}>")),
+        "HAProxy does not keep the variable {variable}, and answers `{}`",
         exit::escape(answer.trim().as_bytes())
     );
     Ok(())

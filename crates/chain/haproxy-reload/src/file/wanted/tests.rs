@@ -83,6 +83,23 @@ fn a_file_that_would_end_all_service_is_refused() {
 }
 
 #[test]
+fn a_file_with_too_little_room_for_variables_is_refused() {
+    let with = |limit| FILE.replace("global\n", &format!("global\n tune.vars.{limit}\n"));
+    let why = unfit(with("proc-max-size 64").as_bytes()).unwrap();
+    assert!(
+        why.contains("tune.vars.proc-max-size is below 16384"),
+        "{why}"
+    );
+    for limit in [
+        "proc-max-size 16384",
+        "global-max-size 0",
+        "txn-max-size 64",
+    ] {
+        assert_eq!(unfit(with(limit).as_bytes()), None, "{limit}");
+    }
+}
+
+#[test]
 fn the_digest_tells_one_file_from_the_next() {
     let identity = |bytes| Wanted::parse(bytes).identity;
     assert_ne!(identity(b"a\n"), identity(b"b\n"));
