@@ -246,9 +246,13 @@ impl<'a> Convergence<'a> {
         let begin = Instant::now();
         let retired = retire_idle(worker, &now.plan.draining)?;
         let deleted = purge(worker, &now.plan.purge)?;
-        if retired + deleted > 0 && !self.changed {
-            let servers = retired.max(deleted);
-            tell(&format!("deleted what left and is idle: {servers}"), begin);
+        for (count, what) in [
+            (retired, "put into maintenance what left and is idle"),
+            (deleted, "deleted what left and is idle"),
+        ] {
+            if count > 0 && !self.changed {
+                tell(&format!("{what}: {count}"), begin);
+            }
         }
         self.remember_made(now)?;
         // If this copy is lost the next run makes it again, so it is not worth an

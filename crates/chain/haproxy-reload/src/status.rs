@@ -335,7 +335,7 @@ fn summary(report: &Report) -> String {
     text.extend(next.iter().map(|line| format!("  next: {line}\n")));
     text.extend(later.iter().map(|line| format!("  later: {line}\n")));
     if *retry_in > 0 {
-        let line = format!("  HAProxy refused this file; tried again in {retry_in} s\n");
+        let line = format!("  this file was refused; tried again in {retry_in} s\n");
         text.push_str(&line);
     }
     text.extend(notes.iter().map(|note| format!("  note: {note}\n")));

@@ -84,7 +84,7 @@ fn the_table_is_aligned_and_says_what_comes_next() {
 HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
   next: add nodes/s4 127.0.0.4:1 weight 10
   later: delete nodes/s3 when its last connection has ended
-  HAProxy refused this file; tried again in 4 s
+  this file was refused; tried again in 4 s
   note: the agent of nodes/s1, or a person, has set: drain
 SERVER    ADDRESS      WEIGHT  STATE  SINCE  CHECK     SESSIONS  REQUESTS  ERRORS  FILE
 nodes/s1  127.0.0.1:1      10  UP     1m 1s  L7OK 200         2      1234       0  same
