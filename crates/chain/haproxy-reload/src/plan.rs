@@ -108,6 +108,7 @@ pub(crate) fn plan(
         plan: Plan::default(),
         added: 0,
         retired: 0,
+        is_unproved: false,
     };
     planner.compare_lines(wanted);
     for name in running.backends.keys() {
@@ -120,6 +121,10 @@ pub(crate) fn plan(
         planner.backend(name, backend);
     }
     planner.limits();
+    if planner.is_unproved {
+        let reload = planner.plan.reload;
+        return reload.map_or_else(Plan::default, Plan::reload);
+    }
     planner.plan
 }
 
@@ -130,6 +135,9 @@ struct Planner<'a> {
     plan: Plan,
     added: usize,
     retired: usize,
+    /// Whether the file can be a part of one, or one that HAProxy does not take: no fingerprint
+    /// says that it is whole, and HAProxy has not read it. Nothing is done for it but a reload.
+    is_unproved: bool,
 }
 
 impl Planner<'_> {
@@ -153,11 +161,12 @@ impl Planner<'_> {
             }
             (Identity::Fingerprint(_), Some(_)) => {
                 self.plan.lines_differ = true;
-                "the file differs in more than its servers"
+                "the file differs in more than its servers from the one before, which is not known"
             }
             (Identity::Fingerprint(_), None) => "the running HAProxy carries no fingerprint",
             (Identity::Hash(hash), _) if self.running.taken.as_ref() == Some(hash) => return,
             (Identity::Hash(_), _) => {
+                self.is_unproved = true;
                 "the file has no fingerprint of its own and is not known to run"
             }
         };

@@ -20,6 +20,10 @@ use crate::plan::{Plan, plan};
 /// than that saves.
 const LARGE: usize = 64 << 10;
 
+/// Why a reload is due where no line differs but those of plain servers.
+const OTHER_PLACES: &str =
+    "the places of the servers count, or may, since not all lines beside them are understood";
+
 /// The file, the running worker, and what to do about their differences.
 pub(crate) struct Situation {
     pub(crate) file: File,
@@ -87,8 +91,8 @@ impl File {
         plan
     }
 
-    /// The first line that differs from the file with which HAProxy was started, if that
-    /// is known.
+    /// What differs from the file with which HAProxy was started, if that is known: the first
+    /// line, or the servers where their places count as lines.
     fn difference(&self, running: &Running) -> Option<String> {
         let good = self.good.as_ref()?;
         match (&good.wanted.identity, &running.fingerprint) {
@@ -96,7 +100,8 @@ impl File {
             _ => return None,
         }
         let text = |bytes| String::from_utf8_lossy(bytes);
-        first_difference(&text(&good.bytes), &text(&self.bytes))
+        let line = first_difference(&text(&good.bytes), &text(&self.bytes));
+        Some(line.unwrap_or_else(|| OTHER_PLACES.to_owned()))
     }
 }
 

@@ -39,8 +39,13 @@ impl Planner<'_> {
                 Some((_, state)) if is_known && agrees(server, state) => {}
                 Some((_, state)) => {
                     let id = format!("{backend}/{name}");
+                    if let Some(why) = self.fixed(wanted, server, state) {
+                        self.reload(format!("{id} {why}"));
+                        continue;
+                    }
                     let its = known.of(name);
-                    let ends_requests = known.ends_requests(&its);
+                    let ends_requests =
+                        known.ends_requests(&its) || self.known.ends_requests_of_others(&id);
                     self.change(&id, server, state, &its, ends_requests);
                 }
                 None => new.push((name.as_str(), server)),
@@ -48,10 +53,22 @@ impl Planner<'_> {
         }
         left.extend(others);
         left.retain(|(name, _)| wanted.is_odd(name).is_none());
-        self.add(backend, wanted, running, &new);
-        self.retire(&known, wanted, running, &left);
+        let are_added = self.add(backend, wanted, running, &new);
+        self.retire(&known, wanted, running, &left, are_added);
         let is_other = !new.is_empty() || !left.is_empty();
         self.check_places(backend, wanted, running, is_other);
+    }
+
+    /// What of a running server only a reload changes in this backend.
+    fn fixed(&self, wanted: &Backend, server: &Server, state: &State) -> Option<&'static str> {
+        let has_other_weight = state.weight != u32::from(server.runtime.weight);
+        let is_weighed = !server.settings.has_agent && has_other_weight;
+        let moves = state.address != Some(server.runtime.address);
+        if is_weighed && wanted.algorithm().is_ordered() {
+            return Some("has another weight, and its balance keeps a fixed table");
+        }
+        let stays = moves && wanted.never_reuses() && !self.deletes();
+        stays.then_some("moves, and with `http-reuse never` kept connections would not")
     }
 
     fn change(&mut self, id: &str, wanted: &Server, state: &State, its: &Its, ends_requests: bool) {
@@ -79,13 +96,20 @@ impl Planner<'_> {
             .or_else(|| wanted.algorithm().obstacle())
     }
 
-    fn add(&mut self, backend: &str, wanted: &Backend, running: &Servers, new: &[(&str, &Server)]) {
+    /// Plans to add the new servers, and returns whether commands can add all of them.
+    fn add(
+        &mut self,
+        backend: &str,
+        wanted: &Backend,
+        running: &Servers,
+        new: &[(&str, &Server)],
+    ) -> bool {
         let Some(((first, _), obstacle)) = new.first().map(|it| (it, self.obstacle(wanted))) else {
-            return;
+            return true;
         };
         if let Some(why) = obstacle {
             self.cannot_add(&format!("{backend}/{first}"), &why);
-            return;
+            return false;
         }
         let release = self.running.release();
         let mut ids = Ids::new(wanted, running, release);
@@ -111,7 +135,9 @@ impl Planner<'_> {
             let command = format!("enable dynamic-cookie backend {backend}");
             last.commands.push(command);
         }
+        let are_added = steps.len() == new.len();
         self.plan.steps.extend(steps);
+        are_added
     }
 
     fn cannot_add(&mut self, id: &str, why: &str) {
@@ -119,17 +145,29 @@ impl Planner<'_> {
     }
 
     /// Takes the servers that left out of use. Where more leave than stay, a reload that is
-    /// due comes before: new names for all of them must not leave the backend without any.
+    /// due comes before, and only the reload does it where commands cannot add those that
+    /// come: new names for all of them must not leave the backend without any.
     fn retire(
         &mut self,
         known: &InBackend,
         wanted: &Backend,
         running: &Servers,
         left: &[(&String, &State)],
+        are_added: bool,
     ) {
+        if wanted.persists() && !self.deletes() && !left.is_empty() {
+            self.reload(format!(
+                "clients stay with what left {}, as it persists",
+                wanted.name
+            ));
+        }
         let mut steps = Vec::new();
         for (name, state) in left {
             let id = known.id(name);
+            if self.known.is_tracked(&id) {
+                self.reload(format!("{id} left, and servers track it"));
+                continue;
+            }
             let ends_requests = known.ends_requests(&known.of(name));
             let commands = retire(&id, state, ends_requests);
             if !commands.is_empty() {
@@ -151,7 +189,7 @@ impl Planner<'_> {
         };
         if steps.len() <= running.iter().filter(stays).count() {
             self.plan.leaves.extend(steps);
-        } else {
+        } else if are_added {
             self.plan.steps.extend(steps);
         }
     }
@@ -163,15 +201,27 @@ impl Planner<'_> {
         let is_ordered = algorithm.is_ordered();
         let counts =
             |server: &Server| is_ordered || (wanted.has_one_backup() && server.settings.is_backup);
-        let mut groups = wanted.with_equal_cookies();
+        let place = |name: &&str| running.get(*name).map_or(usize::MAX, |state| state.place);
+        let mut groups = wanted.with_equal_cookies().into_iter();
+        if groups.any(|group| !group.is_sorted_by_key(place)) {
+            self.reload(format!(
+                "the servers of {backend} with the same cookie run in another order"
+            ));
+        }
+        let mut counted = Vec::new();
         if wanted.servers.values().any(counts) {
             let ordered = wanted.in_order().into_iter();
-            let counted = ordered.filter(|(_, server)| counts(server));
-            groups.push(counted.map(|(name, _)| name).collect());
+            counted.extend(
+                ordered
+                    .filter(|(_, server)| counts(server))
+                    .map(|(name, _)| name),
+            );
         }
-        let place = |name: &&str| running.get(*name).map_or(usize::MAX, |state| state.place);
-        if groups.iter().any(|group| !group.is_sorted_by_key(place)) {
-            self.reload(format!("the servers of {backend} run in another order"));
+        if !counted.is_sorted_by_key(place) {
+            let backup = if is_ordered { "" } else { "backup " };
+            self.reload(format!(
+                "the {backup}servers of {backend} run in another order"
+            ));
         }
         if algorithm.goes_by_ids() {
             self.check_ids(backend, wanted, running, is_other);
@@ -286,8 +336,9 @@ fn added(id: &str, server: &Server, number: Option<u32>, release: Release) -> St
     } else {
         into_use(id, server, false)
     });
+    let disabled = if server.disabled { ", disabled" } else { "" };
     Step {
-        text: format!("add {id} {address} weight {weight}"),
+        text: format!("add {id} {address} weight {weight}{disabled}"),
         commands,
     }
 }

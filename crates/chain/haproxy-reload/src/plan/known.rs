@@ -18,6 +18,9 @@ pub(crate) struct Known<'a> {
     files: Vec<&'a Wanted>,
     /// What the worker keeps: the settings of those that left, or that were added since.
     made: Made,
+    /// The servers that others track, as `BACKEND/NAME`, with whether some of those would lose
+    /// requests by their maintenance. Those that leave themselves and would not do not count.
+    tracked: BTreeMap<String, bool>,
 }
 
 /// What is known of the settings of one server.
@@ -39,6 +42,7 @@ impl<'a> Known<'a> {
                     servers: String::new(),
                     exceptions: Some(BTreeMap::new()),
                 },
+                tracked: tracked(wanted, &[wanted]),
             };
         }
         let began = || running.fingerprint.as_ref().map(|it| it.servers.clone());
@@ -53,6 +57,7 @@ impl<'a> Known<'a> {
         let files: Vec<&Wanted> = [Some(wanted), good].into_iter().flatten().collect();
         Self {
             sources: files.iter().copied().filter(is_source).collect(),
+            tracked: tracked(wanted, &files),
             files,
             made,
         }
@@ -61,6 +66,17 @@ impl<'a> Known<'a> {
     /// Whether it is known from which file the servers were made.
     pub(crate) fn has_source(&self) -> bool {
         !self.sources.is_empty()
+    }
+
+    /// Whether servers track this one that stay, or that would lose requests by its
+    /// maintenance.
+    pub(crate) fn is_tracked(&self, id: &str) -> bool {
+        self.tracked.contains_key(id)
+    }
+
+    /// Whether servers would lose requests by the maintenance of this one, which they track.
+    pub(crate) fn ends_requests_of_others(&self, id: &str) -> bool {
+        self.tracked.get(id).copied().unwrap_or(false)
     }
 
     /// What is known of the servers of one backend.
@@ -197,6 +213,31 @@ impl<'k> InBackend<'k> {
     }
 }
 
+/// Who is tracked in these files by a server that is also in `wanted`, or that would lose
+/// requests; see [`Known`].
+fn tracked(wanted: &Wanted, files: &[&Wanted]) -> BTreeMap<String, bool> {
+    let mut tracked = BTreeMap::new();
+    for (name, backend) in files.iter().flat_map(|file| &file.backends) {
+        for (server, its) in &backend.servers {
+            let Some(track) = &its.settings.track else {
+                continue;
+            };
+            let of_wanted = wanted.backends.get(name);
+            let stays = of_wanted.is_some_and(|it| it.servers.contains_key(server));
+            let ends_requests = its.settings.ends_requests;
+            if stays || ends_requests {
+                let id = if track.contains('/') {
+                    track.clone()
+                } else {
+                    format!("{name}/{track}")
+                };
+                *tracked.entry(id).or_default() |= ends_requests;
+            }
+        }
+    }
+    tracked
+}
+
 /// The running servers that are not in the file.
 fn gone<'r>(
     backend: &Backend,
@@ -218,11 +259,31 @@ fn usual(backend: &Backend) -> Option<&Settings> {
     most.map(|(_, settings)| settings)
 }
 
+/// Two texts without the words with which both begin, and those with which both end.
+fn without_common(one: &str, other: &str) -> (String, String) {
+    let (one, other): (Vec<&str>, Vec<&str>) =
+        (one.split(' ').collect(), other.split(' ').collect());
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let begin = one.iter().zip(&other).take_while(same).count();
+    let (one, other) = (&one[begin..], &other[begin..]);
+    let end = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(same)
+        .count();
+    let rest = |words: &[&str]| words[..words.len() - end].join(" ");
+    (rest(one), rest(other))
+}
+
 impl Its<'_> {
     /// Which settings differ, if these are known.
     pub(crate) fn told(&self, wanted: &Settings) -> String {
         match self {
-            Self::These(settings) => format!(": `{}` was `{}`", wanted.words, settings.words),
+            Self::These(settings) => {
+                let (is, was) = without_common(&wanted.words, &settings.words);
+                format!(": `{is}` was `{was}`")
+            }
             Self::Hash(_) | Self::Unknown => String::new(),
         }
     }

@@ -48,7 +48,7 @@ pub(crate) fn change(id: &str, wanted: &Server, state: &State, ends_requests: bo
     let moves = state.address != Some(wanted.runtime.address);
     let is_cut_off = moves || wanted.disabled;
     if is_cut_off && ends_requests && !state.maintenance {
-        return Change::Reload(format!("maintenance would end the requests of {id}"));
+        return Change::Reload(format!("maintenance could end requests of {id}"));
     }
     if wanted.settings.is_checked && state.maintenance && state.checking {
         // This may be a check of the old address, whose success HAProxy would count for

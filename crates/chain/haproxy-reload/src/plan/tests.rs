@@ -160,14 +160,14 @@ fn of_servers_with_the_same_cookie_the_first_of_the_file_is_the_first() {
     let why = plan(&same, None, &runs).reload;
     assert_eq!(
         why.as_deref(),
-        Some("the servers of b run in another order")
+        Some("the servers of b with the same cookie run in another order")
     );
     let made = " cookie C insert dynamic\n dynamic-cookie-key k\n server s1 127.0.0.1:1 weight 10\n \
                 server s2 127.0.0.1:1 weight 10\n";
     let why = plan(&wanted(made), None, &runs).reload;
     assert_eq!(
         why.as_deref(),
-        Some("the servers of b run in another order")
+        Some("the servers of b with the same cookie run in another order")
     );
     for lines in [
         format!(" cookie C insert\n{}{}", line(1, "x"), line(2, "y")),
@@ -323,7 +323,8 @@ fn another_fingerprint_is_a_reload_and_says_so() {
     let text = plan(&wanted(S1), None, &running).to_string();
     assert_eq!(
         text,
-        "reload, since the file differs in more than its servers\n"
+        "reload, since the file differs in more than its servers from the one before, which is \
+         not known\n"
     );
 }
 
@@ -352,10 +353,7 @@ fn other_settings_of_the_same_server_are_a_reload() {
     let good = wanted(" server s1 127.0.0.1:1 check backup weight 10\n");
     let running = running("2.6.12", &[("s1", state("127.0.0.1:1", 10))]);
     let why = plan(&wanted(S1), Some(&good), &running).reload.unwrap();
-    assert_eq!(
-        why,
-        "the settings of b/s1 differ: `check` was `check backup`"
-    );
+    assert_eq!(why, "the settings of b/s1 differ: `` was `backup`");
     let moved = wanted(" server s1 127.0.0.9:1 check weight 11\n");
     assert!(plan(&wanted(S1), Some(&moved), &running).is_done());
 }
@@ -654,9 +652,9 @@ fn where_the_order_of_the_servers_counts_another_one_is_a_reload() {
         let file = wanted(&(lines.to_owned() + &line("s1") + &line("s2")));
         plan(&file, None, &running("3.0.1", &servers)).reload
     };
-    let why = Some("the servers of b run in another order".to_owned());
-    assert_eq!(differs("", "backup"), why);
-    assert_eq!(differs(" balance source\n", ""), why);
+    let why = |which: &str| Some(format!("the {which}servers of b run in another order"));
+    assert_eq!(differs("", "backup"), why("backup "));
+    assert_eq!(differs(" balance source\n", ""), why(""));
     assert_eq!(differs(" option allbackups\n", "backup"), None);
     assert_eq!(differs("", ""), None);
 }
@@ -698,6 +696,132 @@ fn a_disabled_server_is_in_maintenance() {
         "set server b/s1 state maint",
     ];
     assert_eq!(added.steps[0].commands[1..], expected);
+}
+
+/// Two servers that run in `b`.
+fn two(version: &str) -> Running {
+    let servers = ["1", "2"].map(|n| state(&format!("127.0.0.{n}:1"), 10));
+    let [s1, s2] = servers;
+    running(version, &[("s1", s1), ("s2", s2)])
+}
+
+const BOTH: &str = " server s1 127.0.0.1:1 weight 10\n server s2 127.0.0.2:1 weight 10\n";
+
+#[test]
+fn what_leaves_is_in_use_until_the_reload_where_commands_cannot_add_what_comes() {
+    let lines = |servers: &str| wanted(&format!(" balance source\n{servers}"));
+    let renamed = lines(&BOTH.replace("server s", "server n"));
+    let due = plan(&renamed, Some(&lines(BOTH)), &two("2.6.12"));
+    assert!(due.reload.is_some() && texts(&due).is_empty(), "{due:?}");
+    let half = lines(" server s1 127.0.0.1:1 weight 10\n");
+    let leaves = plan(&half, Some(&lines(BOTH)), &two("2.6.12"));
+    assert_eq!(texts(&leaves), ["retire b/s2"]);
+}
+
+#[test]
+fn a_file_that_nothing_shows_to_be_whole_is_taken_by_a_reload_or_not_at_all() {
+    let file = Wanted {
+        identity: Identity::Hash("h".to_owned()),
+        ..wanted(" server s1 127.0.0.9:1 weight 1\n")
+    };
+    let due = plan(&file, Some(&wanted(BOTH)), &two("2.6.12"));
+    assert!(due.reload.is_some() && texts(&due).is_empty(), "{due:?}");
+    let taken = Running {
+        taken: Some("h".to_owned()),
+        ..two("2.6.12")
+    };
+    let texts: Vec<String> = plan(&file, None, &taken)
+        .to_string()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        texts,
+        ["set b/s1 address 127.0.0.9:1, weight 1", "retire b/s2"]
+    );
+}
+
+#[test]
+fn under_option_persist_a_leave_ends_with_a_reload_where_nothing_can_be_deleted() {
+    let lines = |servers: &str| wanted(&format!(" option persist\n{servers}"));
+    let leaves = |version: &str| {
+        let one = lines(" server s1 127.0.0.1:1 weight 10\n");
+        plan(&one, Some(&lines(BOTH)), &two(version))
+    };
+    assert_eq!(texts(&leaves("2.6.12")), ["retire b/s2"]);
+    let why = leaves("2.6.12").reload.unwrap();
+    assert_eq!(why, "clients stay with what left b, as it persists");
+    assert_eq!(leaves("3.0.1").reload, None);
+}
+
+#[test]
+fn with_connections_that_are_never_reused_a_move_before_3_0_is_a_reload() {
+    let file = wanted(&format!(
+        " http-reuse never\n{}",
+        BOTH.replace("0.2:1", "0.9:1")
+    ));
+    let why = plan(&file, None, &two("2.6.12")).reload.unwrap();
+    assert!(
+        why.starts_with("b/s2 moves, and with `http-reuse never`"),
+        "{why}"
+    );
+    assert_eq!(plan(&file, None, &two("3.0.1")).reload, None);
+}
+
+#[test]
+fn another_weight_is_a_reload_where_the_balance_keeps_a_table() {
+    for balance in ["source", "static-rr"] {
+        let lines = format!(
+            " balance {balance}\n{}",
+            BOTH.replace("0.2:1 weight 10", "0.2:1 weight 7")
+        );
+        let due = plan(&wanted(&lines), None, &two("3.0.1"));
+        assert!(due.steps.is_empty(), "{due:?}");
+        let why = due.reload.unwrap();
+        assert_eq!(
+            why,
+            "b/s2 has another weight, and its balance keeps a fixed table"
+        );
+    }
+}
+
+#[test]
+fn what_others_track_goes_by_a_reload_where_they_stay_or_would_lose_requests() {
+    let file = |option: &str, servers: &str| {
+        let text = format!(
+            "global\nbackend a\n{}backend b\n{servers}",
+            BOTH.replace(" weight", &format!(" {option} weight"))
+        );
+        Wanted {
+            identity: wanted("").identity,
+            ..Wanted::parse(text.as_bytes())
+        }
+    };
+    let one = " server s1 127.0.0.1:1 weight 10\n";
+    let why = |wanted: &Wanted, before: &Wanted| {
+        let mut running = two("3.0.1");
+        running
+            .backends
+            .insert("a".to_owned(), running.backends["b"].clone());
+        plan(wanted, Some(before), &running).reload
+    };
+    // Nobody tracks what leaves, or all who do leave too.
+    assert_eq!(why(&file("", one), &file("", BOTH)), None);
+    let tracks = file("track b/s2", BOTH);
+    let stays = why(&file("track b/s1", one), &tracks).unwrap();
+    assert!(
+        stays.contains("a/s1") || stays.contains("b/s2 left, and servers track it"),
+        "{stays}"
+    );
+    let moves = file(
+        "track b/s2 on-marked-down shutdown-sessions",
+        &BOTH.replace("0.2:1", "0.9:1"),
+    );
+    let before = file("track b/s2 on-marked-down shutdown-sessions", BOTH);
+    assert_eq!(
+        why(&moves, &before).as_deref(),
+        Some("maintenance could end requests of b/s2")
+    );
 }
 
 #[test]

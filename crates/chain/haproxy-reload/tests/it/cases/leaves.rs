@@ -124,3 +124,43 @@ fn a_leave_ends_no_request_though_default_server_says_shutdown_sessions() {
     let lines = "    default-server inter 3s fall 3 rise 2 on-marked-down shutdown-sessions\n";
     leave_during_a_request(158, lines, "check");
 }
+
+#[test]
+fn a_file_that_lost_its_last_lines_takes_nobody_out_of_use() {
+    let _nodes = nodes(192, &[1, 2]);
+    let case = Case::start(192, &template(&each("")), &[1, 2]);
+    let file = case.read("haproxy.cfg");
+    let (before, _) = file.split_once("    server ").unwrap();
+    // Nothing stands in the section that the file begins with, so HAProxy refuses it.
+    let cut = before.replace(
+        "default_backend nodes",
+        "default_backend nodes\n    use_backend c",
+    );
+    case.write_bytes(cut.as_bytes());
+    assert_eq!(case.run(&[]).code(), 111);
+    assert!(["s1", "s2"].iter().all(|name| !case.is_out(name)));
+    let served: Vec<String> = case.shares(4).into_keys().collect();
+    assert_eq!(served, ["s1", "s2"]);
+}
+
+#[test]
+fn a_client_whose_node_left_gets_another_one_though_the_section_persists() {
+    let _nodes = nodes(193, &[1]);
+    let lines = "    option persist\n    cookie SRV insert indirect\n";
+    let template = template(&format!("{lines}{}", each("cookie {{ n.name }}")));
+    let case = Case::start(193, &template, &[1, 2]);
+    case.remove(2);
+    case.step();
+    let ask = || {
+        let deadline = Instant::now() + PATIENCE;
+        let mut connection = Connection::open(front(193), deadline).ok()?;
+        let request = Request {
+            headers: "Connection: close\r\nCookie: SRV=s2\r\n",
+            ..Request::get("/")
+        };
+        let answer = connection.ask(&request, deadline).ok()?;
+        (answer.text() == "s1").then_some(())
+    };
+    wait_for("an answer of the other node", PATIENCE, ask);
+    case.assert_agrees();
+}

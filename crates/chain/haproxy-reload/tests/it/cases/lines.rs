@@ -1,6 +1,6 @@
 //! The lines of a file that are no servers, and those of other files.
 
-use super::case::{Case, each, template};
+use super::case::{Case, each, nodes, template};
 use crate::haproxy::front;
 
 #[test]
@@ -59,5 +59,18 @@ fn the_line_that_differs_is_told_with_its_number_and_both_texts() {
         at.unwrap() + 1
     );
     assert!(told.contains(&expected), "{told}");
+    case.assert_agrees();
+}
+
+#[test]
+fn defaults_that_a_condition_leaves_out_are_not_taken_for_real() {
+    let _nodes = nodes(194, &[1, 2]);
+    let mut template = template(&each(""));
+    template
+        .defaults
+        .push_str(".if defined(NOT_THERE)\ndefaults\n    default-server disabled\n.endif\n");
+    let case = Case::start(194, &template, &[1, 2]);
+    let served: Vec<String> = case.shares(4).into_keys().collect();
+    assert_eq!(served, ["s1", "s2"]);
     case.assert_agrees();
 }
