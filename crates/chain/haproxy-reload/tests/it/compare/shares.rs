@@ -16,6 +16,9 @@ const FEWEST: usize = 10;
 /// How much a share may differ by the turn that each of two round robins is at.
 const TURN: f64 = 5.0;
 const SIGMAS: f64 = 5.0;
+/// How many places a server has at least on the ring from which `random` draws. They come from
+/// its id, which the two may give differently.
+const PLACES: f64 = 16.0;
 
 /// A backend that clients reach.
 pub(crate) struct Service {
@@ -125,7 +128,9 @@ impl Service {
         let is_off = |key: &&String| {
             let (old, new) = (count(old, key), count(new, key));
             let share = f64::midpoint(old, new) / total;
-            let sigma = (2.0 * total * share * (1.0 - share)).sqrt();
+            let chance = 2.0 * total * share * (1.0 - share);
+            let places = 2.0 * (total * share).powi(2) / PLACES;
+            let sigma = (chance + places).sqrt();
             let allowed = match self.algorithm.as_str() {
                 "random" => SIGMAS * sigma + 1.0,
                 "leastconn" => total,
