@@ -56,10 +56,10 @@ impl Service {
 
     /// Compares the shares of requests that the two give. `round` makes the clients'
     /// addresses, which no round shares with another.
-    pub(crate) fn compare(&self, old: Ipv4Addr, new: Ipv4Addr, round: u8) -> Vec<String> {
+    pub(crate) fn compare(&self, ours: Ipv4Addr, theirs: Ipv4Addr, round: u8) -> Vec<String> {
         let to = |ip| SocketAddrV4::new(ip, self.port);
-        let mut old = self.answers(to(old), round, usize::from(REQUESTS));
-        let mut new = self.answers(to(new), round, old.plain.len());
+        let mut old = self.answers(to(ours), round, usize::from(REQUESTS));
+        let mut new = self.answers(to(theirs), round, old.plain.len());
         let both = old.plain.len().min(new.plain.len());
         old.plain.truncate(both);
         new.plain.truncate(both);
@@ -73,6 +73,11 @@ impl Service {
             "roundrobin" | "static-rr" | "random" | "leastconn"
         );
         if is_exact {
+            if let Some(at) = only_failure(&old.plain, &new.plain) {
+                let number = u8::try_from(at + 1).unwrap_or(REQUESTS);
+                old.plain[at].1 = plain(number, round).send(to(ours));
+                new.plain[at].1 = plain(number, round).send(to(theirs));
+            }
             found.extend(first_difference(&old.plain, &new.plain));
         } else {
             found.extend(self.uneven(&counts(&old.plain), &counts(&new.plain)));
@@ -85,29 +90,21 @@ impl Service {
 
     fn answers(&self, to: SocketAddrV4, round: u8, most: usize) -> Answers {
         let until = Instant::now() + TIME;
-        let request = |number: u8, headers: String| Request {
-            from: Ipv4Addr::new(127, harness::net(), round, number),
-            path: format!("/page{number}?k={number}"),
-            headers,
-        };
-        let plain = |number: u8| {
-            let sent = request(number, format!("X-Key: key{number}\r\n"));
-            (format!("{number}"), sent.send(to))
-        };
+        let ask = |number: u8| (format!("{number}"), plain(number, round).send(to));
         let in_time = |number: &u8| usize::from(*number) <= FEWEST || Instant::now() < until;
         let plain: Vec<_> = (1..=REQUESTS)
             .take(most)
             .take_while(in_time)
-            .map(plain)
+            .map(ask)
             .collect();
         let cookie = |cookie: &String| {
-            let sent = request(230, format!("Cookie: SRV={cookie}\r\n"));
+            let sent = request(230, round, format!("Cookie: SRV={cookie}\r\n"));
             (format!("cookie {cookie}"), sent.send(to))
         };
         let with_cookie = self.cookies.iter().map(cookie).collect();
         let stuck = (1..=20).filter(|_| self.sticks).find_map(|number| {
             let (_, before) = plain.get(usize::from(number) - 1)?;
-            let answer = request(number, String::new()).send(to);
+            let answer = request(number, round, String::new()).send(to);
             let is_answered = answer != FAILED && before != FAILED;
             let is_astray = is_answered && site(&answer) != site(before);
             is_astray.then(|| format!("the client {number} got {before}, then {answer}"))
@@ -199,6 +196,30 @@ fn counts(answers: &[(String, String)]) -> BTreeMap<String, u32> {
         *counts.entry(answer.clone()).or_default() += 1;
     }
     counts
+}
+
+/// A request without a cookie.
+fn plain(number: u8, round: u8) -> Request {
+    request(number, round, format!("X-Key: key{number}\r\n"))
+}
+
+/// A request of the client of this number.
+fn request(number: u8, round: u8, headers: String) -> Request {
+    Request {
+        from: Ipv4Addr::new(127, harness::net(), round, number),
+        path: format!("/page{number}?k={number}"),
+        headers,
+    }
+}
+
+/// Where the only difference is that one of the two got no answer. A machine that tracks
+/// connections drops new ones while its table is full, and checks fill it.
+fn only_failure(old: &[(String, String)], new: &[(String, String)]) -> Option<usize> {
+    let pairs = old.iter().zip(new).enumerate();
+    let mut differing = pairs.filter(|(_, (old, new))| old != new);
+    let (at, ((_, old), (_, new))) = differing.next()?;
+    let is_only = differing.next().is_none();
+    (is_only && [old, new].iter().any(|answer| *answer == FAILED)).then_some(at)
 }
 
 fn first_difference(old: &[(String, String)], new: &[(String, String)]) -> Option<String> {
