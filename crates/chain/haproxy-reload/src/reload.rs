@@ -144,33 +144,33 @@ impl Haproxy {
     /// An error does not end the wait, since the master refuses connections for 40 to
     /// 80 ms while it restarts itself. At the deadline the last one is reported.
     fn confirm(&self, before: &Processes) -> anyhow::Result<Option<String>> {
-        let mut last = anyhow!("the time for it is over");
-        let mut absent_until = None;
-        while Instant::now() < self.master.deadline {
-            match Processes::ask(&self.master) {
+        let mut opening = None;
+        loop {
+            let mut until = self.master.deadline;
+            let last = match Processes::ask(&self.master) {
                 Ok(now) if now.is_after(before) && now.failed > 0 => {
                     return Ok(Some(String::new()));
                 }
                 Ok(now) if now.is_after(before) => match self.answers(now.successor(before)) {
                     Ok(()) => return Ok(None),
                     Err(error) if error.is::<Absent>() => {
-                        let until = *absent_until.get_or_insert_with(|| Instant::now() + OPENING);
-                        last = error;
-                        if Instant::now() >= until {
-                            break;
-                        }
+                        until = *opening.get_or_insert_with(|| Instant::now() + OPENING);
+                        error
                     }
-                    Err(error) => last = error,
+                    Err(error) => error,
                 },
                 Ok(now) => {
                     let reloads = now.reloads;
-                    last = anyhow!("the master still says that it has reloaded {reloads} times");
+                    anyhow!("the master still says that it has reloaded {reloads} times")
                 }
-                Err(error) => last = error,
+                Err(error) => error,
+            };
+            // The reload itself may have taken all of the time, and is done nevertheless.
+            if Instant::now() >= until {
+                return Err(last.context("confirm the reload"));
             }
             pause(TURN);
         }
-        Err(last.context("confirm the reload"))
     }
 
     fn answers(&self, successor: Option<u32>) -> anyhow::Result<()> {
