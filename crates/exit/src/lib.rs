@@ -58,6 +58,17 @@ pub fn main<A: clap::Parser>(
     }
 }
 
+/// Ends the program as [`main`] does for this error, from a thread beside it.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "the thread of main does not come back"
+)]
+pub fn end(program: &str, error: &anyhow::Error) -> ! {
+    say(program, format_args!("{error:#}"));
+    std::process::exit(code_of(error).into())
+}
+
 fn from_arguments<A: clap::Parser>(
     arguments: impl Iterator<Item = OsString>,
     run: impl FnOnce(A) -> anyhow::Result<Exit>,

@@ -1,50 +1,53 @@
 //! A computation that somebody else has written.
 
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-/// As large as that of a main thread, so that nothing fails here that would not there.
-const STACK: usize = 8 << 20;
+/// The stack of the thread that watches, which only prints.
+const STACK: usize = 256 << 10;
 /// The shortest pause between two looks at the clock.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Does `work` in a thread, and returns what it returns. The error is of the kind
-/// [`io::ErrorKind::TimedOut`] if it has not ended after `limit` of *processor* time, so
-/// that no load of the machine makes a difference; the thread is left then, and ends with
-/// the program. It counts what the whole program uses, so its other threads have to rest.
+/// Does `work`, and calls `late` from another thread if it has not ended after `limit` of
+/// *processor* time, so that no load of the machine makes a difference. `late` has to end the
+/// program, or to make the work end. What the whole program uses counts, so its other threads
+/// have to rest.
 ///
-/// # Panics
-/// If `work` does.
-pub fn work<T: Send + 'static>(
+/// # Errors
+/// When the system has no thread for that.
+pub fn work<T>(
     limit: Duration,
-    work: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce() -> T,
+    late: impl FnOnce(io::Error) + Send + 'static,
 ) -> io::Result<T> {
     let start = used()?;
-    let (result, results) = channel();
-    let worker = thread::Builder::new().stack_size(STACK).spawn(move || {
-        // Nobody takes it when the time was over.
-        let _ = result.send(work());
-    })?;
+    let (working, ended) = channel();
+    thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || watch(limit, start, &ended, late))?;
+    let value = work();
+    drop::<std::sync::mpsc::Sender<()>>(working);
+    Ok(value)
+}
+
+fn watch(limit: Duration, start: Duration, ended: &Receiver<()>, late: impl FnOnce(io::Error)) {
     loop {
-        let left = limit.saturating_sub(used()?.saturating_sub(start));
+        let left = match used() {
+            Ok(now) => limit.saturating_sub(now.saturating_sub(start)),
+            Err(error) => return late(error),
+        };
         if left.is_zero() {
             let message = format!("it had not ended after {limit:?} of processor time");
-            return Err(crate::timed_out(message));
+            return late(crate::timed_out(message));
         }
         // It cannot use more than the time that passes.
-        match results.recv_timeout(left.max(PAUSE)) {
-            Ok(value) => return Ok(value),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+        if ended.recv_timeout(left.max(PAUSE)) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
-    }
-    match worker.join() {
-        Err(panic) => std::panic::resume_unwind(panic),
-        Ok(()) => Err(io::Error::other("its thread ended without a result")),
     }
 }
 
@@ -55,27 +58,35 @@ fn used() -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
     fn what_ends_in_time_gives_its_result() {
-        assert_eq!(work(Duration::from_secs(60), || 6 * 7).unwrap(), 42);
+        let late = |error| panic!("{error}");
+        assert_eq!(work(Duration::from_secs(60), || 6 * 7, late).unwrap(), 42);
     }
 
     #[test]
-    fn what_does_not_end_is_left() {
+    fn what_does_not_end_is_told() {
+        let is_late = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_late);
         let endless = || {
-            loop {
+            while !is_late.load(Ordering::SeqCst) {
                 std::hint::spin_loop();
             }
         };
-        let error = work::<()>(Duration::from_millis(20), endless).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let late = move |error: io::Error| {
+            told.store(error.kind() == io::ErrorKind::TimedOut, Ordering::SeqCst);
+        };
+        work(Duration::from_millis(20), endless, late).unwrap();
     }
 
     #[test]
     #[should_panic(expected = "a bug of its")]
     fn a_panic_goes_on_where_it_was_asked_for() {
-        let _ = work::<()>(Duration::from_secs(60), || panic!("a bug of its"));
+        let _ = work::<()>(Duration::from_secs(60), || panic!("a bug of its"), |_| {});
     }
 }

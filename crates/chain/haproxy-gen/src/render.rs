@@ -1,7 +1,6 @@
 //! Renders a template, which may have been written so that this has no end.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use haproxy_config::MAX_FILE;
@@ -15,24 +14,23 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(crate) enum Failure {
     /// The template is wrong.
     Refused(tera::Error),
-    /// It takes too long, or makes too much.
+    /// It makes too much.
     Endless(String),
     /// The system has failed.
     System(io::Error),
 }
 
-/// Renders the template of this name.
-pub(crate) fn render(tera: &Arc<Tera>, name: &str, context: Context) -> Result<String, Failure> {
-    let (tera, name) = (Arc::clone(tera), name.to_owned());
-    let work = move || {
-        let mut output = Output::default();
-        let rendered = tera.render_to(&name, &context, &mut output);
-        (rendered, output)
-    };
-    let (rendered, output) = limit::work(LONGEST, work).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => Failure::Endless(error.to_string()),
-        _ => Failure::System(error),
-    })?;
+/// Renders the template of this name. `late` ends the program, with the reason, where that
+/// takes too long.
+pub(crate) fn render(
+    tera: &Tera,
+    name: &str,
+    context: &Context,
+    late: impl FnOnce(io::Error) + Send + 'static,
+) -> Result<String, Failure> {
+    let mut output = Output::default();
+    let work = || tera.render_to(name, context, &mut output);
+    let rendered = limit::work(LONGEST, work, late).map_err(Failure::System)?;
     if output.is_full {
         let why = format!("what it makes is larger than {MAX_FILE} bytes");
         return Err(Failure::Endless(why));

@@ -1,13 +1,13 @@
 //! Reading, parsing and rendering the template.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use exit::misuse;
 use nodes::Node;
 use tera::Tera;
 
+use crate::PROGRAM;
 use crate::context::{Kept, context, is_named};
 use crate::language::other_language;
 use crate::render::{self, Failure};
@@ -21,7 +21,7 @@ const MAX_TEMPLATE: u64 = 1 << 20;
 pub(crate) struct Template {
     path: PathBuf,
     text: String,
-    tera: Arc<Tera>,
+    tera: Tera,
     services: Services,
     variables: Vec<Variable>,
 }
@@ -53,7 +53,7 @@ impl Template {
         Ok(Self {
             path: path.to_path_buf(),
             text,
-            tera: Arc::new(tera),
+            tera,
             services,
             variables: variables.to_vec(),
         })
@@ -64,7 +64,9 @@ impl Template {
     pub(crate) fn render(&self, nodes: &[Node], kept: &Kept) -> anyhow::Result<String> {
         let mut context = context(nodes, kept, &self.text);
         variables::insert(&self.variables, &mut context);
-        let rendered = render::render(&self.tera, &self.path.to_string_lossy(), context);
+        let what = self.rendering();
+        let late = move |why| exit::end(PROGRAM, &misuse(format_args!("{what}: {why}")));
+        let rendered = render::render(&self.tera, &self.path.to_string_lossy(), &context, late);
         let mut text = rendered.map_err(|failure| match failure {
             Failure::System(error) => anyhow!(error).context(self.rendering()),
             Failure::Endless(why) => misuse(format_args!("{}: {why}", self.rendering())),
