@@ -3,7 +3,7 @@
 use crate::FINGERPRINT;
 
 /// What stands in the comment before the number.
-const COMMENT: &str = "# capacity ";
+pub(crate) const COMMENT: &str = "# capacity ";
 /// HAProxy's keyword of the line before it.
 const SET: &str = "setenv";
 
@@ -11,19 +11,19 @@ const SET: &str = "setenv";
 /// a file without one.
 #[must_use]
 pub fn with_capacity(text: &str, capacity: usize) -> String {
-    let (before, behind) = text.split_at(place(text));
+    let (before, behind) = text.split_at(behind_fingerprint(text));
     format!("{before}    {COMMENT}{capacity}\n{behind}")
 }
 
 /// The number in the comment. One that stands elsewhere is somebody else's.
 #[must_use]
 pub fn capacity_of(text: &str) -> Option<usize> {
-    let line = text.get(place(text)..)?.lines().next()?;
+    let line = text.get(behind_fingerprint(text)..)?.lines().next()?;
     line.trim().strip_prefix(COMMENT)?.parse().ok()
 }
 
-/// Where the comment stands.
-fn place(text: &str) -> usize {
+/// The place behind the line of the fingerprint, or the beginning of a text without one.
+pub(crate) fn behind_fingerprint(text: &str) -> usize {
     let sets_fingerprint = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         words.next() == Some(SET) && words.next() == Some(FINGERPRINT)
