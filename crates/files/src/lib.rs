@@ -41,8 +41,7 @@ pub enum Durability {
 /// `.NAME.new` that is there already is taken for the leftover of a killed run and
 /// removed, so the caller must hold a lock.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> anyhow::Result<()> {
-    let (path, old) = links::end_of(path).with_context(|| format!("replace {}", path.display()))?;
-    put(&path, content, durability, old.as_ref())
+    Staged::of(path, content, durability)?.put()
 }
 
 /// Like [`replace`], for a caller that knows the metadata of the old file already
@@ -54,21 +53,71 @@ pub fn put(
     durability: Durability,
     old: Option<&Metadata>,
 ) -> anyhow::Result<()> {
-    let new = beside(path, HALF_MADE);
-    // Opened first, so that a failure to do so is one before anything has changed.
-    let folder = (durability == Durability::Synced).then(|| open_folder_of(path));
-    let folder = folder.transpose()?;
-    write_new(&new, content, durability, old)
-        .and_then(|()| rename(&new, path))
-        .inspect_err(|_| {
-            let _ = fs::remove_file(&new);
-        })
-        .with_context(|| format!("replace {}", path.display()))?;
-    if let Some(folder) = folder {
-        let synced = folder.sync_all();
-        synced.with_context(|| format!("sync the directory of {}", path.display()))?;
+    Staged::new(path, content, durability, old)?.put()
+}
+
+/// A file's new content, written beside it. It is gone when the value is dropped before
+/// it was put into place.
+#[derive(Debug)]
+pub struct Staged {
+    /// Where the content is; `None` once it is in place.
+    new: Option<PathBuf>,
+    path: PathBuf,
+    /// The folder, if the content has to survive a power cut.
+    folder: Option<File>,
+}
+
+impl Staged {
+    /// Writes the new content of `path` beside it. Whatever can fail for want of room,
+    /// fails here: so several files are first all staged, and then put into place.
+    pub fn of(path: &Path, content: &[u8], durability: Durability) -> anyhow::Result<Self> {
+        let end = links::end_of(path);
+        let (path, old) = end.with_context(|| format!("replace {}", path.display()))?;
+        Self::new(&path, content, durability, old.as_ref())
     }
-    Ok(())
+
+    fn new(
+        path: &Path,
+        content: &[u8],
+        durability: Durability,
+        old: Option<&Metadata>,
+    ) -> anyhow::Result<Self> {
+        let new = beside(path, HALF_MADE);
+        // Opened first, so that a failure to do so is one before anything has changed.
+        let folder = (durability == Durability::Synced).then(|| open_folder_of(path));
+        let folder = folder.transpose()?;
+        let staged = Self {
+            new: Some(new.clone()),
+            path: path.to_path_buf(),
+            folder,
+        };
+        write_new(&new, content, durability, old)
+            .with_context(|| format!("replace {}", path.display()))?;
+        Ok(staged)
+    }
+
+    /// Puts the content into place.
+    pub fn put(mut self) -> anyhow::Result<()> {
+        if let Some(new) = &self.new {
+            let path = self.path.display();
+            rename(new, &self.path).with_context(|| format!("replace {path}"))?;
+        }
+        self.new = None;
+        if let Some(folder) = &self.folder {
+            let synced = folder.sync_all();
+            let path = self.path.display();
+            synced.with_context(|| format!("sync the directory of {path}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(new) = &self.new {
+            let _ = fs::remove_file(new);
+        }
+    }
 }
 
 /// Reads a file; `None` if there is none. One of more than `max` bytes is an error
@@ -239,6 +288,22 @@ mod tests {
             let expected = format!("read {}: it is no regular file", path(name).display());
             assert_eq!(error, expected);
         }
+    }
+
+    #[test]
+    fn what_is_staged_takes_its_place_only_when_it_is_put() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("haproxy.cfg");
+        replace(&path, b"old", Durability::Synced).unwrap();
+        let stage = || Staged::of(&path, b"new", Durability::Synced).unwrap();
+        drop(stage());
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let staged = stage();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"old");
+        staged.put().unwrap();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"new");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
