@@ -20,13 +20,17 @@ const OF_A_MASTER: [&str; 4] = [
 /// `Fatal errors found in configuration.`), which adds nothing to the others.
 const SUMMARY: &str = " found in configuration";
 
-/// The command by which `haproxy` checks the file `config` as a HAProxy in these
-/// surroundings reads it.
+/// The command by which `haproxy` checks these files, as one configuration, as a HAProxy in
+/// these surroundings reads them.
 ///
 /// It is looked up as [`check_command`] does, by our own PATH, which it gets too: no
 /// configuration depends on that. A relative path to it begins at our own directory.
 #[must_use]
-pub fn check_command_in(haproxy: &Path, config: &Path, surroundings: &Surroundings) -> Command {
+pub fn check_command_in<'a>(
+    haproxy: &Path,
+    configs: impl Iterator<Item = &'a Path>,
+    surroundings: &Surroundings,
+) -> Command {
     let program = if haproxy.components().count() > 1 {
         absolute(haproxy).unwrap_or_else(|_| haproxy.to_path_buf())
     } else {
@@ -36,7 +40,7 @@ pub fn check_command_in(haproxy: &Path, config: &Path, surroundings: &Surroundin
     command.env_clear();
     prepare(
         &mut command,
-        config,
+        configs,
         surroundings.environment.iter().cloned(),
     );
     if let Some(directory) = &surroundings.directory {
@@ -61,20 +65,23 @@ pub fn check_command(
     let environment = environment.iter();
     prepare(
         &mut command,
-        config,
+        std::iter::once(config),
         environment.map(|(name, value)| (name.into(), value.into())),
     );
     command
 }
 
-fn prepare(
+fn prepare<'a>(
     command: &mut Command,
-    config: &Path,
+    configs: impl Iterator<Item = &'a Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) {
     let mut path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     path.push(":/usr/sbin");
-    command.args(["-c", "-f"]).arg(config);
+    command.arg("-c");
+    for config in configs {
+        command.arg("-f").arg(config);
+    }
     command.envs(environment).env("PATH", path);
     for name in OF_A_MASTER {
         command.env_remove(name);
@@ -151,7 +158,10 @@ mod tests {
             directory: Some("/".into()),
             environment: vec![pair("LB_BIND", "x"), pair("HAPROXY_PROCESSES", "|")],
         };
-        let command = check_command_in(Path::new("haproxy"), Path::new("/x"), &surroundings);
+        let configs = [Path::new("/x"), Path::new("/y")];
+        let command = check_command_in(Path::new("haproxy"), configs.into_iter(), &surroundings);
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["-c", "-f", "/x", "-f", "/y"]);
         assert_eq!(command.get_current_dir(), Some(Path::new("/")));
         let given = command.get_envs();
         let given: Vec<_> = given
@@ -167,7 +177,7 @@ mod tests {
             ..Surroundings::default()
         };
         let program = |name: &str| {
-            let command = check_command_in(Path::new(name), Path::new("/x"), &surroundings);
+            let command = check_command_in(Path::new(name), [].into_iter(), &surroundings);
             Path::new(command.get_program()).to_path_buf()
         };
         assert_eq!(program("haproxy"), Path::new("haproxy"));

@@ -1,10 +1,10 @@
-//! A rendered configuration where HAProxy can check it.
+//! A rendered file where it can be checked.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf, absolute};
-use std::process::Stdio;
 
 use anyhow::Context;
 use files::beside;
@@ -12,21 +12,19 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// The extension of the file that is checked.
 const EXTENSION: &str = "candidate";
-/// Only we and the HAProxy that we start read it.
+/// Only we and the program that checks it read it.
 const MODE: u32 = 0o600;
-/// The path by which HAProxy can read its stdin; `-f -` does not do that.
-const STDIN: &str = "/dev/stdin";
 
-/// A text that HAProxy can read as a file, which is gone when the value is dropped.
+/// A text that another program can read as a file, which is gone when the value is dropped.
 #[derive(Debug)]
 pub(crate) enum Draft {
     /// The file `.NAME.candidate` beside the one that is to be made. There
     /// `default-path config` means what it will mean, and a HAProxy that is given the
     /// whole folder skips a name with a dot.
     Beside(PathBuf),
-    /// A file that exists only in memory, and is handed over as stdin. Unlike a pipe it
-    /// cannot block while HAProxy waits for us to read its output.
-    InMemory(File),
+    /// A file that exists only in memory. Others open it by our number and its own: the
+    /// path.
+    InMemory { path: PathBuf, _file: File },
 }
 
 impl Draft {
@@ -44,8 +42,10 @@ impl Draft {
 
     /// Writes `text` into memory.
     pub(crate) fn in_memory(text: &str) -> anyhow::Result<Self> {
-        let file = in_memory(text).context("hand the configuration to HAProxy")?;
-        Ok(Self::InMemory(file))
+        let file = in_memory(text).context("make a file in memory for the check")?;
+        let (us, number) = (std::process::id(), file.as_raw_fd());
+        let path = PathBuf::from(format!("/proc/{us}/fd/{number}"));
+        Ok(Self::InMemory { path, _file: file })
     }
 
     /// It is beside the path that HAProxy is given, even if that is a link to another
@@ -58,19 +58,10 @@ impl Draft {
         Ok(draft)
     }
 
-    /// The path by which HAProxy reads it.
+    /// The path by which others read it.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Beside(path) => path,
-            Self::InMemory(_) => Path::new(STDIN),
-        }
-    }
-
-    /// The stdin of the HAProxy that reads it.
-    pub(crate) fn stdin(&self) -> io::Result<Stdio> {
-        match self {
-            Self::Beside(_) => Ok(Stdio::null()),
-            Self::InMemory(file) => file.try_clone().map(Stdio::from),
+            Self::Beside(path) | Self::InMemory { path, .. } => path,
         }
     }
 }
@@ -100,7 +91,6 @@ fn create(path: &Path) -> io::Result<File> {
 fn in_memory(text: &str) -> io::Result<File> {
     let mut file = File::from(memfd_create(c"haproxy.cfg", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(text.as_bytes())?;
-    file.rewind()?;
     Ok(file)
 }
 
@@ -147,8 +137,8 @@ mod tests {
     fn where_nothing_can_be_written_it_is_in_memory() {
         for path in ["/nonexistent/haproxy.cfg", "/proc/haproxy.cfg"] {
             let draft = Draft::of("global\n", Path::new(path)).unwrap();
-            assert_eq!(draft.path(), Path::new(STDIN));
-            assert!(draft.stdin().is_ok());
+            assert!(draft.path().starts_with("/proc"));
+            assert_eq!(fs::read(draft.path()).unwrap(), b"global\n");
         }
     }
 }

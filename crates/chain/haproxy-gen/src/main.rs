@@ -5,10 +5,14 @@ mod capacity;
 mod check;
 mod context;
 mod draft;
+mod functions;
 mod ids;
 mod language;
+mod pairs;
+mod reference;
 mod render;
 mod services;
+mod sources;
 mod surroundings;
 mod target;
 mod template;
@@ -17,13 +21,17 @@ mod variables;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use exit::Exit;
+use files::Staged;
 
 use candidate::Candidate;
-use check::Check;
+use check::{Checker, Subject, with_drafts};
 use draft::Draft;
+use pairs::{Kind, Pair, STDOUT, pairs};
 use target::Target;
+use template::Given;
 use variables::Variable;
 
 /// The name before each message.
@@ -50,18 +58,30 @@ const PROGRAM: &str = "haproxy-gen";
 ///     capacity    a power of two from 16 on, and at least the number of nodes: it
 ///                 doubles when they are more, and halves when less than a quarter
 ///                 is used
-///   and whatever `--set` names. A name that is not defined is an error. A template serves the nodes that
-///   name no service, unless a comment in it says which services it serves:
+///   and whatever `--set` names. A name that is not defined is an error. It can include
+///   files beside it, but none outside of its folder. `--reference` shows all that it has.
+///
+///   A template serves the nodes that name no service, unless a comment in it says which
+///   services it serves:
 ///     {# services: web api - #}
 ///   where `-` stands for the nodes that name none. Nodes of other services are
 ///   reported and left out.
+///
+///   Several templates make several files, in pairs: the first --template makes the first
+///   --output. All are checked together before any is replaced. Those whose names end in
+///   .cfg are one configuration of HAProxy's, in their order; it may name the others, as
+///   maps, by absolute paths.
+///
+///   With `--check` no file is HAProxy's, and nothing is added to any. The command runs
+///   if something changes; an end with 126 or 127 is a failure, as no program to run.
 ///
 /// Files
 ///   /nodes/NAME                            one node each: NAME ADDRESS [port=N]
 ///                                          [weight=N] [service=NAME] [KEY=VALUE]...
 ///   /config/haproxy.cfg.tera               the template
 ///   /usr/local/etc/haproxy/haproxy.cfg     the result
-///   beside it: .haproxy.cfg.lock           the lock
+///   beside each result, for one called haproxy.cfg:
+///              .haproxy.cfg.lock           the lock
 ///              .haproxy.cfg.candidate      the result while HAProxy checks it
 ///              .haproxy.cfg.checked        the hashes of what passed the last check
 ///   /var/run/haproxy-master.sock           tells which process is the running HAProxy
@@ -70,8 +90,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   None. Whenever it is killed, the old file or the new one is in place.
 ///
 /// Exit codes
-///     0  the file was replaced, or printed, or `--diff` found a difference
-///     1  nothing to do: the file was right already
+///     0  a file was replaced, or printed, or `--diff` found a difference
+///     1  nothing to do: the files were right already
 ///   100  used wrongly, or the template is wrong, or HAProxy refuses the result
 ///   111  the system failed (disk full, no haproxy, a file that cannot be read), and
 ///        a later run may work
@@ -86,7 +106,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   are known.
 ///
 ///   A template that names `capacity` has it kept in the file, as a comment behind
-///   that line.
+///   that line. The paths of other files that were made with it stand there too, so
+///   haproxy-reload knows which maps are to be as these.
 ///
 ///   The check runs beside the result, in the working directory and with the
 ///   environment of the running HAProxy if the socket of its master is there and
@@ -103,22 +124,22 @@ struct Args {
     /// The directory that holds one file for each node
     #[arg(long, env = "NODES_DIR", default_value = "/nodes", value_name = "DIR")]
     nodes: PathBuf,
-    /// The template
+    /// The template; `-` is stdin. More than once with as many --output
     #[arg(
         long,
         env = "HAPROXY_TEMPLATE",
         default_value = "/config/haproxy.cfg.tera",
         value_name = "FILE"
     )]
-    template: PathBuf,
-    /// The file to make; `-` prints it without a check
+    template: Vec<PathBuf>,
+    /// The file to make of the template; `-` prints it without a check
     #[arg(
         long,
         env = "HAPROXY_CFG",
         default_value = "/usr/local/etc/haproxy/haproxy.cfg",
         value_name = "FILE"
     )]
-    output: PathBuf,
+    output: Vec<PathBuf>,
     /// A variable more for the template, as often as needed: text, or JSON where VALUE
     /// begins with `[` or `{`
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -135,106 +156,235 @@ struct Args {
         value_name = "SOCKET"
     )]
     master: PathBuf,
+    /// Let this command for /bin/sh check the results, which are none of HAProxy's: it
+    /// finds their paths in "$1", "$2" ... and ends with 0 if they are right
+    #[arg(long, value_name = "COMMAND", conflicts_with = "no_check")]
+    check: Option<String>,
     /// Do not let HAProxy check the result
     #[arg(long)]
     no_check: bool,
+    /// How much processor time a template may take
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limit)]
+    limit: Duration,
     /// Show what would change, and write nothing
     #[arg(long)]
     diff: bool,
+    /// Show all that a template has: tags, functions, filters and tests, with examples
+    #[arg(long)]
+    reference: bool,
 }
 
 fn main() -> ExitCode {
     exit::main(PROGRAM, |args: Args| {
-        if args.output == Path::new("-") {
-            print(&args)
+        if args.reference {
+            exit::print(&reference::page())?;
+            return Ok(Exit::Changed);
+        }
+        let pairs = pairs(&args.template, &args.output, args.check.is_some())?;
+        let given = Given {
+            variables: args.variables.clone(),
+            limit: args.limit,
+            ..Given::default()
+        };
+        let run = Run {
+            args: &args,
+            targets: pairs.iter().map(|pair| Target::new(&pair.output)).collect(),
+            pairs,
+            given,
+        };
+        if args.output == [Path::new(STDOUT)] {
+            run.print()
         } else if args.diff {
-            diff(&args)
+            run.diff()
         } else {
-            generate(&args)
+            run.generate()
         }
     })
 }
 
-fn print(args: &Args) -> anyhow::Result<Exit> {
-    if args.diff {
-        return Err(exit::misuse(
-            "--diff compares with a file: name one with --output",
-        ));
+fn limit(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(limit) if limit.is_zero() => Err("it has to be more than 0".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(error) => Err(error.to_string()),
     }
-    exit::print(candidate(args, None)?.text())?;
-    Ok(Exit::Changed)
 }
 
-fn candidate(args: &Args, old: Option<&[u8]>) -> anyhow::Result<Candidate> {
-    Candidate::make(&args.nodes, &args.template, &args.variables, old)
+/// What a run is to make.
+struct Run<'a> {
+    args: &'a Args,
+    pairs: Vec<Pair>,
+    /// The outputs of the pairs.
+    targets: Vec<Target>,
+    given: Given,
 }
 
-fn diff(args: &Args) -> anyhow::Result<Exit> {
-    let target = Target::new(&args.output);
-    let old = target.read()?;
-    let candidate = candidate(args, old.as_deref())?;
-    let Some(difference) = target.difference(old.as_deref(), candidate.text()) else {
-        return Ok(Exit::Unchanged);
-    };
-    exit::print(&difference)?;
-    let text = candidate.text();
-    check(args, &target, &candidate, || {
-        // Without the lock a run beside this one could find this one's file in its place.
-        match target.lock_that_is_there() {
-            Ok(lock) => Draft::of(text, &args.output).map(|draft| (draft, lock)),
-            Err(_) => Draft::in_memory(text).map(|draft| (draft, None)),
+/// The contents of the files that are there, in the order of the pairs.
+type Old = Vec<Option<Vec<u8>>>;
+
+impl Run<'_> {
+    fn print(&self) -> anyhow::Result<Exit> {
+        if self.args.diff {
+            return Err(exit::misuse(
+                "--diff compares with a file: name one with --output",
+            ));
         }
-    })?;
-    Ok(Exit::Changed)
-}
+        exit::print(&self.candidate(&[None])?.text())?;
+        Ok(Exit::Changed)
+    }
 
-fn generate(args: &Args) -> anyhow::Result<Exit> {
-    let target = Target::new(&args.output);
-    let _lock = target.lock()?;
-    let old = target.read()?;
-    let candidate = candidate(args, old.as_deref())?;
-    let mark = check(args, &target, &candidate, || {
-        Draft::of(candidate.text(), &args.output).map(|draft| (draft, None))
-    })?;
-    let changed = target.replace(old.as_deref(), candidate.text())?;
-    if let Some(mark) = mark {
-        remember(&target, &mark);
+    fn diff(&self) -> anyhow::Result<Exit> {
+        let old = self.read()?;
+        let candidate = self.candidate(&old)?;
+        let new = candidate.texts();
+        let all = std::iter::zip(&self.targets, std::iter::zip(&old, new));
+        let differences =
+            all.filter_map(|(target, (old, new))| target.difference(old.as_deref(), new));
+        let differences = differences.collect::<String>();
+        if differences.is_empty() {
+            return Ok(Exit::Unchanged);
+        }
+        exit::print(&differences)?;
+        self.check(&candidate, &old, || {
+            // Without the lock a run beside this one could find this one's file in its place.
+            let locks = self.targets.iter().map(Target::lock_that_is_there);
+            Ok(locks.collect::<Result<Vec<_>, _>>().ok())
+        })?;
+        Ok(Exit::Changed)
     }
-    Ok(if changed {
-        Exit::Changed
-    } else {
-        Exit::Unchanged
-    })
-}
 
-/// Lets HAProxy check the candidate unless that is known to be unnecessary. Returns what
-/// to remember of the check, if it was made and can be skipped next time.
-fn check(
-    args: &Args,
-    target: &Target,
-    candidate: &Candidate,
-    draft: impl FnOnce() -> anyhow::Result<(Draft, Option<File>)>,
-) -> anyhow::Result<Option<String>> {
-    if args.no_check {
-        return Ok(None);
+    fn generate(&self) -> anyhow::Result<Exit> {
+        let _locks = self.lock()?;
+        let old = self.read()?;
+        let candidate = self.candidate(&old)?;
+        let mark = self.check(&candidate, &old, || Ok(Some(Vec::new())))?;
+        let changed = self.replace(&candidate, &old)?;
+        if let Some((target, mark)) = self.configuration().zip(mark) {
+            remember(target, &mark);
+        }
+        Ok(if changed {
+            Exit::Changed
+        } else {
+            Exit::Unchanged
+        })
     }
-    let surroundings = surroundings::surroundings(&args.master);
-    let mark = candidate.check_hash().map(|hash| {
-        let around = surroundings.hash(candidate.text());
-        format!("{hash} {around}")
-    });
-    if target.was_checked(mark.as_deref()) {
-        return Ok(None);
+
+    /// The first target that is a configuration, which the mark of a check stands beside.
+    fn configuration(&self) -> Option<&Target> {
+        let place = self
+            .pairs
+            .iter()
+            .position(|it| it.kind == Kind::Configuration);
+        self.targets.get(place?)
     }
-    let (draft, _lock) = draft()?;
-    let check = Check {
-        haproxy: &args.haproxy,
-        template: &args.template,
-        path: &args.output,
-        surroundings: &surroundings,
-    };
-    check.run(candidate.text(), &draft)?;
-    Ok(mark)
+
+    /// Locks all targets. Every run does so in the same order, so that no two wait for each
+    /// other.
+    fn lock(&self) -> anyhow::Result<Vec<File>> {
+        let mut targets: Vec<&Target> = self.targets.iter().collect();
+        targets.sort_by_key(|target| target.path());
+        targets.into_iter().map(Target::lock).collect()
+    }
+
+    fn read(&self) -> anyhow::Result<Old> {
+        self.targets.iter().map(Target::read).collect()
+    }
+
+    fn candidate(&self, old: &[Option<Vec<u8>>]) -> anyhow::Result<Candidate> {
+        Candidate::make(&self.args.nodes, &self.pairs, &self.given, old)
+    }
+
+    /// Has the candidate checked unless that is known to be unnecessary. Returns what to
+    /// remember of the check, if it was made and can be skipped next time.
+    fn check(
+        &self,
+        candidate: &Candidate,
+        old: &Old,
+        locks: impl FnOnce() -> anyhow::Result<Option<Vec<Option<File>>>>,
+    ) -> anyhow::Result<Option<String>> {
+        if self.args.no_check {
+            return Ok(None);
+        }
+        if let Some(command) = &self.args.check {
+            let is_old =
+                |(old, new): (&Option<Vec<u8>>, &String)| old.as_deref() == Some(new.as_bytes());
+            if !std::iter::zip(old, candidate.texts()).all(is_old) {
+                let locks = locks()?;
+                let subjects = self.subjects(candidate, locks.is_some())?;
+                Checker::Command(command).run(&subjects)?;
+            }
+            return Ok(None);
+        }
+        let surroundings = surroundings::surroundings(&self.args.master);
+        let mark = candidate.check_hash().map(|hash| {
+            let around = surroundings.hash(&candidate.text());
+            format!("{hash} {around}")
+        });
+        if self
+            .configuration()
+            .is_some_and(|it| it.was_checked(mark.as_deref()))
+        {
+            return Ok(None);
+        }
+        let locks = locks()?;
+        let subjects = self.subjects(candidate, locks.is_some())?;
+        Checker::Haproxy(&self.args.haproxy, &surroundings).run(&subjects)?;
+        Ok(mark)
+    }
+
+    /// What is checked, each in a draft: beside its place, or in memory.
+    fn subjects<'c>(
+        &'c self,
+        candidate: &'c Candidate,
+        is_beside: bool,
+    ) -> anyhow::Result<Vec<Subject<'c>>> {
+        let draft = |text: &str, pair: &Pair| {
+            if is_beside {
+                Draft::of(text, &pair.output)
+            } else {
+                Draft::in_memory(text)
+            }
+        };
+        let all = || std::iter::zip(&self.pairs, candidate.texts());
+        let mut subjects: Vec<Subject<'c>> = Vec::new();
+        for kind in [Kind::Other, Kind::Configuration] {
+            for (pair, text) in all().filter(|(pair, _)| pair.kind == kind) {
+                let draft = match kind {
+                    Kind::Other => draft(text, pair)?,
+                    Kind::Configuration => {
+                        let others = subjects.iter().filter(|it| it.kind == Kind::Other);
+                        draft(&with_drafts(text, others), pair)?
+                    }
+                };
+                subjects.push(Subject {
+                    text,
+                    path: &pair.output,
+                    template: &pair.template,
+                    kind,
+                    draft,
+                });
+            }
+        }
+        Ok(subjects)
+    }
+
+    /// Puts what has changed into place: first all are written beside their places, and what
+    /// a configuration names is there before it. `false` if nothing has changed.
+    fn replace(&self, candidate: &Candidate, old: &Old) -> anyhow::Result<bool> {
+        let mut staged: Vec<(Kind, Staged)> = Vec::new();
+        let all = std::iter::zip(&self.pairs, &self.targets);
+        let contents = std::iter::zip(old, candidate.texts());
+        for ((pair, target), (old, text)) in all.zip(contents) {
+            let new = target.stage(old.as_deref(), text)?;
+            staged.extend(new.map(|new| (pair.kind, new)));
+        }
+        staged.sort_by_key(|(kind, _)| *kind == Kind::Configuration);
+        let changed = !staged.is_empty();
+        for (_, staged) in staged {
+            staged.put()?;
+        }
+        Ok(changed)
+    }
 }
 
 /// Stores the mark of the checked candidate. If that fails, only the next run has to

@@ -10,7 +10,7 @@ const DECLARATION: &str = "services:";
 const NONE: &str = "-";
 
 /// The services that a template serves; `None` stands for the nodes that name none.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Services(Vec<Option<Name>>);
 
 impl Services {
@@ -42,6 +42,14 @@ impl Services {
         services.sort();
         services.dedup();
         Ok(Self(services))
+    }
+
+    /// Those that one of several templates serves.
+    pub(crate) fn of_all<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut services: Vec<_> = all.flat_map(|Self(services)| services).cloned().collect();
+        services.sort();
+        services.dedup();
+        Self(services)
     }
 
     /// Splits the nodes into those of these services and those of others.

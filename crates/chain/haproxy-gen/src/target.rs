@@ -1,4 +1,5 @@
-//! haproxy.cfg, and the lock and the hash of the last check beside it.
+//! A file that is made, as haproxy.cfg, and the lock and the hash of the last check beside
+//! it.
 
 use std::fs::File;
 use std::io;
@@ -6,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use files::{Durability, beside, lock, lock_beside, read, replace};
+use files::{Durability, Staged, beside, lock, lock_beside, read, replace};
 use haproxy_config::MAX_FILE;
 use similar::TextDiff;
 
-/// More than the 32 digits of two hashes with a blank and a line feed, in bytes.
+/// More than the 48 digits of three hashes with blanks and a line feed, in bytes.
 const MAX_MARK: u64 = 64;
 /// After this time the diff may be longer than necessary, which is better than
 /// waiting for the shortest one.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A configuration file.
+/// A file that is made.
 pub(crate) struct Target {
     path: PathBuf,
 }
@@ -51,6 +52,10 @@ impl Target {
         }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The content of the file, `None` if there is none.
     pub(crate) fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
         read(&self.path, MAX_FILE)
@@ -71,13 +76,13 @@ impl Target {
         Some(diff.unified_diff().header(&path, &new).to_string())
     }
 
-    /// Replaces the content `old` of the file; `false` if it is `text` already.
-    pub(crate) fn replace(&self, old: Option<&[u8]>, text: &str) -> anyhow::Result<bool> {
+    /// Writes what is to take the place of the content `old` beside the file; `None` if it
+    /// is `text` already.
+    pub(crate) fn stage(&self, old: Option<&[u8]>, text: &str) -> anyhow::Result<Option<Staged>> {
         if old == Some(text.as_bytes()) {
-            return Ok(false);
+            return Ok(None);
         }
-        replace(&self.path, text.as_bytes(), Durability::Synced)?;
-        Ok(true)
+        Staged::of(&self.path, text.as_bytes(), Durability::Synced).map(Some)
     }
 
     /// Whether the last file that passed the check had this mark. If the stored one
@@ -117,7 +122,8 @@ mod tests {
 
     fn replace(target: &Target, text: &str) -> bool {
         let old = target.read().unwrap();
-        target.replace(old.as_deref(), text).unwrap()
+        let staged = target.stage(old.as_deref(), text).unwrap();
+        staged.is_some_and(|staged| staged.put().is_ok())
     }
 
     fn difference(target: &Target, text: &str) -> Option<String> {

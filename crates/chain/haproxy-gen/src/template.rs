@@ -1,77 +1,87 @@
-//! Reading, parsing and rendering the template.
+//! Parsing and rendering the template.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use exit::misuse;
 use nodes::Node;
-use tera::Tera;
+use tera::{ErrorKind, Tera};
 
 use crate::PROGRAM;
 use crate::context::{Kept, context, is_named};
-use crate::language::other_language;
+use crate::functions::{self, Made, Trouble};
+use crate::language::{haproxys_braces, other_language};
 use crate::render::{self, Failure};
 use crate::services::Services;
+use crate::sources::Sources;
 use crate::variables::{self, Variable};
-
-/// The largest template that is read, in bytes: a person writes far less.
-const MAX_TEMPLATE: u64 = 1 << 20;
 
 /// A template that was parsed without errors.
 pub(crate) struct Template {
-    path: PathBuf,
+    sources: Sources,
+    /// The text of all its files.
     text: String,
     tera: Tera,
+    trouble: Trouble,
     services: Services,
-    variables: Vec<Variable>,
+}
+
+/// What is given to each template.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// The variables beside the nodes.
+    pub(crate) variables: Vec<Variable>,
+    /// How much processor time a rendering may take.
+    pub(crate) limit: Duration,
+    /// The files that were made before it.
+    pub(crate) made: Made,
 }
 
 impl Template {
-    /// Reads the template at `path`, which gets these variables beside the nodes.
-    pub(crate) fn read(path: &Path, variables: &[Variable]) -> anyhow::Result<Self> {
-        let bytes = files::read(path, MAX_TEMPLATE)?.with_context(|| {
-            let path = path.display();
-            format!("read {path}: there is no such file: name the template with --template")
-        })?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| misuse(format_args!("read {}: it is not UTF-8", path.display())))?;
-        Self::parse(path, &text, variables)
-    }
-
-    /// Parses `text` as the template at `path`. It drops carriage returns and a byte
-    /// order mark, which some editors add: HAProxy's complaint about them would be hard
-    /// to understand.
-    pub(crate) fn parse(path: &Path, text: &str, variables: &[Variable]) -> anyhow::Result<Self> {
-        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-        let refuse =
-            |why: &dyn std::fmt::Display| misuse(format_args!("parse {}: {why}", path.display()));
+    /// Parses a template of these files.
+    pub(crate) fn parse(sources: Sources, made: &Made) -> anyhow::Result<Self> {
+        let text: Vec<&str> = sources.all().map(|source| source.text.as_str()).collect();
+        let text = text.join("\n");
+        let path = &sources.main.path;
+        let refuse = |why: &dyn Display| misuse(format_args!("parse {}: {why}", path.display()));
         let services = Services::declared_in(&text).map_err(|why| refuse(&why))?;
-        let mut tera = Tera::new();
-        tera.autoescape_on(Vec::<&str>::new());
-        tera.add_raw_template(&path.to_string_lossy(), &text)
-            .map_err(|error| refuse(&words(&error, &text)))?;
+        let trouble = Trouble::default();
+        let mut tera = engine(&sources.folder, made, &trouble);
+        let files = sources.all();
+        let files = files.map(|source| (source.path.to_string_lossy(), &source.text));
+        tera.add_raw_templates(files)
+            .map_err(|error| refuse(&words(&error, &sources)))?;
         Ok(Self {
-            path: path.to_path_buf(),
+            sources,
             text,
             tera,
+            trouble,
             services,
-            variables: variables.to_vec(),
         })
     }
 
     /// Renders the template for these nodes. It adds a missing line feed at the end,
     /// without which HAProxy refuses the file.
-    pub(crate) fn render(&self, nodes: &[Node], kept: &Kept) -> anyhow::Result<String> {
+    pub(crate) fn render(
+        &self,
+        nodes: &[Node],
+        kept: &Kept,
+        given: &Given,
+    ) -> anyhow::Result<String> {
         let mut context = context(nodes, kept, &self.text);
-        variables::insert(&self.variables, &mut context);
+        variables::insert(&given.variables, &mut context);
         let what = self.rendering();
-        let late = move |why| exit::end(PROGRAM, &misuse(format_args!("{what}: {why}")));
-        let rendered = render::render(&self.tera, &self.path.to_string_lossy(), &context, late);
-        let mut text = rendered.map_err(|failure| match failure {
-            Failure::System(error) => anyhow!(error).context(self.rendering()),
-            Failure::Endless(why) => misuse(format_args!("{}: {why}", self.rendering())),
-            Failure::Refused(error) => {
-                let words = words(&error, &self.text);
+        let late = move |why: String| exit::end(PROGRAM, &misuse(format_args!("{what}: {why}")));
+        let name = self.path().to_string_lossy();
+        let rendered = render::render(&self.tera, &name, &context, given.limit, late);
+        let mut text = rendered.map_err(|failure| match (failure, self.trouble.take()) {
+            (_, Some(trouble)) => trouble.context(self.rendering()),
+            (Failure::System(error), None) => anyhow!(error).context(self.rendering()),
+            (Failure::Endless(why), None) => misuse(format_args!("{}: {why}", self.rendering())),
+            (Failure::Refused(error), None) => {
+                let words = words(&error, &self.sources);
                 misuse(format_args!("{}: {words}", self.rendering()))
             }
         })?;
@@ -86,13 +96,13 @@ impl Template {
         is_named(name, &self.text)
     }
 
-    /// The template itself.
+    /// The template itself, with all that it includes.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     fn rendering(&self) -> String {
-        format!("render {}", self.path.display())
+        format!("render {}", self.path().display())
     }
 
     /// The services that the template serves.
@@ -102,17 +112,44 @@ impl Template {
 
     /// The path of the template.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.sources.main.path
     }
 }
 
+/// Tera with all that our templates have, for those of this folder.
+pub(crate) fn engine(folder: &Path, made: &Made, trouble: &Trouble) -> Tera {
+    let mut tera = Tera::new();
+    tera.autoescape_on(Vec::<&str>::new());
+    functions::register(&mut tera, folder, made, trouble);
+    // The files have the names that messages show, and tags name them without the folder.
+    let mut prefix = folder.join("").to_string_lossy().into_owned();
+    if !prefix.is_empty() && !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    if !prefix.is_empty() {
+        let set = tera.set_fallback_prefixes([prefix]);
+        debug_assert!(set.is_ok(), "no template was added before");
+    }
+    tera
+}
+
 /// Tera's own message, which shows file, line and column, and the source there; and the
-/// way out for a template that is written in another language.
-fn words(error: &tera::Error, template: &str) -> String {
+/// way out for what is written in another language.
+fn words(error: &tera::Error, sources: &Sources) -> String {
     let report = error.to_string();
     let report = report.trim();
     let report = report.strip_prefix("error: ").unwrap_or(report);
-    match other_language(template) {
+    let mut all = sources.all();
+    let hint = match error.kind() {
+        ErrorKind::SyntaxError(at) => all
+            .find(|source| source.path.to_string_lossy() == at.filename())
+            .and_then(|source| {
+                let other = other_language(&source.text).map(str::to_owned);
+                other.or_else(|| haproxys_braces(&source.text, at.span().range.start))
+            }),
+        _ => all.find_map(|source| other_language(&source.text).map(str::to_owned)),
+    };
+    match hint {
         Some(hint) => format!("{report}\n{hint}"),
         None => report.to_string(),
     }
@@ -129,8 +166,12 @@ mod tests {
             Node::parse(&name, line).unwrap()
         };
         let nodes: Vec<Node> = lines.iter().map(node).collect();
-        Template::parse(Path::new("haproxy.cfg.tera"), template, &[])?
-            .render(&nodes, &Kept::default())
+        let sources = Sources::alone(Path::new("haproxy.cfg.tera"), template);
+        let given = Given {
+            limit: Duration::from_secs(60),
+            ..Given::default()
+        };
+        Template::parse(sources, &given.made)?.render(&nodes, &Kept::default(), &given)
     }
 
     fn refusal(template: &str) -> String {

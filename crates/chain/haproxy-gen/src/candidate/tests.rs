@@ -1,8 +1,12 @@
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use haproxy_config::Fingerprint;
 
 use super::*;
+use crate::functions::Made;
 
 const SHIPPED: [&str; 2] = [
     include_str!("../../../../../ha/config/haproxy.cfg.tera"),
@@ -18,19 +22,37 @@ backend api
 {% for n in nodes %}{% if n.service == \"api\" %}server {{ n.name }} {{ n.address }} check inter 9s
 {% endif %}{% endfor %}";
 
+/// A template that makes the one file of a configuration.
+fn only(template: &str) -> [(&'static Pair, Template); 1] {
+    static PAIR: LazyLock<Pair> = LazyLock::new(|| Pair {
+        template: PathBuf::from("t.tera"),
+        output: PathBuf::from("haproxy.cfg"),
+        kind: Kind::Configuration,
+    });
+    let sources = Sources::alone(Path::new("t.tera"), template);
+    [(&PAIR, Template::parse(sources, &Made::default()).unwrap())]
+}
+
+fn given() -> Given {
+    Given {
+        limit: Duration::from_secs(60),
+        ..Given::default()
+    }
+}
+
 fn candidate(template: &str, lines: &[&str]) -> Candidate {
-    let template = Template::parse(Path::new("t.tera"), template, &[]).unwrap();
     let node = |line: &&str| {
         let name = Name::parse(line.split(' ').next().unwrap()).unwrap();
         Node::parse(&name, line).unwrap()
     };
     let nodes: Vec<Node> = lines.iter().map(node).collect();
-    Candidate::render(&template, &nodes, "").unwrap()
+    Candidate::render(&only(template), nodes, "", &given()).unwrap()
 }
 
 /// What a process shows of the file, without that by which an edited file is known.
 fn print_of(candidate: &Candidate) -> (String, String) {
-    let mut words = candidate.text().split_ascii_whitespace();
+    let text = candidate.text();
+    let mut words = text.split_ascii_whitespace();
     words.find(|word| *word == "CONFIG_FINGERPRINT").unwrap();
     let print = Fingerprint::parse(words.next().unwrap());
     (print.lines, print.servers)
@@ -111,14 +133,16 @@ backend nodes
 }
 
 /// What the template makes of so many nodes after the file `old`.
-fn after(old: &str, template: &Template, nodes: usize) -> String {
+fn after(old: &str, template: &[(&Pair, Template)], nodes: usize) -> String {
     let node = |number| {
         let name = Name::parse(&format!("s{number:03}")).unwrap();
         Node::parse(&name, &format!("{name} 10.0.0.{number}")).unwrap()
     };
     let nodes: Vec<Node> = (0..nodes).map(node).collect();
-    let text = Candidate::render(template, &nodes, old).unwrap().text;
-    assert_eq!(text.matches("    server ").count(), nodes.len());
+    let count = nodes.len();
+    let made = Candidate::render(template, nodes, old, &given()).unwrap();
+    let text = made.text().into_owned();
+    assert_eq!(text.matches("    server ").count(), count);
     text
 }
 
@@ -130,7 +154,7 @@ fn without_servers(text: &str) -> String {
 #[test]
 fn all_but_the_servers_stays_between_two_doublings_or_halvings() {
     for template in SHIPPED {
-        let template = Template::parse(Path::new("t.tera"), template, &[]).unwrap();
+        let template = only(template);
         let mut text = after("", &template, 3);
         let mut changes = Vec::new();
         for nodes in (3..=200).chain((3..200).rev()) {
@@ -146,7 +170,7 @@ fn all_but_the_servers_stays_between_two_doublings_or_halvings() {
 
 #[test]
 fn to_and_fro_at_any_number_changes_it_once_at_most() {
-    let template = Template::parse(Path::new("t.tera"), SHIPPED[0], &[]).unwrap();
+    let template = only(SHIPPED[0]);
     for nodes in [3, 7, 15, 16, 31, 32, 63, 64, 100, 128, 129] {
         for start in [3, 190] {
             let mut text = after("", &template, start);
