@@ -14,6 +14,7 @@ mod churn;
 mod crash;
 mod disk;
 mod evidence;
+mod examples;
 mod handlers;
 mod hold;
 mod hostile;

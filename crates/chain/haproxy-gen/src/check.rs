@@ -16,6 +16,10 @@ use crate::pairs::Kind;
 /// How many complaints are shown. A broken loop makes one for each node, and the first
 /// ones say most.
 const MAX_COMPLAINTS: usize = 10;
+/// How much is shown of a line that an unknown program prints, in bytes.
+const MAX_LINE: usize = 1000;
+/// How much [`escape`] shows at once, or less.
+const PART: usize = 100;
 /// How long a check may take. Names that have to be resolved, and maps of some hundred
 /// megabytes, take seconds; a certificate on a disk that is gone takes for ever.
 const LONGEST_CHECK: Duration = Duration::from_secs(30);
@@ -199,7 +203,7 @@ impl Shown<'_> {
 
     /// The first few lines of a program that nobody knows.
     fn first<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-        first(lines.map(|line| escape(self.with_paths(line).as_bytes()).to_string()))
+        first(lines.map(|line| escaped(&self.with_paths(line))))
     }
 
     /// The message about the files by the names that people know.
@@ -236,6 +240,13 @@ impl Shown<'_> {
             None => message,
         }
     }
+}
+
+/// The line as [`escape`] shows it, but more of it: what is wrong mostly stands at its end.
+fn escaped(line: &str) -> String {
+    let line = line.as_bytes();
+    let parts = line[..line.len().min(MAX_LINE)].chunks(PART);
+    parts.map(|part| escape(part).to_string()).collect()
 }
 
 fn first(mut messages: impl Iterator<Item = String>) -> Vec<String> {
@@ -374,6 +385,11 @@ mod tests {
             "check what /config/t renders: the check `echo \"no s2 in $1\" >&2; grep s2 \"$1\"` \
              refuses it (exit 1), and /etc/hosts.new is not made:\n  no s2 in /etc/hosts.new"
         );
+        let long = "x".repeat(MAX_LINE);
+        let error = command(&format!("echo '{long}y\x1b'; exit 3")).unwrap_err();
+        assert!(error.ends_with(&long), "{error}");
+        let error = command("printf 'a\\033[2Jb'; exit 3").unwrap_err();
+        assert!(error.ends_with("\n  a\\x1b[2Jb"), "{error}");
         let error = command("no-such-program \"$1\"").unwrap_err();
         assert!(
             error.starts_with("run the check `no-such-program \"$1\"`: "),

@@ -7,8 +7,9 @@ use std::fmt::Write;
 type Entry = (&'static str, &'static str, &'static str, &'static str);
 
 /// The parts of the page.
-const PARTS: [(&str, &[Entry]); 4] = [
+const PARTS: [(&str, &[Entry]); 5] = [
     ("Tags", TAGS),
+    ("Expressions", EXPRESSIONS),
     ("Functions", FUNCTIONS),
     ("Filters", FILTERS),
     ("Tests", TESTS),
@@ -75,6 +76,35 @@ const TAGS: &[Entry] = &[
         "a{# nothing #}b",
         "ab",
         "`{#-`, `-%}` and the like take the blanks and line ends beside them away",
+    ),
+];
+
+const EXPRESSIONS: &[Entry] = &[
+    ("choice", "{{ \"a\" if 1 > 2 else \"b\" }}", "b", ""),
+    (
+        "list",
+        "{{ [n * 2 for n in [1, 2, 3] if n > 1] }}",
+        "[4, 6]",
+        "`[n for n in nodes if n.service == \"web\"]`",
+    ),
+    (
+        "map",
+        "{% set m = {\"a\": [1, 2]} %}{{ m.a[0] }}{{ m[\"a\"][1] }}",
+        "12",
+        "",
+    ),
+    (
+        "slice",
+        "{{ [1, 2, 3][1:] }} {{ \"haproxy\"[:2] }}",
+        "[2, 3] ha",
+        "",
+    ),
+    ("joined", "{{ \"a\" ~ 1 }}", "a1", ""),
+    (
+        "numbers",
+        "{{ (1 + 2) * 3 - 7 / 2 }} {{ 7 // 2 }} {{ 7 % 2 }} {{ 2 ** 3 }}",
+        "5.5 3 1 8",
+        "",
     ),
 ];
 
