@@ -239,37 +239,46 @@ fn a_client_stays_with_its_node_until_that_leaves() {
     example.join("s1", 1, "");
     example.join("s2", 2, "");
     let worker = example.worker();
-    under_load(example.front(), || {
+    let client = |example: &Example| {
         let first = get(example.front(), "/").unwrap();
-        let cookie = first
-            .header("set-cookie")
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap();
-        let cookie = format!("Cookie: {cookie}\r\nConnection: close\r\n");
-        let node = first.text();
-        let ask = |example: &Example| {
-            let request = Request {
-                headers: &cookie,
-                ..Request::get("/")
-            };
-            let deadline = Instant::now() + Duration::from_secs(10);
-            let mut connection = Connection::open(example.front(), deadline).unwrap();
-            connection.ask(&request, deadline).unwrap().text()
+        let cookie = first.header("set-cookie").unwrap();
+        let cookie = cookie.split(';').next().unwrap();
+        (
+            first.text(),
+            format!("Cookie: {cookie}\r\nConnection: close\r\n"),
+        )
+    };
+    let ask = |example: &Example, headers: &str| {
+        let request = Request {
+            headers,
+            ..Request::get("/")
         };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut connection = Connection::open(example.front(), deadline).unwrap();
+        connection.ask(&request, deadline).unwrap().text()
+    };
+    under_load(example.front(), || {
+        let (node, cookie) = client(&example);
         let other = if node == "s1" { "s2" } else { "s1" };
-        for step in 0..3 {
+        for _ in 0..3 {
             example.join("s3", 3, "");
-            assert_eq!(
-                [(); 5].map(|()| ask(&example)),
-                [(); 5].map(|()| node.clone())
-            );
+            for _ in 0..6 {
+                assert_eq!(ask(&example, &cookie), node);
+            }
             example.leave("s3");
-            assert_eq!(ask(&example), node, "{step}");
+            assert_eq!(ask(&example, &cookie), node);
         }
         example.leave(&node);
-        assert_eq!(ask(&example), other);
+        assert_eq!(ask(&example, &cookie), other);
+        // A node that was added has a cookie, too.
+        example.join("s3", 3, "");
+        example.leave(other);
+        let (node, cookie) = client(&example);
+        assert_eq!(node, "s3");
+        example.join("s1", 1, "");
+        for _ in 0..6 {
+            assert_eq!(ask(&example, &cookie), "s3");
+        }
     });
     assert_eq!(example.worker(), worker, "no reload");
 }

@@ -64,7 +64,9 @@ fn nodes_follow_the_containers_with_a_label() {
     agree(&[&second]);
     drop(second);
     agree(&[]);
-    let config = fs::read_to_string(scratch.path().join("haproxy.cfg")).unwrap();
-    assert!(!config.contains("    server "), "{config}");
+    wait_for("a configuration without servers", PATIENCE, || {
+        let config = fs::read_to_string(scratch.path().join("haproxy.cfg")).ok()?;
+        (!config.contains("    server ")).then_some(())
+    });
     drop(running);
 }

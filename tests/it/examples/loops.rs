@@ -40,8 +40,8 @@ fn nodes_follow_the_addresses_of_a_name() {
         hosts.iter().map(line).collect::<String>()
     };
     let (texts, expected) = (
-        [&[1][..], &[1, 2, 3], &[2, 3], &[], &[3]].map(|it| lines(it)),
-        [&[1][..], &[1, 2, 3], &[2, 3], &[2, 3], &[3]].map(|it| names(it)),
+        [&[1][..], &[1, 2, 3], &[2, 3], &[], &[3]].map(lines),
+        [&[1][..], &[1, 2, 3], &[2, 3], &[2, 3], &[3]].map(names),
     );
     write_hosts(&hosts, &texts[0]);
     example.apply();
