@@ -237,6 +237,7 @@ fn the_folders_of_haproxy_reload_stand_one_on_another() {
         "main",
         "status",
         "converge",
+        "loaded",
         "situation",
         "plan",
         "reload",

@@ -8,6 +8,7 @@
 
 mod backend;
 mod capacity;
+mod changes;
 mod check;
 mod config;
 mod difference;
@@ -25,6 +26,7 @@ mod words;
 
 pub use backend::Backend;
 pub use capacity::{capacity_of, with_capacity};
+pub use changes::Changes;
 pub use check::{alerts, check_command, check_command_in, warnings};
 pub use config::{Config, FINGERPRINT, Line, Section};
 pub use difference::first_difference;

@@ -16,6 +16,7 @@ use crate::haproxy::commands::{Step, apply, purge, remember, retire_idle};
 use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::haproxy::socket::{TURN, pause};
+use crate::loaded::{self, Taken};
 use crate::plan::Known;
 use crate::reload::Request;
 use crate::reload::refused::Refused;
@@ -29,6 +30,13 @@ const MOST_RELOADS: usize = 3;
 const APPLIED: Duration = Duration::from_secs(2);
 /// How many steps the log names one by one; of the others it has only the number.
 const TOLD: usize = 5;
+
+/// What follows when HAProxy agrees with haproxy.cfg.
+enum Next {
+    End(Exit),
+    Again,
+    Reload(String),
+}
 
 /// The state of one run. The caller holds the lock.
 pub(crate) struct Convergence<'a> {
@@ -68,10 +76,13 @@ impl<'a> Convergence<'a> {
         let mut before = None;
         loop {
             let now = compare(self.files, before, self.haproxy)?;
-            if now.plan.is_done() && !self.full {
-                return self.finish(&now);
-            }
+            let is_done = now.plan.is_done() && !self.full;
             let why = match self.reason(&now) {
+                None if is_done => match self.end(&now)? {
+                    Next::End(exit) => return Ok(exit),
+                    Next::Again => None,
+                    Next::Reload(why) => Some(why),
+                },
                 None => self.command(&now)?.err().map(|error| format!("{error:#}")),
                 why => why,
             };
@@ -80,6 +91,20 @@ impl<'a> Convergence<'a> {
                 None => Some(now.file),
             };
         }
+    }
+
+    /// Takes over the files beside haproxy.cfg when HAProxy agrees with that, and ends the run.
+    fn end(&mut self, now: &Situation) -> anyhow::Result<Next> {
+        let taken = loaded::take(now, self.haproxy, &mut tell);
+        match &taken {
+            Ok(Taken::Agrees { changed }) => self.changed |= changed,
+            Ok(Taken::Another) => return Ok(Next::Again),
+            Ok(Taken::Reload(why)) => return Ok(Next::Reload(why.clone())),
+            Err(_) => {}
+        }
+        // A file that cannot be taken over keeps nothing else from being done.
+        let exit = self.finish(now)?;
+        taken.map(|_| Next::End(exit))
     }
 
     /// Why a reload is needed; `None` if commands may be enough.

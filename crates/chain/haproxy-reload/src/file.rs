@@ -2,5 +2,6 @@
 
 pub(crate) mod admin;
 pub(crate) mod kept;
+pub(crate) mod patterns;
 pub(crate) mod read_by;
 pub(crate) mod wanted;

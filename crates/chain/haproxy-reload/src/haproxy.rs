@@ -3,6 +3,7 @@
 pub(crate) mod commands;
 pub(crate) mod made;
 pub(crate) mod master;
+pub(crate) mod patterns;
 pub(crate) mod running;
 pub(crate) mod socket;
 pub(crate) mod stat;

@@ -3,6 +3,7 @@
 mod converge;
 mod file;
 mod haproxy;
+mod loaded;
 mod plan;
 mod reload;
 mod situation;
@@ -34,12 +35,15 @@ const PROGRAM: &str = "haproxy-reload";
 ///   or a command did not have its effect, it reloads HAProxy through the master
 ///   socket and waits for the new worker. It can be run at any time, by anybody
 ///   and as often as one likes: if nothing differs, it does nothing.
+///   Maps and ACL files that haproxy-gen made together with haproxy.cfg are
+///   compared as well, and taken over by commands, each of them at once.
 ///
 /// Files
 ///   haproxy.cfg                read, never written
 ///   haproxy.cfg.good           the last file that HAProxy took
 ///   .haproxy.cfg.refused       which file it refused last, when, and the pause
 ///   .haproxy.cfg.reload.lock   held during a run
+///   those of maps and ACLs     read, where haproxy.cfg names them in its comments
 ///
 /// Exit codes
 ///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown)
@@ -134,10 +138,12 @@ fn run(options: Options) -> anyhow::Result<Exit> {
 }
 
 fn dry_run(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Exit> {
-    let plan = situation(files, haproxy)?.plan;
-    let later: String = plan.later().map(|line| line + "\n").collect();
-    print(&format!("{plan}{later}"))?;
-    Ok(if plan.is_done() {
+    let now = situation(files, haproxy)?;
+    let (plan, loaded) = (&now.plan, loaded::report(&now, haproxy)?.next);
+    let lines = loaded.iter().cloned().chain(plan.later());
+    let lines: String = lines.map(|line| line + "\n").collect();
+    print(&format!("{plan}{lines}"))?;
+    Ok(if plan.is_done() && loaded.is_empty() {
         Exit::Unchanged
     } else {
         Exit::Changed

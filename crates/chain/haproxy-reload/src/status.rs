@@ -13,6 +13,7 @@ use crate::file::wanted::{Wanted, parse, read_bytes};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
+use crate::loaded::{self, Loaded};
 use crate::plan::{Known, Plan, agrees};
 use crate::reload::refused::Refused;
 use crate::situation::situation;
@@ -87,13 +88,17 @@ struct Facts {
     running: Option<Running>,
     next: Vec<String>,
     later: Vec<String>,
+    /// What is not compared of the files beside haproxy.cfg.
+    notes: Vec<String>,
 }
 
 impl Facts {
     fn new(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Self> {
         match situation(files, haproxy) {
             Ok(now) => {
-                let (next, later) = (lines(&now.plan), now.plan.later().collect());
+                let (mut next, later) = (lines(&now.plan), now.plan.later().collect());
+                let loaded = loaded::report(&now, haproxy).unwrap_or_else(Loaded::from);
+                next.extend(loaded.next);
                 let (bytes, wanted, good) = now.file.into_parts();
                 Ok(Self {
                     bytes,
@@ -102,6 +107,7 @@ impl Facts {
                     running: now.running,
                     next,
                     later,
+                    notes: loaded.notes,
                 })
             }
             // If the file cannot be used, the report still shows what runs.
@@ -114,6 +120,7 @@ impl Facts {
                     running: haproxy.look()?,
                     next: vec![format!("{error:#}")],
                     later: Vec::new(),
+                    notes: Vec::new(),
                 })
             }
         }
@@ -144,7 +151,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         next: facts.next,
         later: facts.later,
         retry_in: refused.left(&hash_of(&facts.bytes)),
-        notes: notes(wanted, &running, &others),
+        notes: [notes(wanted, &running, &others), facts.notes].concat(),
         uncompared: servers
             .iter()
             .any(|row| matches!(row.file, "fixed" | "other")),

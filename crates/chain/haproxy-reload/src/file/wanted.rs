@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
-use haproxy_config::{Backend, Config, Fingerprint, Listener, MAX_FILE, hash_of};
+use haproxy_config::{
+    Backend, Changes, Config, Fingerprint, Listener, MAX_FILE, files_of, hash_of,
+};
 
 /// The parts of haproxy.cfg that this program compares or checks.
 #[derive(Debug, Default)]
@@ -19,6 +21,10 @@ pub(crate) struct Wanted {
     pub(crate) listeners: Vec<Listener>,
     /// The limit for HAProxy's variables, in bytes, if it sets one.
     pub(crate) room: Option<u64>,
+    /// The files that were made together with it.
+    pub(crate) files: Vec<String>,
+    /// The maps and ACLs that its lines change at run time; empty if there are no such files.
+    pub(crate) changes: Changes,
 }
 
 /// How many bytes of variables HAProxy needs for what is kept in it. A worker ends when it is
@@ -77,6 +83,12 @@ impl Wanted {
         };
         let listeners = config.listeners();
         let room = config.room_for_variables();
+        let files = files_of(&text);
+        let changes = if files.is_empty() {
+            Changes::default()
+        } else {
+            config.changes()
+        };
         let backends = config.into_backends();
         let has_unnamed = backends.iter().any(|backend| backend.name.is_empty());
         let named = backends
@@ -86,6 +98,8 @@ impl Wanted {
             identity,
             listeners,
             room,
+            files,
+            changes,
             has_unnamed,
             backends: named
                 .map(|backend| (backend.name.clone(), backend))

@@ -8,7 +8,7 @@ use super::socket::Socket;
 
 /// The longest line that is sent, in bytes. HAProxy 3.2 and later accept no line that
 /// is longer than their buffer, which is 16 kB unless `tune.bufsize` says otherwise.
-const LONGEST_LINE: usize = 12 << 10;
+pub(crate) const LONGEST_LINE: usize = 12 << 10;
 /// How long one run waits, for all servers together, until those that left can be
 /// deleted.
 const REMOVABLE: Duration = Duration::from_millis(200);

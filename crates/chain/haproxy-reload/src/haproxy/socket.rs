@@ -62,6 +62,17 @@ impl Socket {
     }
 
     pub(crate) fn ask_patiently(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
+        let answer = self.ask_for_bytes(line.as_bytes(), silence)?;
+        Ok(String::from_utf8(answer)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// Sends what need not be a text, and returns the answer as it is.
+    pub(crate) fn ask_bytes(&self, line: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.ask_for_bytes(line, SILENCE)
+    }
+
+    fn ask_for_bytes(&self, line: &[u8], silence: Duration) -> anyhow::Result<Vec<u8>> {
         let until = Instant::now() + self.refusals;
         loop {
             match self.exchange(line, silence) {
@@ -74,11 +85,11 @@ impl Socket {
         }
     }
 
-    fn exchange(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
+    fn exchange(&self, line: &[u8], silence: Duration) -> anyhow::Result<Vec<u8>> {
         let mut stream = self.connect()?;
         stream.set_write_timeout(Some(SILENCE))?;
         stream
-            .write_all(format!("{line}\n").as_bytes())
+            .write_all(&[line, b"\n"].concat())
             .map_err(|error| silent(error, SILENCE))?;
         if self.half_close {
             stream.shutdown(Shutdown::Write)?;
@@ -100,8 +111,7 @@ impl Socket {
             answer.extend_from_slice(&buffer[..length]);
             ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
         }
-        Ok(String::from_utf8(answer)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(answer)
     }
 
     fn connect(&self) -> anyhow::Result<UnixStream> {

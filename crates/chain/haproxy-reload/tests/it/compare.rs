@@ -7,7 +7,7 @@
 //! kept.
 
 mod case;
-mod chance;
+pub(crate) mod chance;
 mod client;
 mod configuration;
 mod counts;

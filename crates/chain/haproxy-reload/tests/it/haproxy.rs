@@ -134,7 +134,9 @@ impl Haproxy {
         config.with(numbers)
     }
 
+    /// Ends the one that runs, and starts it anew.
     pub(crate) fn start_again(&mut self) {
+        self.process = None;
         self.process = Some(self.place.start().unwrap());
     }
 

@@ -10,6 +10,7 @@ mod fake;
 mod generated;
 mod haproxy;
 mod load;
+mod maps;
 mod no_file;
 mod node;
 mod odd;

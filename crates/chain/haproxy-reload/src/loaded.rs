@@ -1,0 +1,66 @@
+//! The files beside haproxy.cfg that HAProxy has loaded: compares them with what it has, and
+//! makes it take over what differs.
+
+mod patterns;
+
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::haproxy::Haproxy;
+use crate::situation::Situation;
+
+/// What there is to say of these files.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// What a run would do.
+    pub(crate) next: Vec<String>,
+    /// What is not compared.
+    pub(crate) notes: Vec<String>,
+}
+
+impl From<anyhow::Error> for Loaded {
+    fn from(error: anyhow::Error) -> Self {
+        Self {
+            next: vec![format!("{error:#}")],
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// How it ended to make HAProxy take the files over.
+pub(crate) enum Taken {
+    Agrees {
+        /// Whether it had differed.
+        changed: bool,
+    },
+    /// It takes a reload, for this reason.
+    Reload(String),
+    /// Another worker answers than before.
+    Another,
+}
+
+/// Compares the files with the worker.
+pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loaded> {
+    let Some(running) = &now.running else {
+        return Ok(Loaded::default());
+    };
+    let patterns = patterns::compare(&now.file.wanted, running.pid, &haproxy.worker)?;
+    Ok(patterns.map_or_else(Loaded::default, Into::into))
+}
+
+/// Makes the worker take over the files that differ. Each step is told to `tell`, with when
+/// it began.
+pub(crate) fn take(
+    now: &Situation,
+    haproxy: &Haproxy,
+    tell: &mut dyn FnMut(&str, Instant),
+) -> anyhow::Result<Taken> {
+    let Some(running) = &now.running else {
+        return Ok(Taken::Another);
+    };
+    if Instant::now() >= haproxy.worker.deadline {
+        bail!("the time for it is over");
+    }
+    patterns::take(&now.file.wanted, running.pid, &haproxy.worker, tell)
+}
