@@ -235,6 +235,7 @@ fn the_folders_of_init_stand_one_on_another() {
 fn the_folders_of_haproxy_reload_stand_one_on_another() {
     let order = [
         "main",
+        "waiting",
         "status",
         "converge",
         "loaded",

@@ -17,8 +17,9 @@ use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::haproxy::socket::{TURN, pause};
 use crate::loaded::{self, Taken};
-use crate::plan::Known;
+use crate::plan::{Known, Plan};
 use crate::reload::Request;
+use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
 use crate::situation::{File, Situation, compare};
 
@@ -38,6 +39,14 @@ enum Next {
     Reload(String),
 }
 
+/// How a run ends that did not fail.
+pub(crate) enum End {
+    /// HAProxy agrees with the file.
+    Agrees(Exit),
+    /// It does but for this reload, which is left to a later run.
+    Postponed(Due),
+}
+
 /// The state of one run. The caller holds the lock.
 pub(crate) struct Convergence<'a> {
     files: &'a Files,
@@ -45,6 +54,7 @@ pub(crate) struct Convergence<'a> {
     refused: Refused,
     /// Whether to reload even if the plan needs none.
     full: bool,
+    pace: Pace,
     reloads: usize,
     /// The hash of the file with which this run last reloaded HAProxy.
     reloaded: Option<String>,
@@ -57,13 +67,14 @@ pub(crate) struct Convergence<'a> {
 }
 
 impl<'a> Convergence<'a> {
-    pub(crate) fn new(files: &'a Files, haproxy: &'a Haproxy, full: bool) -> Self {
+    pub(crate) fn new(files: &'a Files, haproxy: &'a Haproxy, full: bool, pace: Pace) -> Self {
         let refused = Refused::new(files.refused());
         Self {
             files,
             haproxy,
             refused,
             full,
+            pace,
             reloads: 0,
             reloaded: None,
             sent: BTreeSet::new(),
@@ -72,14 +83,14 @@ impl<'a> Convergence<'a> {
         }
     }
 
-    pub(crate) fn run(mut self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(mut self) -> anyhow::Result<End> {
         let mut before = None;
         loop {
             let now = compare(self.files, before, self.haproxy)?;
             let is_done = now.plan.is_done() && !self.full;
             let why = match self.reason(&now) {
                 None if is_done => match self.end(&now)? {
-                    Next::End(exit) => return Ok(exit),
+                    Next::End(exit) => return Ok(End::Agrees(exit)),
                     Next::Again => None,
                     Next::Reload(why) => Some(why),
                 },
@@ -87,8 +98,14 @@ impl<'a> Convergence<'a> {
                 why => why,
             };
             before = match why {
-                Some(why) => self.reload(&why, now)?,
                 None => Some(now.file),
+                Some(why) => match self.postponed(&why, &now)? {
+                    None => self.reload(&why, now)?,
+                    Some(left) if self.is_all_else_done(&now) => {
+                        return Ok(End::Postponed(Due { why, left }));
+                    }
+                    Some(_) => Some(now.file),
+                },
             };
         }
     }
@@ -118,6 +135,42 @@ impl<'a> Convergence<'a> {
         let mut steps = now.plan.leaves.iter().chain(&now.plan.steps);
         let again = steps.find(|step| self.sent.contains(*step) && !step.is_applied_later());
         again.map(|step| format!("after its command was sent, still: {}", step.text))
+    }
+
+    /// How long a reload has to wait, if it has to. One that would be no use, or that HAProxy
+    /// refuses, is not made anyway, and is told at once.
+    fn postponed(&self, why: &str, now: &Situation) -> anyhow::Result<Option<Duration>> {
+        let left = self.pace.left(now.running.as_ref());
+        if self.full || left.is_none() {
+            return Ok(None);
+        }
+        self.check_progress(why, &now.file)?;
+        let is_refused = self.refused.left(&hash_of(&now.file.bytes)) > 0;
+        Ok(left.filter(|_| !is_refused))
+    }
+
+    /// Does what commands can do while a reload has to wait. Returns whether that was all.
+    fn is_all_else_done(&mut self, now: &Situation) -> bool {
+        let (leaves, steps) = (self.unsent(&now.plan.leaves), self.unsent(&now.plan.steps));
+        if !leaves.is_empty() || !steps.is_empty() {
+            self.take_out(&leaves);
+            self.meanwhile(&steps);
+            return false;
+        }
+        let until = if now.plan.steps.iter().any(Step::is_applied_later) {
+            self.patience
+        } else if now.plan.pending.is_some() {
+            self.haproxy.worker.deadline
+        } else {
+            Instant::now()
+        };
+        if self.wait("", until).is_ok() {
+            return false;
+        }
+        if let Err(error) = self.tidy(&now.plan) {
+            say(PROGRAM, format_args!("{error:#}"));
+        }
+        true
     }
 
     /// Sends the commands of the plan, or waits for a check. An inner error is one
@@ -171,18 +224,21 @@ impl<'a> Convergence<'a> {
     /// What left is taken out before: it must not wait for a reload that takes long, or
     /// that fails. What else commands can do is done where the reload is not.
     fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
-        let leaves = self.unsent(&now.plan.leaves);
-        if !leaves.is_empty()
-            && let Err(error) = self.send(&leaves)
-        {
-            say(PROGRAM, format_args!("{error:#}"));
-        }
+        self.take_out(&self.unsent(&now.plan.leaves));
         let (steps, running) = (now.plan.steps, now.running);
         let reloaded = self.try_reload(why, now.file, running.as_ref(), &steps);
         if reloaded.is_err() && running.is_some() {
             self.meanwhile(&steps);
         }
         reloaded
+    }
+
+    fn take_out(&mut self, leaves: &[Step]) {
+        if !leaves.is_empty()
+            && let Err(error) = self.send(leaves)
+        {
+            say(PROGRAM, format_args!("{error:#}"));
+        }
     }
 
     fn unsent(&self, steps: &[Step]) -> Vec<Step> {
@@ -200,6 +256,7 @@ impl<'a> Convergence<'a> {
         let unknown = Made::unknown().to_string();
         let done = remember(&self.haproxy.worker, MADE, &unknown).and_then(|()| self.send(&steps));
         if let Err(error) = done {
+            self.sent.extend(steps);
             say(PROGRAM, format_args!("{error:#}"));
         }
     }
@@ -267,10 +324,25 @@ impl<'a> Convergence<'a> {
     /// Ends the run when HAProxy agrees with the file.
     fn finish(&mut self, now: &Situation) -> anyhow::Result<Exit> {
         self.refused.forget();
+        let is_tidied = self.tidy(&now.plan)?;
+        self.remember_made(now)?;
+        // If this copy is lost the next run makes it again, so it is not worth an
+        // fsync for every change of the members.
+        self.files.keep(&now.file.bytes, Durability::Unsynced)?;
+        Ok(if self.changed || is_tidied {
+            Exit::Changed
+        } else {
+            Exit::Unchanged
+        })
+    }
+
+    /// Does what can be done with servers that left only when they are idle. Returns whether
+    /// that was anything.
+    fn tidy(&self, plan: &Plan) -> anyhow::Result<bool> {
         let worker = &self.haproxy.worker;
         let begin = Instant::now();
-        let retired = retire_idle(worker, &now.plan.draining)?;
-        let deleted = purge(worker, &now.plan.purge)?;
+        let retired = retire_idle(worker, &plan.draining)?;
+        let deleted = purge(worker, &plan.purge)?;
         for (count, what) in [
             (retired, "put into maintenance what left and is idle"),
             (deleted, "deleted what left and is idle"),
@@ -279,15 +351,7 @@ impl<'a> Convergence<'a> {
                 tell(&format!("{what}: {count}"), begin);
             }
         }
-        self.remember_made(now)?;
-        // If this copy is lost the next run makes it again, so it is not worth an
-        // fsync for every change of the members.
-        self.files.keep(&now.file.bytes, Durability::Unsynced)?;
-        Ok(if self.changed || retired + deleted > 0 {
-            Exit::Changed
-        } else {
-            Exit::Unchanged
-        })
+        Ok(retired + deleted > 0)
     }
 
     /// Tells the worker which settings the servers will have that are added. If this run

@@ -8,18 +8,21 @@ mod plan;
 mod reload;
 mod situation;
 mod status;
+mod waiting;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Parser;
-use exit::{Exit, print};
+use exit::{Exit, print, say};
 
-use crate::converge::Convergence;
+use crate::converge::{Convergence, End};
 use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
 use crate::haproxy::socket::Socket;
+use crate::reload::pace::Pace;
 use crate::situation::situation;
 
 /// The name before every message.
@@ -43,10 +46,12 @@ const PROGRAM: &str = "haproxy-reload";
 ///   haproxy.cfg.good           the last file that HAProxy took
 ///   .haproxy.cfg.refused       which file it refused last, when, and the pause
 ///   .haproxy.cfg.reload.lock   held during a run
+///   .haproxy.cfg.waiting.lock  held by who waits for --reload-every, with what it said
 ///   those of maps and ACLs     read, where haproxy.cfg names them in its comments
 ///
 /// Exit codes
-///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown)
+///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown), or all is
+///        done but a reload, which waits for --reload-every: stderr says so
 ///   1    nothing to do
 ///   100  used wrongly
 ///   111  failed, and the old worker keeps running; the next run tries again
@@ -58,6 +63,11 @@ const PROGRAM: &str = "haproxy-reload";
 ///   -S MASTER`. If nobody answers at SOCKET but the master does, HAProxy is
 ///   reloaded. If somebody removed the socket, that does not help: restart
 ///   HAProxy (`svc -r`).
+///   While the worker is younger than --reload-every, a reload that is due waits, and
+///   all that commands can do is done at once. A process that is left behind makes it
+///   when the time is over, and what it says is told by the next run. If it is killed,
+///   the next run finds the same reload due. --full does not wait, nor does a worker
+///   that does not answer.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 #[expect(
@@ -92,6 +102,19 @@ struct Options {
     /// How long a run may take before it gives up
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     timeout: Duration,
+    /// The shortest time between two reloads
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "HAPROXY_RELOAD_EVERY",
+        default_value = "0s",
+        value_parser = humantime::parse_duration
+    )]
+    reload_every: Duration,
+    /// Wait this long, then run: how a run that finds a reload due too early starts this
+    /// program again
+    #[arg(long, value_name = "TIME", hide = true, value_parser = humantime::parse_duration)]
+    waiting: Option<Duration>,
     /// Reload even if commands would be enough, or if nothing differs
     #[arg(long)]
     full: bool,
@@ -107,43 +130,66 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    exit::main(PROGRAM, run)
+    exit::main(PROGRAM, |options: Options| run(&options))
 }
 
-fn run(options: Options) -> anyhow::Result<Exit> {
-    // A year is as good as for ever, and adding much more to an `Instant` overflows.
-    let timeout = options.timeout.min(Duration::from_secs(365 * 86_400));
-    let deadline = Instant::now() + timeout;
-    let socket = |path, half_close| Socket {
-        path,
-        deadline,
-        refusals: Duration::from_millis(if half_close { 2_000 } else { 250 }),
-        half_close,
-    };
+fn run(options: &Options) -> anyhow::Result<Exit> {
     let files = Files {
-        config: options.config,
+        config: options.config.clone(),
     };
-    let haproxy = Haproxy {
-        worker: socket(options.socket, false),
-        master: socket(options.master, true),
-    };
+    let pace = Pace(options.reload_every);
+    if let Some(first) = options.waiting {
+        return waiting::wait(first, &files, &|| {
+            Convergence::new(&files, &options.haproxy(), false, pace).run()
+        });
+    }
+    let haproxy = options.haproxy();
     if options.status {
-        return status::show(&files, &haproxy, options.json);
+        return status::show(&files, &haproxy, pace, options.json);
     }
     if options.dry_run {
-        return dry_run(&files, &haproxy);
+        return dry_run(&files, &haproxy, pace);
     }
-    let _lock = files.lock(deadline)?;
-    Convergence::new(&files, &haproxy, options.full).run()
+    let _lock = files.lock(haproxy.worker.deadline)?;
+    waiting::tell(&files);
+    match Convergence::new(&files, &haproxy, options.full, pace).run()? {
+        End::Agrees(exit) => Ok(exit),
+        End::Postponed(due) => {
+            let what = || format!("wait for the time of the reload, due since {}", due.why);
+            waiting::leave(&files, due.left).with_context(what)?;
+            say(PROGRAM, due.told());
+            Ok(Exit::Changed)
+        }
+    }
 }
 
-fn dry_run(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Exit> {
+impl Options {
+    /// The sockets, for a run that begins now.
+    fn haproxy(&self) -> Haproxy {
+        // A year is as good as for ever, and adding much more to an `Instant` overflows.
+        let timeout = self.timeout.min(Duration::from_secs(365 * 86_400));
+        let deadline = Instant::now() + timeout;
+        let socket = |path: &Path, half_close| Socket {
+            path: path.to_owned(),
+            deadline,
+            refusals: Duration::from_millis(if half_close { 2_000 } else { 250 }),
+            half_close,
+        };
+        Haproxy {
+            worker: socket(&self.socket, false),
+            master: socket(&self.master, true),
+        }
+    }
+}
+
+fn dry_run(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Exit> {
     let now = situation(files, haproxy)?;
-    let (plan, loaded) = (&now.plan, loaded::report(&now, haproxy)?.next);
-    let lines = loaded.iter().cloned().chain(plan.later());
-    let lines: String = lines.map(|line| line + "\n").collect();
-    print(&format!("{plan}{lines}"))?;
-    Ok(if plan.is_done() && loaded.is_empty() {
+    let loaded = loaded::report(&now, haproxy)?.next;
+    let is_done = now.plan.is_done() && loaded.is_empty();
+    let next = now.next(pace).into_iter().chain(loaded);
+    let lines = next.chain(now.plan.later()).map(|line| line + "\n");
+    print(&lines.collect::<String>())?;
+    Ok(if is_done {
         Exit::Unchanged
     } else {
         Exit::Changed

@@ -3,6 +3,7 @@
 
 mod bind;
 mod objections;
+pub(crate) mod pace;
 pub(crate) mod refused;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ use crate::haproxy::Haproxy;
 use crate::haproxy::running::Running;
 use crate::haproxy::socket::{TURN, pause};
 use crate::plan::{Plan, plan};
+use crate::reload::pace::{Due, Pace};
 
 /// The size in bytes above which the file is parsed while HAProxy lists its servers,
 /// since both take about as long. For a smaller file, starting a thread costs more
@@ -30,6 +31,25 @@ pub(crate) struct Situation {
     /// `None` if nobody answers at the worker's socket but the master does.
     pub(crate) running: Option<Running>,
     pub(crate) plan: Plan,
+}
+
+impl Situation {
+    /// The reload of the plan, if it has to wait.
+    pub(crate) fn due(&self, pace: Pace) -> Option<Due> {
+        let left = pace.left(self.running.as_ref())?;
+        let why = self.plan.reload.clone()?;
+        Some(Due { why, left })
+    }
+
+    /// What a run would do, a line each.
+    pub(crate) fn next(&self, pace: Pace) -> Vec<String> {
+        let Some(due) = self.due(pace) else {
+            return self.plan.to_string().lines().map(str::to_owned).collect();
+        };
+        let steps = self.plan.steps.iter().chain(&self.plan.leaves);
+        let texts = steps.map(|step| step.text.clone());
+        texts.chain([due.to_string()]).collect()
+    }
 }
 
 /// haproxy.cfg, and the last file that HAProxy took, if that is a different one.

@@ -14,7 +14,8 @@ use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
 use crate::loaded::{self, Loaded};
-use crate::plan::{Known, Plan, agrees};
+use crate::plan::{Known, agrees};
+use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
 use crate::situation::situation;
 
@@ -40,6 +41,8 @@ struct Report {
     later: Vec<String>,
     /// Seconds until a refused file is tried again; 0 if it may be tried now.
     retry_in: u64,
+    /// Seconds until a reload that is due may be made; 0 if none is, or it may be made now.
+    reload_in: u64,
     /// Whether there are servers that are not compared with the file.
     uncompared: bool,
     /// What is not compared, and what others than the file decide.
@@ -66,8 +69,13 @@ struct Row {
 }
 
 /// Prints the report as a table or as JSON.
-pub(crate) fn show(files: &Files, haproxy: &Haproxy, json: bool) -> anyhow::Result<Exit> {
-    let report = report(files, haproxy)?;
+pub(crate) fn show(
+    files: &Files,
+    haproxy: &Haproxy,
+    pace: Pace,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let report = report(files, haproxy, pace)?;
     let text = if json {
         serde_json::to_string(&report)? + "\n"
     } else {
@@ -90,13 +98,15 @@ struct Facts {
     later: Vec<String>,
     /// What is not compared of the files beside haproxy.cfg.
     notes: Vec<String>,
+    due: Option<Due>,
 }
 
 impl Facts {
-    fn new(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Self> {
+    fn new(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Self> {
         match situation(files, haproxy) {
             Ok(now) => {
-                let (mut next, later) = (lines(&now.plan), now.plan.later().collect());
+                let (mut next, due) = (now.next(pace), now.due(pace));
+                let later = now.plan.later().collect();
                 let loaded = loaded::report(&now, haproxy).unwrap_or_else(Loaded::from);
                 next.extend(loaded.next);
                 let (bytes, wanted, good) = now.file.into_parts();
@@ -108,6 +118,7 @@ impl Facts {
                     next,
                     later,
                     notes: loaded.notes,
+                    due,
                 })
             }
             // If the file cannot be used, the report still shows what runs.
@@ -121,14 +132,15 @@ impl Facts {
                     next: vec![format!("{error:#}")],
                     later: Vec::new(),
                     notes: Vec::new(),
+                    due: None,
                 })
             }
         }
     }
 }
 
-fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
-    let facts = Facts::new(files, haproxy)?;
+fn report(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Report> {
+    let facts = Facts::new(files, haproxy, pace)?;
     let stats = match &facts.running {
         Some(_) => stat::parse(&haproxy.worker.ask("show stat")?)?,
         None => BTreeMap::new(),
@@ -151,6 +163,7 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         next: facts.next,
         later: facts.later,
         retry_in: refused.left(&hash_of(&facts.bytes)),
+        reload_in: facts.due.map_or(0, |due| due.seconds()),
         notes: [notes(wanted, &running, &others), facts.notes].concat(),
         uncompared: servers
             .iter()
@@ -158,10 +171,6 @@ fn report(files: &Files, haproxy: &Haproxy) -> anyhow::Result<Report> {
         servers,
         haproxy: running.version.clone(),
     })
-}
-
-fn lines(plan: &Plan) -> Vec<String> {
-    plan.to_string().lines().map(str::to_owned).collect()
 }
 
 /// The file and the worker, server by server.

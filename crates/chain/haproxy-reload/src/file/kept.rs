@@ -31,6 +31,11 @@ impl Files {
         files::lock_beside(&self.named("reload"))
     }
 
+    /// The lock of the process that waits for the time of a reload, and what it has said.
+    pub(crate) fn waiting(&self) -> PathBuf {
+        files::lock_beside(&self.named("waiting"))
+    }
+
     /// `haproxy.cfg.EXTENSION`.
     fn named(&self, extension: &str) -> PathBuf {
         let mut name = OsString::from(self.config.file_name().unwrap_or_default());
@@ -80,6 +85,7 @@ mod tests {
             files.lock_path(),
             Path::new("/etc/.haproxy.cfg.reload.lock")
         );
+        assert_eq!(files.waiting(), Path::new("/etc/.haproxy.cfg.waiting.lock"));
     }
 
     #[test]

@@ -223,6 +223,13 @@ impl Haproxy {
         });
     }
 
+    /// How many reloads the master has counted; `None` while it starts itself anew.
+    pub(crate) fn reloads(&self) -> Option<u64> {
+        let answer = self.ask_master("show proc")?;
+        let master = answer.lines().find(|line| line.contains("master"))?;
+        master.split_whitespace().nth(2)?.parse().ok()
+    }
+
     pub(crate) fn master(&self) -> u32 {
         self.process.as_ref().expect("HAProxy was started").pid()
     }
@@ -251,6 +258,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("haproxy-reload"));
     command
         .env("HAPROXY_CFG", dir.join("haproxy.cfg"))
+        .env_remove("HAPROXY_RELOAD_EVERY")
         .arg("--socket")
         .arg(dir.join("s"))
         .arg("--master")

@@ -15,6 +15,7 @@ mod no_file;
 mod node;
 mod odd;
 mod options;
+mod pace;
 mod relay;
 mod reloads;
 mod servers;

@@ -5,7 +5,13 @@ use predicates::prelude::*;
 
 fn reload() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("haproxy-reload"));
-    for name in ["HAPROXY_CFG", "HAPROXY_SOCKET", "HAPROXY_MASTER"] {
+    let names = [
+        "HAPROXY_CFG",
+        "HAPROXY_SOCKET",
+        "HAPROXY_MASTER",
+        "HAPROXY_RELOAD_EVERY",
+    ];
+    for name in names {
         command.env_remove(name);
     }
     command
@@ -28,6 +34,7 @@ fn what_makes_no_sense_is_refused() {
         &["--dry-run", "--full"],
         &["--status", "--full"],
         &["--timeout", "soon"],
+        &["--reload-every", "seldom"],
         &["extra"],
     ] {
         reload().args(arguments).assert().code(100);

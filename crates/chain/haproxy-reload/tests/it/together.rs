@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::haproxy::{Config, Haproxy, PATIENCE};
 
-fn start_runs(haproxy: &Haproxy, count: usize, arguments: &[&str]) -> Vec<Child> {
+pub(crate) fn start_runs(haproxy: &Haproxy, count: usize, arguments: &[&str]) -> Vec<Child> {
     let start = |_| {
         haproxy
             .command(arguments)
@@ -20,20 +20,13 @@ fn start_runs(haproxy: &Haproxy, count: usize, arguments: &[&str]) -> Vec<Child>
     (0..count).map(start).collect()
 }
 
-fn codes(runs: Vec<Child>) -> Vec<i32> {
+pub(crate) fn codes(runs: Vec<Child>) -> Vec<i32> {
     let mut codes: Vec<i32> = runs
         .into_iter()
         .map(|mut run| run.wait().unwrap().code().unwrap_or(-1))
         .collect();
     codes.sort_unstable();
     codes
-}
-
-/// How many reloads the master has counted; `None` while it starts itself anew.
-fn reloads(haproxy: &Haproxy) -> Option<u64> {
-    let answer = haproxy.ask_master("show proc")?;
-    let master = answer.lines().find(|line| line.contains("master"))?;
-    master.split_whitespace().nth(2)?.parse().ok()
 }
 
 fn changed(haproxy: &Haproxy, fingerprint: &str) -> Config {
@@ -56,7 +49,7 @@ fn a_hundred_runs_at_once_are_one_reload() {
     haproxy.write(&changed(&haproxy, "2"));
     let codes = codes(start_runs(&haproxy, 100, &[]));
     assert_eq!((codes[0], codes[1], codes[99]), (0, 1, 1));
-    assert_eq!(reloads(&haproxy), Some(1));
+    assert_eq!(haproxy.reloads(), Some(1));
     haproxy.assert_agrees();
 }
 
@@ -141,7 +134,7 @@ fn a_reload_by_signal_in_between_does_no_harm() {
         [0, 1].contains(&haproxy.run(&[]).code()).then_some(())
     });
     wait_for("the reload to be over", PATIENCE, || {
-        reloads(&haproxy).filter(|&count| count == 1)
+        haproxy.reloads().filter(|&count| count == 1)
     });
     wait_for("everything to agree", PATIENCE, || {
         (haproxy.run(&[]).code() == 1).then_some(())
