@@ -40,10 +40,13 @@ impl Nginx {
         command.output().unwrap()
     }
 
-    /// Waits until all of so many requests are answered by these.
+    /// Waits until nobody but these answers, and asks until each of them has: processes of
+    /// nginx that were there before may still take a connection.
     fn wait_for(&self, expected: &[&str]) {
         wait_for(&format!("answers of {expected:?}"), SOON, || {
-            let mut names = self.example.answers(8);
+            let ask = |_| get(self.example.front(), "/").unwrap().text();
+            let mut names: Vec<String> = (0..8).map(ask).collect();
+            names.sort();
             names.dedup();
             (names == expected).then_some(())
         });
