@@ -49,7 +49,7 @@ pub fn check_command_in<'a>(
     command
 }
 
-/// The command by which `haproxy` checks the file `config`.
+/// The command by which `haproxy` checks the files or folders `config`, as one configuration.
 ///
 /// A program name without a folder is looked up in the PATH and in `/usr/sbin`, where
 /// Debian installs HAProxy and which the PATH of ordinary users lacks. `environment`
@@ -58,29 +58,29 @@ pub fn check_command_in<'a>(
 #[must_use]
 pub fn check_command(
     haproxy: &Path,
-    config: &Path,
+    config: &[impl AsRef<Path>],
     environment: &BTreeMap<String, String>,
 ) -> Command {
     let mut command = Command::new(haproxy);
     let environment = environment.iter();
     prepare(
         &mut command,
-        std::iter::once(config),
+        config,
         environment.map(|(name, value)| (name.into(), value.into())),
     );
     command
 }
 
-fn prepare<'a>(
+fn prepare(
     command: &mut Command,
-    configs: impl Iterator<Item = &'a Path>,
+    configs: impl IntoIterator<Item = impl AsRef<Path>>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) {
     let mut path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     path.push(":/usr/sbin");
     command.arg("-c");
     for config in configs {
-        command.arg("-f").arg(config);
+        command.arg("-f").arg(config.as_ref());
     }
     command.envs(environment).env("PATH", path);
     for name in OF_A_MASTER {
@@ -146,7 +146,9 @@ mod tests {
     fn the_program_that_checks_is_no_part_of_a_master() {
         let environment = OF_A_MASTER.map(|name| (name.to_owned(), "1".to_owned()));
         let environment = BTreeMap::from(environment);
-        let command = check_command(Path::new("haproxy"), Path::new("/x"), &environment);
+        let command = check_command(Path::new("haproxy"), &["/x", "/y"], &environment);
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["-c", "-f", "/x", "-f", "/y"]);
         let removed = command.get_envs().filter(|(_, value)| value.is_none());
         assert_eq!(removed.count(), OF_A_MASTER.len());
     }

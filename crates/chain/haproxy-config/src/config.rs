@@ -171,6 +171,21 @@ impl<'a> Config<'a> {
         text
     }
 
+    /// Whether a server stands before all sections. Of a text that is read after another one,
+    /// it would be taken for a server of the last section there, which HAProxy refuses.
+    #[must_use]
+    pub fn begins_with_servers(&self) -> bool {
+        let mut sections = self.sections.iter();
+        let before = sections.next().filter(|first| first.header.is_none());
+        before.is_some_and(|before| {
+            let mut lines = before.lines.iter();
+            lines.any(|line| {
+                let words = words(line.text, &|_| None);
+                words.first().is_some_and(|word| word.as_ref() == "server")
+            })
+        })
+    }
+
     /// The least of the limits for HAProxy's variables that the file sets, in bytes
     /// (`tune.vars.global-max-size` and `tune.vars.proc-max-size`; 0 is no limit).
     #[must_use]
@@ -340,6 +355,26 @@ mod tests {
             .flat_map(|section| section.header.iter().chain(&section.lines))
             .map(|line| line.text)
             .collect()
+    }
+
+    #[test]
+    fn servers_before_all_sections_are_seen() {
+        for (text, expected) in [
+            ("# x\n\n  server s 127.0.0.1:1\nbackend b\n", true),
+            (".if streq(a,a)\nserver s 127.0.0.1:1\n.endif\n", true),
+            (
+                "# server s 127.0.0.1:1\nbackend b\n server s 127.0.0.1:1\n",
+                false,
+            ),
+            ("backend b\n server s 127.0.0.1:1\n", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                Config::parse(text).begins_with_servers(),
+                expected,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -9,8 +9,9 @@ use files::Durability;
 use haproxy_config::hash_of;
 
 use crate::PROGRAM;
+use crate::file::content::{Content, listed};
 use crate::file::kept::Files;
-use crate::file::wanted::{Identity, read_bytes};
+use crate::file::wanted::Identity;
 use crate::haproxy::Haproxy;
 use crate::haproxy::commands::{Step, apply, purge, remember, retire_idle};
 use crate::haproxy::made::Made;
@@ -145,7 +146,7 @@ impl<'a> Convergence<'a> {
             return Ok(None);
         }
         self.check_progress(why, &now.file)?;
-        let is_refused = self.refused.left(&hash_of(&now.file.bytes)) > 0;
+        let is_refused = self.refused.left(&hash_of(&now.file.content.bytes)) > 0;
         Ok(left.filter(|_| !is_refused))
     }
 
@@ -270,7 +271,7 @@ impl<'a> Convergence<'a> {
     ) -> anyhow::Result<Option<File>> {
         self.check_progress(why, &file)?;
         let begin = Instant::now();
-        let hash = hash_of(&file.bytes);
+        let hash = hash_of(&file.content.bytes);
         let haproxy = self.haproxy;
         let request = Request {
             config: &self.files.config,
@@ -290,12 +291,12 @@ impl<'a> Convergence<'a> {
         (self.full, self.changed) = (false, true);
         self.reloads += 1;
         self.sent.clear();
-        if read_bytes(&self.files.config)? != file.bytes {
+        if Content::read(&self.files.config)? != file.content {
             return Ok(None);
         }
         // The content is the same before and after the reload, so this is what HAProxy
         // has read.
-        self.files.keep(&file.bytes, Durability::Synced)?;
+        self.files.keep(&file.content, Durability::Synced)?;
         if let Identity::Hash(hash) = &file.wanted.identity {
             remember(&self.haproxy.worker, TAKEN, hash)?;
         }
@@ -307,10 +308,10 @@ impl<'a> Convergence<'a> {
     /// file and did not help, or there were too many. The former is remembered as a
     /// refusal, so that not every run reloads again.
     fn check_progress(&self, why: &str, file: &File) -> anyhow::Result<()> {
-        let hash = hash_of(&file.bytes);
+        let hash = hash_of(&file.content.bytes);
         if self.reloaded.as_ref() == Some(&hash) {
             self.refused.remember(&hash)?;
-            let file = self.files.config.display();
+            let file = listed(&self.files.config);
             bail!("reload HAProxy: that was done, and still {why}; does it read {file}?");
         }
         if self.reloads == MOST_RELOADS {
@@ -328,7 +329,7 @@ impl<'a> Convergence<'a> {
         self.remember_made(now)?;
         // If this copy is lost the next run makes it again, so it is not worth an
         // fsync for every change of the members.
-        self.files.keep(&now.file.bytes, Durability::Unsynced)?;
+        self.files.keep(&now.file.content, Durability::Unsynced)?;
         Ok(if self.changed || is_tidied {
             Exit::Changed
         } else {

@@ -44,30 +44,35 @@ const PROGRAM: &str = "haproxy-reload";
 /// Files
 ///   haproxy.cfg                read, never written
 ///   haproxy.cfg.good           the last file that HAProxy took
+///   With several --config, or with a folder, each file has such a copy beside
+///   it. The others are there once, named after the first --config:
 ///   .haproxy.cfg.refused       which file it refused last, when, and the pause
 ///   .haproxy.cfg.reload.lock   held during a run
 ///   .haproxy.cfg.waiting.lock  held by who waits for --reload-every, with what it said
 ///   those of maps and ACLs     read, where haproxy.cfg names them in its comments
 ///
 /// Exit codes
-///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown), or all is
-///        done but a reload, which waits for --reload-every: stderr says so
+///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown), or
+///        all is done but a reload that waits for its time, as stderr says
 ///   1    nothing to do
 ///   100  used wrongly
 ///   111  failed, and the old worker keeps running; the next run tries again
 ///
 /// Notes
+///   Several files are one text, in the order in which they are given, as for
+///   HAProxy; in a folder, those whose names end in .cfg and do not begin with a
+///   dot, in the order of their names.
 ///   A file that HAProxy refused is tried again after 1 s, then after 2 s and so
 ///   on up to 60 s; a file with other content is tried at once. The file needs
 ///   `stats socket SOCKET level admin`, and HAProxy has to run as `haproxy -W
 ///   -S MASTER`. If nobody answers at SOCKET but the master does, HAProxy is
 ///   reloaded. If somebody removed the socket, that does not help: restart
 ///   HAProxy (`svc -r`).
-///   While the worker is younger than --reload-every, a reload that is due waits, and
-///   all that commands can do is done at once. A process that is left behind makes it
-///   when the time is over, and what it says is told by the next run. If it is killed,
-///   the next run finds the same reload due. --full does not wait, nor does a worker
-///   that does not answer.
+///   While the worker is younger than --reload-every, a reload that is due waits,
+///   and all that commands can do is done at once. A process that is left behind
+///   makes it when the time is over, and what it says is told by the next run. If
+///   it is killed, the next run finds the same reload due. --full does not wait,
+///   nor does the reload of a worker that does not answer.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 #[expect(
@@ -75,14 +80,15 @@ const PROGRAM: &str = "haproxy-reload";
     reason = "each is an option of its own"
 )]
 struct Options {
-    /// The configuration
+    /// The configuration: a file, or a folder whose `.cfg` files are read; several
+    /// --config are read as HAProxy reads several -f
     #[arg(
         long,
         value_name = "FILE",
         env = "HAPROXY_CFG",
         default_value = "/usr/local/etc/haproxy/haproxy.cfg"
     )]
-    config: PathBuf,
+    config: Vec<PathBuf>,
     /// The command socket of HAProxy's worker
     #[arg(
         long,

@@ -7,7 +7,7 @@ pub(crate) mod pace;
 pub(crate) mod refused;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -15,6 +15,7 @@ use haproxy_config::Listener;
 
 use self::refused::Refused;
 use crate::file::admin;
+use crate::file::content::listed;
 use crate::haproxy::master::{self, Answer, Processes};
 use crate::haproxy::socket::{Absent, TURN, pause};
 use crate::haproxy::{Haproxy, look};
@@ -32,7 +33,7 @@ const OPENING: Duration = Duration::from_secs(2);
 
 /// What is to be loaded.
 pub(crate) struct Request<'a> {
-    pub(crate) config: &'a Path,
+    pub(crate) config: &'a [PathBuf],
     pub(crate) listeners: &'a [Listener],
     /// The hash of the file.
     pub(crate) hash: &'a str,
@@ -89,7 +90,7 @@ impl Haproxy {
     /// environment this is not checked, since the path may depend on it.
     fn check_socket(
         &self,
-        config: &Path,
+        config: &[PathBuf],
         listeners: &[Listener],
         environment: &BTreeMap<String, String>,
     ) -> anyhow::Result<()> {
@@ -100,7 +101,7 @@ impl Haproxy {
         bail!(
             "{} has no `stats socket {} level admin`, so no later change could be made; the \
              running HAProxy stays as it is",
-            config.display(),
+            listed(config),
             socket.display()
         )
     }

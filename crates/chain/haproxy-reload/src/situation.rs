@@ -1,15 +1,16 @@
 //! What there is to decide about: the file, the worker, and the plan that comes of them.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::bail;
 use haproxy_config::first_difference;
 
-use crate::file::kept::{Files, read_good};
-use crate::file::read_by::others;
-use crate::file::wanted::{Identity, Wanted, parse, read_bytes};
+use crate::file::content::Content;
+use crate::file::kept::Files;
+use crate::file::read_by::{others, unread};
+use crate::file::wanted::{Identity, Wanted, parse};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::Running;
 use crate::haproxy::socket::{TURN, pause};
@@ -24,6 +25,10 @@ const LARGE: usize = 64 << 10;
 /// Why a reload is due where no line differs but those of plain servers.
 const OTHER_PLACES: &str =
     "the places of the servers count, or may, since not all lines beside them are understood";
+
+/// How it is told that a line is new, or is not there any more.
+const NEW: &str = " is new";
+const GONE: &str = " is gone";
 
 /// The file, the running worker, and what to do about their differences.
 pub(crate) struct Situation {
@@ -54,32 +59,32 @@ impl Situation {
 
 /// haproxy.cfg, and the last file that HAProxy took, if that is a different one.
 pub(crate) struct File {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Content,
     pub(crate) wanted: Wanted,
     good: Option<Good>,
 }
 
 /// The last file that HAProxy took.
 struct Good {
-    bytes: Vec<u8>,
+    content: Content,
     wanted: Wanted,
 }
 
 impl File {
     /// Parses the file, or takes over `before` if the content is the same: parsing
     /// thousands of servers takes most of a run's time.
-    fn new(files: &Files, bytes: Vec<u8>, before: Option<Self>) -> anyhow::Result<Self> {
-        if let Some(before) = before.filter(|before| before.bytes == bytes) {
+    fn new(files: &Files, content: Content, before: Option<Self>) -> anyhow::Result<Self> {
+        if let Some(before) = before.filter(|before| before.content == content) {
             return Ok(before);
         }
-        let wanted = parse(&files.config, &bytes)?;
-        let good = read_good(&files.good()).filter(|good| *good != bytes);
-        let good = good.map(|bytes| Good {
-            wanted: Wanted::parse(&bytes),
-            bytes,
+        let wanted = parse(&content)?;
+        let good = Content::read_good(&files.config).filter(|it| it.bytes != content.bytes);
+        let good = good.map(|content| Good {
+            wanted: Wanted::parse(&content.bytes),
+            content,
         });
         Ok(Self {
-            bytes,
+            content,
             wanted,
             good,
         })
@@ -87,8 +92,8 @@ impl File {
 
     /// The content of the file, what it asks for, and what the last file that HAProxy took
     /// asked for.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Wanted, Option<Wanted>) {
-        (self.bytes, self.wanted, self.good.map(|good| good.wanted))
+    pub(crate) fn into_parts(self) -> (Content, Wanted, Option<Wanted>) {
+        (self.content, self.wanted, self.good.map(|good| good.wanted))
     }
 
     pub(crate) fn good(&self) -> Option<&Wanted> {
@@ -100,13 +105,18 @@ impl File {
         Self { good: None, ..self }
     }
 
-    fn plan(&self, config: &Path, running: &Running) -> Plan {
+    fn plan(&self, config: &[PathBuf], running: &Running) -> Plan {
         let others = others(&running.files, config);
         let mut plan = plan(&self.wanted, self.good(), running, &others);
+        plan.reload = plan.reload.map(|why| self.content.in_files(&why));
         if plan.lines_differ
             && let Some(difference) = self.difference(running)
         {
             plan.reload = Some(difference);
+        }
+        if let Some(path) = unread(&running.files, &self.content.paths()) {
+            let why = format!("HAProxy has not read {}", path.display());
+            plan.reload.get_or_insert(why);
         }
         plan
     }
@@ -119,9 +129,19 @@ impl File {
             (Identity::Fingerprint(good), Some(began)) if good.lines == began.lines => {}
             _ => return None,
         }
-        let text = |bytes| String::from_utf8_lossy(bytes);
-        let line = first_difference(&text(&good.bytes), &text(&self.bytes));
-        Some(line.unwrap_or_else(|| OTHER_PLACES.to_owned()))
+        let text = |content: &Content| String::from_utf8_lossy(&content.bytes).into_owned();
+        let (old, new) = (text(&good.content), text(&self.content));
+        let Some(told) = first_difference(&old, &new) else {
+            return Some(OTHER_PLACES.to_owned());
+        };
+        // What is gone has a place in the copy alone, which the difference the other way has.
+        let back = told.strip_suffix(GONE).filter(|_| !self.content.is_one());
+        let back = back.and_then(|_| first_difference(&new, &old));
+        let back = back.and_then(|told| Some(told.strip_suffix(NEW)?.to_owned() + GONE));
+        Some(back.map_or_else(
+            || self.content.in_files(&told),
+            |told| good.content.in_files(&told),
+        ))
     }
 }
 
@@ -136,9 +156,9 @@ pub(crate) fn compare(
     before: Option<File>,
     haproxy: &Haproxy,
 ) -> anyhow::Result<Situation> {
-    let bytes = read_bytes(&files.config)?;
-    let large = bytes.len() > LARGE;
-    let read = || File::new(files, bytes, before);
+    let content = Content::read(&files.config)?;
+    let large = content.bytes.len() > LARGE;
+    let read = || File::new(files, content, before);
     let (file, running) = if large {
         at_once(read, || current(haproxy))
     } else {

@@ -7,9 +7,10 @@ use exit::{Exit, print};
 use haproxy_config::{Server, hash_of};
 use serde::Serialize;
 
+use crate::file::content::{Content, listed};
 use crate::file::kept::Files;
 use crate::file::read_by::others;
-use crate::file::wanted::{Wanted, parse, read_bytes};
+use crate::file::wanted::{Wanted, parse};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
 use crate::haproxy::stat::{self, Stat};
@@ -88,7 +89,7 @@ pub(crate) fn show(
 /// What a report is made of.
 struct Facts {
     /// The file, and what it asks for.
-    bytes: Vec<u8>,
+    content: Content,
     wanted: Wanted,
     /// What the last file asked for that HAProxy took, if that is another one.
     good: Option<Wanted>,
@@ -109,9 +110,9 @@ impl Facts {
                 let later = now.plan.later().collect();
                 let loaded = loaded::report(&now, haproxy).unwrap_or_else(Loaded::from);
                 next.extend(loaded.next);
-                let (bytes, wanted, good) = now.file.into_parts();
+                let (content, wanted, good) = now.file.into_parts();
                 Ok(Self {
-                    bytes,
+                    content,
                     wanted,
                     good,
                     running: now.running,
@@ -123,10 +124,10 @@ impl Facts {
             }
             // If the file cannot be used, the report still shows what runs.
             Err(error) => {
-                let bytes = read_bytes(&files.config).unwrap_or_default();
+                let content = Content::read(&files.config).unwrap_or_default();
                 Ok(Self {
-                    wanted: parse(&files.config, &bytes).unwrap_or_default(),
-                    bytes,
+                    wanted: parse(&content).unwrap_or_default(),
+                    content,
                     good: None,
                     running: haproxy.look()?,
                     next: vec![format!("{error:#}")],
@@ -158,13 +159,17 @@ fn report(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Report
     Ok(Report {
         pid: running.pid,
         uptime: running.uptime,
-        file: files.config.display().to_string(),
+        file: listed(&files.config),
         agrees: facts.next.is_empty(),
         next: facts.next,
         later: facts.later,
-        retry_in: refused.left(&hash_of(&facts.bytes)),
+        retry_in: refused.left(&hash_of(&facts.content.bytes)),
         reload_in: facts.due.map_or(0, |due| due.seconds()),
-        notes: [notes(wanted, &running, &others), facts.notes].concat(),
+        notes: notes(wanted, &running, &others)
+            .iter()
+            .map(|note| facts.content.in_files(note))
+            .chain(facts.notes)
+            .collect(),
         uncompared: servers
             .iter()
             .any(|row| matches!(row.file, "fixed" | "other")),

@@ -57,7 +57,7 @@ impl Place {
     /// HAProxy's check of a configuration whose backend has these lines.
     pub(crate) fn check(&self, lines: &[String], options: &[&str]) -> Output {
         let config = self.write(lines);
-        let mut check = check_command(&self.program, &config, &BTreeMap::new());
+        let mut check = check_command(&self.program, &[&config], &BTreeMap::new());
         check.args(options).output().unwrap()
     }
 

@@ -5,25 +5,27 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::anyhow;
-use haproxy_config::MAX_FILE;
+use anyhow::{Context, anyhow};
+
+use super::content::{Content, good, left_over, read_copy};
 
 /// The paths of haproxy.cfg and of the files beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
-    pub(crate) config: PathBuf,
+    /// What HAProxy is given with `-f`: files, or folders with files.
+    pub(crate) config: Vec<PathBuf>,
 }
 
 impl Files {
-    /// A copy of the last file that HAProxy took.
-    pub(crate) fn good(&self) -> PathBuf {
-        self.named("good")
+    /// The one after which the files are named that there are once.
+    fn first(&self) -> &Path {
+        self.config.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// The hash of the last file that HAProxy refused, and when that may be tried
     /// again.
     pub(crate) fn refused(&self) -> PathBuf {
-        files::beside(&self.config, "refused")
+        files::beside(self.first(), "refused")
     }
 
     /// This is not the lock of haproxy-gen, which must not have to wait for a reload.
@@ -38,10 +40,10 @@ impl Files {
 
     /// `haproxy.cfg.EXTENSION`.
     fn named(&self, extension: &str) -> PathBuf {
-        let mut name = OsString::from(self.config.file_name().unwrap_or_default());
+        let mut name = OsString::from(self.first().file_name().unwrap_or_default());
         name.push(".");
         name.push(extension);
-        self.config.with_file_name(name)
+        self.first().with_file_name(name)
     }
 
     /// Takes the lock, so that there is one run at a time. A run that had to wait
@@ -52,20 +54,25 @@ impl Files {
             .ok_or_else(|| anyhow!("lock {}: another run is still at work", path.display()))
     }
 
-    /// Stores `content` as the last file that HAProxy took, unless it is that already.
-    pub(crate) fn keep(&self, content: &[u8], durability: files::Durability) -> anyhow::Result<()> {
-        let path = self.good();
-        if read_good(&path).as_deref() == Some(content) {
-            return Ok(());
+    /// Stores a copy of each file as the last one that HAProxy took, unless it is that
+    /// already. The copies of those that a folder has no more are removed.
+    pub(crate) fn keep(
+        &self,
+        content: &Content,
+        durability: files::Durability,
+    ) -> anyhow::Result<()> {
+        for (path, bytes) in content.files() {
+            let copy = good(path);
+            if read_copy(&copy).as_deref() != Some(bytes) {
+                files::replace(&copy, bytes, durability)?;
+            }
         }
-        files::replace(&path, content, durability)
+        for copy in left_over(&self.config, &content.paths()) {
+            let removed = std::fs::remove_file(&copy);
+            removed.with_context(|| format!("remove {}", copy.display()))?;
+        }
+        Ok(())
     }
-}
-
-/// The last file that HAProxy took. A copy that cannot be read counts as none, and is
-/// written again later.
-pub(crate) fn read_good(path: &Path) -> Option<Vec<u8>> {
-    files::read(path, MAX_FILE).ok()?
 }
 
 #[cfg(test)]
@@ -77,9 +84,10 @@ mod tests {
     #[test]
     fn the_files_are_named_after_the_configuration() {
         let files = Files {
-            config: PathBuf::from("/etc/haproxy.cfg"),
+            config: vec![PathBuf::from("/etc/haproxy.cfg"), PathBuf::from("/x/b.cfg")],
         };
-        assert_eq!(files.good(), Path::new("/etc/haproxy.cfg.good"));
+        let copy = good(&files.config[0]);
+        assert_eq!(copy, Path::new("/etc/haproxy.cfg.good"));
         assert_eq!(files.refused(), Path::new("/etc/.haproxy.cfg.refused"));
         assert_eq!(
             files.lock_path(),
@@ -89,25 +97,41 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_a_folder_is_beside_it() {
+        let files = Files {
+            config: vec![PathBuf::from("/etc/haproxy/conf.d/")],
+        };
+        assert_eq!(files.refused(), Path::new("/etc/haproxy/.conf.d.refused"));
+        let lock = Path::new("/etc/haproxy/.conf.d.reload.lock");
+        assert_eq!(files.lock_path(), lock);
+    }
+
+    #[test]
     fn the_last_good_file_is_written_only_when_it_changed() {
         let scratch = harness::scratch();
         let files = Files {
-            config: scratch.path().join("haproxy.cfg"),
+            config: vec![scratch.path().join("haproxy.cfg")],
         };
-        let modified = || files.good().metadata().unwrap().modified().unwrap();
-        files.keep(b"one", files::Durability::Unsynced).unwrap();
+        let copy = good(&files.config[0]);
+        let modified = || copy.metadata().unwrap().modified().unwrap();
+        let keep = |text: &[u8], durability| {
+            files::replace(&files.config[0], text, files::Durability::Unsynced).unwrap();
+            let content = Content::read(&files.config).unwrap();
+            files.keep(&content, durability).unwrap();
+        };
+        keep(b"one", files::Durability::Unsynced);
         let first = modified();
-        files.keep(b"one", files::Durability::Unsynced).unwrap();
+        keep(b"one", files::Durability::Unsynced);
         assert_eq!(modified(), first);
-        files.keep(b"two", files::Durability::Synced).unwrap();
-        assert_eq!(read_good(&files.good()).unwrap(), b"two");
+        keep(b"two", files::Durability::Synced);
+        assert_eq!(read_copy(&copy).unwrap(), b"two");
     }
 
     #[test]
     fn who_waits_too_long_for_the_lock_says_so() {
         let scratch = harness::scratch();
         let files = Files {
-            config: scratch.path().join("haproxy.cfg"),
+            config: vec![scratch.path().join("haproxy.cfg")],
         };
         let _held = files.lock(Instant::now()).unwrap();
         let error = files

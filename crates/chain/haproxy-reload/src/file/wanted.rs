@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::bail;
-use haproxy_config::{
-    Backend, Changes, Config, Fingerprint, Listener, MAX_FILE, files_of, hash_of,
-};
+use haproxy_config::{Backend, Changes, Config, Fingerprint, Listener, files_of, hash_of};
+
+use super::content::{Content, listed};
 
 /// The parts of haproxy.cfg that this program compares or checks.
 #[derive(Debug, Default)]
@@ -48,34 +47,51 @@ impl Default for Identity {
     }
 }
 
-pub(crate) fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    match files::read(path, MAX_FILE)? {
-        Some(bytes) => Ok(bytes),
-        None => bail!(
-            "read {}: there is no such file; haproxy-gen makes it",
-            path.display()
-        ),
+/// Parses the files. They are refused if HAProxy would serve nothing with them, or could not
+/// be asked any more: HAProxy 2.6 accepts even an empty file.
+pub(crate) fn parse(content: &Content) -> anyhow::Result<Wanted> {
+    let refuse = |what, why| bail!("read {what}: {why}; the running HAProxy stays as it is");
+    let mut torn = content
+        .files()
+        .filter_map(|(path, bytes)| Some((path, torn(bytes)?)));
+    if let Some((path, why)) = torn.next() {
+        return refuse(path.display().to_string(), why);
+    }
+    let mut more = content.files().skip(1);
+    if let Some((path, _)) =
+        more.find(|(_, bytes)| Config::parse(&text_of(bytes)).begins_with_servers())
+    {
+        let why = "it begins with a server and not with a section, so HAProxy would not take it";
+        return refuse(path.display().to_string(), why);
+    }
+    let wanted = Wanted::parse(&content.bytes);
+    match wanted.lacks() {
+        Some(why) => refuse(listed(&content.paths()), why),
+        None => Ok(wanted),
     }
 }
 
-/// Parses the file. It is refused if HAProxy would serve nothing with it, or could not
-/// be asked any more: HAProxy 2.6 accepts even an empty file.
-pub(crate) fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Wanted> {
-    let wanted = Wanted::parse(bytes);
-    match wanted.unfit(bytes) {
-        Some(why) => bail!(
-            "read {}: {why}; the running HAProxy stays as it is",
-            path.display()
-        ),
-        None => Ok(wanted),
+/// `from_utf8_lossy` alone takes longer, and nearly every file is UTF-8.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Why a file cannot be whole.
+fn torn(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.is_empty() {
+        Some("it is empty")
+    } else if bytes.contains(&0) {
+        Some("it holds zero bytes, so it is no text")
+    } else if bytes.last() != Some(&b'\n') {
+        Some("its last line has no end, so a part of it is missing")
+    } else {
+        None
     }
 }
 
 impl Wanted {
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        // `from_utf8_lossy` alone takes longer, and nearly every file is UTF-8.
-        let text =
-            str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        let text = text_of(bytes);
         let config = Config::parse(&text);
         let identity = match config.true_fingerprint() {
             Some(fingerprint) => Identity::Fingerprint(fingerprint),
@@ -107,14 +123,9 @@ impl Wanted {
         }
     }
 
-    fn unfit(&self, bytes: &[u8]) -> Option<&'static str> {
-        if bytes.is_empty() {
-            Some("it is empty")
-        } else if bytes.contains(&0) {
-            Some("it holds zero bytes, so it is no text")
-        } else if bytes.last() != Some(&b'\n') {
-            Some("its last line has no end, so a part of it is missing")
-        } else if !self.listeners.iter().any(Listener::is_for_clients) {
+    /// What has to be in the files.
+    fn lacks(&self) -> Option<&'static str> {
+        if !self.listeners.iter().any(Listener::is_for_clients) {
             Some("it has no `bind` line, so nothing would be served")
         } else if !self.listeners.iter().any(Listener::is_for_all_commands) {
             Some("it has no `stats socket PATH level admin`, so no later change could be made")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,7 +18,11 @@ const WORDS: Duration = Duration::from_secs(5);
 
 /// Why HAProxy refused the file. HAProxy 2.6 writes its reasons only to its own log; then
 /// `haproxy -c` is asked.
-pub(super) fn told(words: &str, config: &Path, environment: &BTreeMap<String, String>) -> String {
+pub(super) fn told(
+    words: &str,
+    config: &[PathBuf],
+    environment: &BTreeMap<String, String>,
+) -> String {
     let mut told = first_alerts(words);
     if told.is_empty() {
         told = first_alerts(&check(config, environment).unwrap_or_default());
@@ -38,7 +42,7 @@ fn first_alerts(words: &str) -> String {
 }
 
 /// The output of `haproxy -c`.
-fn check(config: &Path, environment: &BTreeMap<String, String>) -> anyhow::Result<String> {
+fn check(config: &[PathBuf], environment: &BTreeMap<String, String>) -> anyhow::Result<String> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = check_command(Path::new("haproxy"), config, environment);
     command

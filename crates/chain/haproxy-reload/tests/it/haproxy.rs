@@ -145,6 +145,11 @@ impl Haproxy {
         self.process = Some(self.place.start_after(&[first]).unwrap());
     }
 
+    /// Lets it begin with a folder instead of its file.
+    pub(crate) fn use_folder(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.place.config);
+    }
+
     /// Gives `command` the settings by which the programs and the shipped template find it.
     pub(crate) fn environment(&self, command: &mut Command) {
         self.place.environment(command);

@@ -19,6 +19,7 @@ mod pace;
 mod relay;
 mod reloads;
 mod servers;
+mod several;
 mod sockets;
 mod status;
 mod together;

@@ -34,7 +34,7 @@ fn wanted() -> Wanted {
 }
 
 fn unfit(text: &[u8]) -> Option<&'static str> {
-    Wanted::parse(text).unfit(text)
+    torn(text).or_else(|| Wanted::parse(text).lacks())
 }
 
 #[test]
