@@ -13,6 +13,9 @@ const MOST_PORTS: u16 = 256;
 /// bind what another process cannot, and the other way round.
 const ELSEWHERE: [&str; 3] = ["transparent", "interface", "namespace"];
 
+/// What stands for the value of a variable, which only HAProxy knows. No line has it.
+const UNKNOWN: &str = "\n";
+
 /// A `bind` line of a `frontend` or `listen` section, or a `stats socket` line of
 /// `global`. The address may contain variables, which are those of HAProxy's own
 /// environment.
@@ -52,6 +55,21 @@ impl Listener {
         let socket = Socket::of(&words).filter(|socket| !socket.has_one_of(&ELSEWHERE));
         let addresses = socket.iter().flat_map(Socket::addresses);
         addresses.filter_map(tcp).flatten().collect()
+    }
+
+    /// What it names as its certificates (`crt`), files and folders alike. `base` is the
+    /// folder of those that are relative. One with a variable is left out.
+    #[must_use]
+    pub fn certificates(&self, base: Option<&str>) -> Vec<String> {
+        let words = words(&self.0, &|_| Some(UNKNOWN.to_owned()));
+        let options = Socket::of(&words).map_or(&[][..], |socket| socket.options);
+        let named = options.windows(2).filter(|pair| pair[0] == "crt");
+        let known = named.filter(|pair| !pair[1].contains(UNKNOWN));
+        let place = |name: &str| match base {
+            Some(base) if !name.starts_with('/') => format!("{base}/{name}"),
+            _ => name.to_owned(),
+        };
+        known.map(|pair| place(&pair[1])).collect()
     }
 }
 
@@ -123,6 +141,24 @@ fn tcp(text: &str) -> Option<Vec<SocketAddr>> {
 }
 
 impl Config<'_> {
+    /// The folder of certificates with a relative name (`crt-base`), if the file says one
+    /// without a variable.
+    #[must_use]
+    pub fn certificate_base(&self) -> Option<String> {
+        let global = |line: Option<Line>| line.is_some_and(|line| line.text.trim() == "global");
+        let mut sections = self
+            .sections
+            .iter()
+            .filter(|section| global(section.header));
+        let lines = sections.by_ref().flat_map(|section| &section.lines);
+        let bases = lines.filter_map(|line| {
+            let words = words(line.text, &|_| Some(UNKNOWN.to_owned()));
+            let is_base = words.first().is_some_and(|word| word == "crt-base");
+            words.get(1).filter(|_| is_base).map(ToString::to_string)
+        });
+        bases.last().filter(|base| !base.contains(UNKNOWN))
+    }
+
     /// The lines that open sockets, in the order of the file.
     #[must_use]
     pub fn listeners(&self) -> Vec<Listener> {

@@ -1,5 +1,6 @@
 //! The running HAProxy: its worker and its master, and their command sockets.
 
+pub(crate) mod certificates;
 pub(crate) mod commands;
 pub(crate) mod made;
 pub(crate) mod master;

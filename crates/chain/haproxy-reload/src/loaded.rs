@@ -1,6 +1,7 @@
 //! The files beside haproxy.cfg that HAProxy has loaded: compares them with what it has, and
 //! makes it take over what differs.
 
+mod certificates;
 mod patterns;
 
 use std::time::Instant;
@@ -45,8 +46,13 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
     let Some(running) = &now.running else {
         return Ok(Loaded::default());
     };
-    let patterns = patterns::compare(&now.file.wanted, running.pid, &haproxy.worker)?;
-    Ok(patterns.map_or_else(Loaded::default, Into::into))
+    let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
+    let patterns = patterns::compare(wanted, running.pid, socket)?;
+    let mut loaded = patterns.map_or_else(Loaded::default, Into::into);
+    let certificates: Loaded = certificates::compare(wanted, running, socket)?.into();
+    loaded.next.extend(certificates.next);
+    loaded.notes.extend(certificates.notes);
+    Ok(loaded)
 }
 
 /// Makes the worker take over the files that differ. Each step is told to `tell`, with when
@@ -62,5 +68,15 @@ pub(crate) fn take(
     if Instant::now() >= haproxy.worker.deadline {
         bail!("the time for it is over");
     }
-    patterns::take(&now.file.wanted, running.pid, &haproxy.worker, tell)
+    let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
+    let patterns = patterns::take(wanted, running.pid, socket, tell);
+    // What is wrong with a map keeps no certificate from being renewed.
+    let certificates = certificates::take(wanted, running, socket, tell);
+    Ok(match (patterns?, certificates?) {
+        (Taken::Agrees { changed: one }, Taken::Agrees { changed: other }) => Taken::Agrees {
+            changed: one | other,
+        },
+        (Taken::Agrees { .. }, other) => other,
+        (one, _) => one,
+    })
 }

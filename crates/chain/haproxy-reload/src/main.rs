@@ -38,8 +38,9 @@ const PROGRAM: &str = "haproxy-reload";
 ///   or a command did not have its effect, it reloads HAProxy through the master
 ///   socket and waits for the new worker. It can be run at any time, by anybody
 ///   and as often as one likes: if nothing differs, it does nothing.
-///   Maps and ACL files that haproxy-gen made together with haproxy.cfg are
-///   compared as well, and taken over by commands, each of them at once.
+///   Maps and ACL files that haproxy-gen made together with haproxy.cfg, and
+///   the files of certificates, are compared as well and taken over by commands.
+///   A certificate that comes to a folder, or goes, is a reload.
 ///
 /// Files
 ///   haproxy.cfg                read, never written
@@ -49,7 +50,8 @@ const PROGRAM: &str = "haproxy-reload";
 ///   .haproxy.cfg.refused       which file it refused last, when, and the pause
 ///   .haproxy.cfg.reload.lock   held during a run
 ///   .haproxy.cfg.waiting.lock  held by who waits for --reload-every, with what it said
-///   those of maps and ACLs     read, where haproxy.cfg names them in its comments
+///   maps, ACL files            read, where haproxy.cfg names them in its comments
+///   certificates               read when they changed since the last run
 ///
 /// Exit codes
 ///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown), or

@@ -88,3 +88,17 @@ proptest::proptest! {
         expanded(&format!("bind {text}"));
     }
 }
+
+#[test]
+fn certificates_are_named_behind_crt_and_stand_in_the_folder_of_crt_base() {
+    let text = "global\n  crt-base \"/etc/a b\"\nfrontend f\n  bind :1 ssl crt x.pem crt /y/ crt \
+        \"$DIR/z\"\n  bind :2\n  server s 10.0.0.1:80 ssl crt no\n";
+    let config = Config::parse(text);
+    let base = config.certificate_base();
+    let listeners = config.listeners();
+    let named = listeners
+        .iter()
+        .flat_map(|it| it.certificates(base.as_deref()));
+    assert_eq!(named.collect::<Vec<_>>(), ["/etc/a b/x.pem", "/y/"]);
+    assert_eq!(listeners[0].certificates(None), ["x.pem", "/y/"]);
+}

@@ -18,6 +18,8 @@ pub(crate) struct Wanted {
     /// Whether there is one whose name only HAProxy knows.
     pub(crate) has_unnamed: bool,
     pub(crate) listeners: Vec<Listener>,
+    /// The folder of certificates with a relative name, if it says one.
+    pub(crate) certificate_base: Option<String>,
     /// The limit for HAProxy's variables, in bytes, if it sets one.
     pub(crate) room: Option<u64>,
     /// The files that were made together with it.
@@ -99,6 +101,7 @@ impl Wanted {
         };
         let listeners = config.listeners();
         let room = config.room_for_variables();
+        let certificate_base = config.certificate_base();
         let files = files_of(&text);
         let changes = if files.is_empty() {
             Changes::default()
@@ -113,6 +116,7 @@ impl Wanted {
         Self {
             identity,
             listeners,
+            certificate_base,
             room,
             files,
             changes,

@@ -9,6 +9,10 @@ use super::socket::Socket;
 /// The longest line that is sent, in bytes. HAProxy 3.2 and later accept no line that
 /// is longer than their buffer, which is 16 kB unless `tune.bufsize` says otherwise.
 pub(crate) const LONGEST_LINE: usize = 12 << 10;
+/// How many of HAProxy's objections are told.
+const TOLD: usize = 5;
+/// What HAProxy needs an escape for in the word of a command.
+const SPECIAL: &[u8] = b" \t\\;\"'#<";
 /// How long one run waits, for all servers together, until those that left can be
 /// deleted.
 const REMOVABLE: Duration = Duration::from_millis(200);
@@ -126,6 +130,33 @@ pub(crate) fn purge(socket: &Socket, servers: &[String]) -> anyhow::Result<usize
         deleted += usize::from(socket.ask(&line)?.contains("Server deleted."));
     }
     Ok(deleted)
+}
+
+/// HAProxy's words, without those that are the same as others.
+pub(crate) fn told(answer: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in answer
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        if !lines.contains(&line) && lines.len() < TOLD {
+            lines.push(line);
+        }
+    }
+    exit::escape(lines.join(" ").as_bytes()).to_string()
+}
+
+/// Any text as one word of a command.
+pub(crate) fn word(text: &[u8]) -> Vec<u8> {
+    let mut word = Vec::with_capacity(text.len());
+    for byte in text {
+        if SPECIAL.contains(byte) {
+            word.push(b'\\');
+        }
+        word.push(*byte);
+    }
+    word
 }
 
 #[cfg(test)]

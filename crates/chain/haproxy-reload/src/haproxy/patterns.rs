@@ -3,15 +3,11 @@
 
 use anyhow::{Context, bail, ensure};
 
-use super::commands::LONGEST_LINE;
+use super::commands::{LONGEST_LINE, told, word};
 use super::socket::Socket;
 
 /// What stands behind the name of a map or ACL that comes from a file.
 const FROM_FILE: &str = ") pattern loaded from file ";
-/// How many of HAProxy's objections are told.
-const TOLD: usize = 5;
-/// What HAProxy needs an escape for in the word of a command.
-const SPECIAL: &[u8] = b" \t\\;\"'#<";
 /// The longest line of a file of which the entries are compared, in bytes: with an escape
 /// for each it still fits into a command.
 pub(crate) const LONGEST_ENTRY: usize = (LONGEST_LINE - 64) / 2;
@@ -214,21 +210,6 @@ fn add(socket: &Socket, of: &Loaded, version: u32, entries: &[Entry]) -> anyhow:
     Ok(Verdict::Taken)
 }
 
-/// HAProxy's words, without those that are the same as others.
-fn told(answer: &str) -> String {
-    let mut lines: Vec<&str> = Vec::new();
-    for line in answer
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
-        if !lines.contains(&line) && lines.len() < TOLD {
-            lines.push(line);
-        }
-    }
-    exit::escape(lines.join(" ").as_bytes()).to_string()
-}
-
 /// The commands that add the entries, in as few lines as possible. A map takes many in the
 /// payload of one command, an ACL only one.
 fn pieces(of: &Loaded, version: u32, entries: &[Entry]) -> Vec<Vec<u8>> {
@@ -252,18 +233,6 @@ fn pieces(of: &Loaded, version: u32, entries: &[Entry]) -> Vec<Vec<u8>> {
         }
     }
     pieces
-}
-
-/// The pattern as one word of a command.
-fn word(pattern: &[u8]) -> Vec<u8> {
-    let mut word = Vec::with_capacity(pattern.len());
-    for byte in pattern {
-        if SPECIAL.contains(byte) {
-            word.push(b'\\');
-        }
-        word.push(*byte);
-    }
-    word
 }
 
 #[cfg(test)]

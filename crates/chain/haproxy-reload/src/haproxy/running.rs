@@ -26,7 +26,7 @@ const FILES: &str = "HAPROXY_CFGFILES";
 pub(crate) fn question() -> String {
     format!(
         "show env {FINGERPRINT};show env {FILES};get var {TAKEN};get var {MADE};\
-         show servers state;show info"
+         show ssl cert;show servers state;show info"
     )
 }
 
@@ -55,6 +55,8 @@ pub(crate) struct Running {
     pub(crate) taken: Option<String>,
     /// The value of [`MADE`], if it was set.
     pub(crate) made: Option<Made>,
+    /// The files of certificates that it has loaded, by the names that it gives them.
+    pub(crate) certificates: Vec<String>,
     pub(crate) backends: Backends,
 }
 
@@ -104,6 +106,9 @@ impl Running {
                 running.taken = between(rest, "value=<", ">");
             } else if let Some(rest) = line.strip_prefix(MADE) {
                 running.made = between(rest, "value=<", ">").map(|text| Made::parse(&text));
+            } else if line == "# filename" {
+                let names = lines.by_ref().take_while(|line| !line.is_empty());
+                running.certificates = names.map(str::to_owned).collect();
             } else if line.starts_with("# be_id ") {
                 header = true;
                 running.backends = servers(&mut lines)?;
@@ -145,7 +150,7 @@ impl Running {
     }
 }
 
-fn between(text: &str, before: &str, after: &str) -> Option<String> {
+pub(crate) fn between(text: &str, before: &str, after: &str) -> Option<String> {
     let (_, rest) = text.split_once(before)?;
     Some(rest.split_once(after)?.0.to_owned())
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 
 mod cases;
+mod certificates;
 mod compare;
 mod cut;
 mod fake;

@@ -1,0 +1,270 @@
+//! The files of certificates: what of them is there, when it changed, and which certificate
+//! stands in one.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::Context;
+use haproxy_config::hash_of;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// What stands behind the name of a certificate in the names of the files that HAProxy reads
+/// with it. In a folder, it takes none of these for a certificate.
+const BESIDE: [&str; 4] = [".key", ".ocsp", ".issuer", ".sctl"];
+/// The size of the largest file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// All files of the certificates that HAProxy has, as they are now.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) certificates: Vec<Certificate>,
+    /// The certificates in the folders that HAProxy does not have.
+    pub(crate) new: Vec<String>,
+    /// The hash of all that.
+    pub(crate) hash: String,
+}
+
+/// The file of a certificate.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    pub(crate) path: String,
+    pub(crate) state: State,
+    /// Whether it stands in one of the folders.
+    pub(crate) in_folder: bool,
+    /// Whether there are files beside it that HAProxy reads with it.
+    pub(crate) has_more: bool,
+    /// When one of its files changed last, in milliseconds since 1970.
+    pub(crate) changed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    There,
+    Gone,
+    /// We may not look at it.
+    Denied,
+}
+
+/// Looks at the files of these certificates, and into these folders.
+pub(crate) fn survey(names: &[String], folders: &[String]) -> anyhow::Result<Survey> {
+    let mut seen = String::new();
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut survey = Survey::default();
+    for name in names {
+        survey
+            .certificates
+            .push(certificate(name, folders, &mut seen)?);
+    }
+    for folder in folders {
+        let mut found = in_folder(folder)?;
+        found.retain(|path| !known.contains(path.as_str()));
+        survey.new.extend(found);
+    }
+    survey.new.sort_unstable();
+    survey.new.dedup();
+    seen.extend(survey.new.iter().flat_map(|path| [path, "\n"]));
+    survey.hash = hash_of(seen.as_bytes());
+    Ok(survey)
+}
+
+fn certificate(name: &str, folders: &[String], seen: &mut String) -> anyhow::Result<Certificate> {
+    let mut certificate = Certificate {
+        path: name.to_owned(),
+        state: State::There,
+        in_folder: folders.iter().any(|folder| is_in(name, folder)),
+        has_more: false,
+        changed: 0,
+    };
+    match look(name, seen)? {
+        Ok(changed) => certificate.changed = changed,
+        Err(state) => certificate.state = state,
+    }
+    for ending in BESIDE {
+        if let Ok(changed) = look(&format!("{name}{ending}"), seen)? {
+            certificate.has_more = true;
+            certificate.changed = certificate.changed.max(changed);
+        }
+    }
+    Ok(certificate)
+}
+
+/// When the file changed last. What tells it from another one is added to `seen`.
+fn look(path: &str, seen: &mut String) -> anyhow::Result<Result<u64, State>> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let state = state(&error)
+                .ok_or(error)
+                .with_context(|| format!("look at {path}"))?;
+            return Ok(Err(state));
+        }
+    };
+    let (inode, size) = (metadata.ino(), metadata.size());
+    let [modified, changed] = times(&metadata);
+    let _ = writeln!(seen, "{path} {inode} {size} {modified} {changed}");
+    let milliseconds = modified.max(changed) / 1_000_000;
+    Ok(Ok(u64::try_from(milliseconds).unwrap_or(0)))
+}
+
+/// When content and file changed last, in nanoseconds.
+fn times(metadata: &Metadata) -> [i128; 2] {
+    let time = |seconds: i64, nanoseconds: i64| {
+        i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+    };
+    [
+        time(metadata.mtime(), metadata.mtime_nsec()),
+        time(metadata.ctime(), metadata.ctime_nsec()),
+    ]
+}
+
+/// The state of a file that cannot be looked at; `None` if that is an error.
+fn state(error: &io::Error) -> Option<State> {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Some(State::Gone),
+        ErrorKind::PermissionDenied => Some(State::Denied),
+        _ => None,
+    }
+}
+
+fn is_in(path: &str, folder: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(its, _)| its == folder)
+}
+
+/// The certificates in a folder, as HAProxy finds them. A folder that we may not read has
+/// none.
+fn in_folder(folder: &str) -> anyhow::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if state(&error).is_some() => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("read {folder}")),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("read {folder}"))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let path = format!("{folder}/{name}");
+        let is_skipped =
+            name.starts_with('.') || BESIDE.iter().any(|ending| name.ends_with(ending));
+        if !is_skipped && Path::new(&path).is_file() {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// The content of the file; `None` if we may not read it.
+pub(crate) fn read(path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let read = files::read(Path::new(path), MAX_FILE);
+    match read {
+        Ok(content) => Ok(Some(content.with_context(|| {
+            format!("read {path}: there is no such file, and HAProxy has its certificate")
+        })?)),
+        Err(error) if is_denied(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == ErrorKind::PermissionDenied)
+    })
+}
+
+/// The fingerprint of the first certificate in a file, as HAProxy tells it.
+pub(crate) fn fingerprint(content: &[u8]) -> Option<String> {
+    let first = CertificateDer::pem_slice_iter(content).next()?.ok()?;
+    Some(
+        sha1_smol::Sha1::from(&first)
+            .digest()
+            .to_string()
+            .to_uppercase(),
+    )
+}
+
+/// The file without its blank lines, one of which would end what is sent.
+pub(crate) fn payload(content: &[u8]) -> Vec<u8> {
+    let lines = content.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+    lines.flat_map(|line| [line, b"\n"].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path) {
+        files::replace(path, b"x", files::Durability::Unsynced).unwrap();
+    }
+
+    #[test]
+    fn a_survey_knows_what_is_new_gone_or_beside_and_changes_with_each() {
+        let scratch = harness::scratch();
+        let folder = scratch.path().display().to_string();
+        let names = [format!("{folder}/a.pem"), format!("{folder}/b.pem")];
+        let look = || survey(&names, std::slice::from_ref(&folder)).unwrap();
+        for name in [
+            "a.pem",
+            ".hidden",
+            "a.pem.ocsp",
+            "c.key",
+            "d.issuer",
+            "e.sctl",
+        ] {
+            write(&scratch.path().join(name));
+        }
+        fs::create_dir(scratch.path().join("f")).unwrap();
+        let first = look();
+        let [a, b] = first.certificates.as_slice() else {
+            panic!("{first:?}");
+        };
+        assert_eq!(
+            (a.state, a.has_more, a.in_folder),
+            (State::There, true, true)
+        );
+        assert_eq!((b.state, b.has_more, b.changed), (State::Gone, false, 0));
+        assert!(first.new.is_empty(), "{first:?}");
+        assert_eq!(look().hash, first.hash);
+        write(&scratch.path().join("c.pem"));
+        let second = look();
+        assert_eq!(second.new, [format!("{folder}/c.pem")]);
+        write(&scratch.path().join("a.pem.ocsp"));
+        let third = look();
+        assert_eq!(
+            BTreeSet::from([first.hash, second.hash, third.hash]).len(),
+            3
+        );
+    }
+
+    #[test]
+    fn what_we_may_not_read_is_no_error() {
+        let error = || io::Error::from(ErrorKind::PermissionDenied);
+        assert_eq!(state(&error()), Some(State::Denied));
+        assert!(is_denied(&anyhow::Error::from(error()).context("read /x")));
+        assert!(!is_denied(&anyhow::Error::from(io::Error::from(
+            ErrorKind::NotFound
+        ))));
+        assert_eq!(state(&io::Error::from(ErrorKind::InvalidInput)), None);
+    }
+
+    #[test]
+    fn blank_lines_are_left_out() {
+        assert_eq!(payload(b"a\n\n \t\nb\r\n\r\nc"), b"a\nb\r\nc\n");
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_fingerprint() {
+        assert_eq!(fingerprint(b""), None);
+        assert_eq!(fingerprint(b"-----BEGIN CERTIFICATE-----\n"), None);
+        // The content need not be a certificate for this.
+        let pem = b"text\n-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n";
+        let sha1_of_abc = "A9993E364706816ABA3E25717850C26C9CD0D89D";
+        assert_eq!(fingerprint(pem).unwrap(), sha1_of_abc);
+    }
+}

@@ -1,0 +1,335 @@
+//! Certificates whose files change while HAProxy runs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use files::Durability;
+use harness::load;
+
+use crate::haproxy::{Config, Haproxy, address, front};
+use crate::node::Node;
+
+/// A certificate with its key.
+struct Pair {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Pair {
+    /// Makes one with this serial number, in a folder that both may use.
+    fn new(folder: &Path, serial: u32) -> Self {
+        let files = ["new.crt", "new.key"].map(|name| folder.join(name));
+        let made = openssl()
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
+            .args([
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-subj",
+                "/CN=test",
+            ])
+            .args(["-set_serial", &serial.to_string(), "-out"])
+            .arg(&files[0])
+            .arg("-keyout")
+            .arg(&files[1])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let [certificate, key] = files.map(|file| std::fs::read(file).unwrap());
+        Self { certificate, key }
+    }
+
+    /// Both in one file, with blank lines, which HAProxy's commands do not take.
+    fn pem(&self) -> Vec<u8> {
+        [&self.certificate, &b"\n \n"[..], &self.key, b"\n"].concat()
+    }
+}
+
+fn openssl() -> Command {
+    Command::new(harness::require("openssl"))
+}
+
+fn write(path: &Path, content: &[u8]) {
+    files::replace(path, content, Durability::Unsynced).unwrap();
+}
+
+fn tls(test: u8) -> SocketAddr {
+    (front(test).ip(), 8443).into()
+}
+
+/// The serial number of the certificate that a client gets.
+fn served(test: u8) -> u32 {
+    let mut client = openssl()
+        .args(["s_client", "-connect", &tls(test).to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let shown = openssl()
+        .args(["x509", "-noout", "-serial"])
+        .stdin(client.stdout.take().unwrap())
+        .output()
+        .unwrap();
+    client.wait().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let serial = shown.trim().strip_prefix("serial=").unwrap();
+    u32::from_str_radix(serial, 16).unwrap()
+}
+
+/// A configuration that serves with these words of a `bind` line.
+fn config(haproxy: &Haproxy, words: &str) -> Config {
+    let mut config = haproxy.config(&[1]);
+    let at = tls(haproxy.test);
+    config.more = format!("frontend tls\n    bind {at} ssl {words}\n    default_backend nodes\n");
+    config
+}
+
+/// Starts a HAProxy that serves the certificate 1 from a file, or from a folder.
+fn start(test: u8, in_folder: bool) -> (Haproxy, PathBuf) {
+    let mut haproxy = Haproxy::new(test);
+    let folder = haproxy.path("certificates");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("one.pem");
+    write(&path, &Pair::new(&haproxy.path(""), 1).pem());
+    let named = if in_folder {
+        format!("{}/", folder.display())
+    } else {
+        path.display().to_string()
+    };
+    haproxy.write(&config(&haproxy, &format!("crt {named}")));
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    assert_eq!(served(test), 1);
+    (haproxy, path)
+}
+
+/// Runs the program, which has to reload once with this reason.
+fn reload(haproxy: &Haproxy, why: &str) {
+    let worker = haproxy.worker();
+    let dry = haproxy.run(&["--dry-run"]);
+    assert_eq!(
+        (dry.code(), dry.stdout()),
+        (0, format!("reload, since {why}\n"))
+    );
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    let told = run.stderr();
+    assert!(told.contains(&format!("reload, since {why}")), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_ne!(haproxy.worker(), worker);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_renewed_certificate_is_served_without_a_reload_and_no_request_fails() {
+    let _node = Node::start("s1", address(220, 1));
+    let (haproxy, path) = start(220, false);
+    haproxy.wait_for_status("s1", "UP");
+    let load = load::start(front(220), 500);
+    let worker = haproxy.worker();
+    for serial in 2..8 {
+        write(&path, &Pair::new(&haproxy.path(""), serial).pem());
+        let next = format!("certificate {}: its file has changed", path.display());
+        assert_eq!(haproxy.run(&["--dry-run"]).stdout(), format!("{next}\n"));
+        let status = haproxy.run(&["--status"]).stdout();
+        assert!(status.contains(": differs from "), "{status}");
+        assert_eq!(served(220), serial - 1);
+        let run = haproxy.run(&[]);
+        assert_eq!(run.code(), 0, "{}", run.stderr());
+        let log = run.stderr();
+        assert!(
+            log.starts_with(&format!("haproxy-reload: {next} (")),
+            "{log}"
+        );
+        assert_eq!(served(220), serial);
+        haproxy.assert_agrees();
+    }
+    assert_eq!(haproxy.worker(), worker);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+    assert!(report.requests > 50, "{report:?}");
+}
+
+#[test]
+fn what_haproxy_refuses_leaves_the_old_certificate_until_the_file_is_whole() {
+    let (haproxy, path) = start(221, false);
+    let (two, three) = (
+        Pair::new(&haproxy.path(""), 2),
+        Pair::new(&haproxy.path(""), 3),
+    );
+    let whole = three.pem();
+    let worker = haproxy.worker();
+    let mixed = [two.certificate, three.key].concat();
+    for content in [&mixed[..], &whole[..whole.len() - 60], b"", b"nonsense\n"] {
+        write(&path, content);
+        for _ in 0..2 {
+            let run = haproxy.run(&[]);
+            assert_eq!(run.code(), 111, "{}", run.stderr());
+            let why = "one.pem: its file has changed: HAProxy refused it, and keeps the old one: ";
+            assert!(run.stderr().contains(why), "{}", run.stderr());
+        }
+        let status = haproxy.run(&["--status"]).stdout();
+        assert!(status.contains("one.pem: its file has changed"), "{status}");
+        assert_eq!(served(221), 1);
+    }
+    write(&path, &whole);
+    assert_eq!(haproxy.run(&[]).code(), 0);
+    assert_eq!(served(221), 3);
+    assert_eq!(haproxy.worker(), worker);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn a_certificate_that_comes_to_a_folder_or_goes_is_one_reload() {
+    let (haproxy, path) = start(222, true);
+    let folder = path.parent().unwrap();
+    let two = Pair::new(&haproxy.path(""), 2);
+    for skipped in [".two.pem", "two.pem.key", "two.pem.ocsp", "two.issuer"] {
+        write(&folder.join(skipped), b"no certificate\n");
+    }
+    haproxy.assert_agrees();
+    for skipped in ["two.pem.key", "two.pem.ocsp"] {
+        std::fs::remove_file(folder.join(skipped)).unwrap();
+    }
+    let new = folder.join("two.pem");
+    write(&new, &two.pem());
+    reload(
+        &haproxy,
+        &format!("the certificate {} is new", new.display()),
+    );
+    std::fs::remove_file(&path).unwrap();
+    reload(
+        &haproxy,
+        &format!("the certificate {} is gone", path.display()),
+    );
+    assert_eq!(served(222), 2);
+    let worker = haproxy.worker();
+    write(&new, &Pair::new(&haproxy.path(""), 3).pem());
+    assert_eq!(haproxy.run(&[]).code(), 0);
+    assert_eq!((served(222), haproxy.worker()), (3, worker));
+}
+
+#[test]
+fn what_no_command_can_take_over_is_a_reload() {
+    let mut haproxy = Haproxy::new(223);
+    let one = Pair::new(&haproxy.path(""), 1);
+    let path = haproxy.path("one.pem");
+    let key = haproxy.path("one.pem.key");
+    write(&path, &one.certificate);
+    write(&key, &one.key);
+    haproxy.write(&config(&haproxy, &format!("crt {}", path.display())));
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    let two = Pair::new(&haproxy.path(""), 2);
+    write(&path, &two.certificate);
+    write(&key, &two.key);
+    let why = "has changed, or a file beside it that belongs to it";
+    reload(
+        &haproxy,
+        &format!("the certificate {} {why}", path.display()),
+    );
+    assert_eq!(served(223), 2);
+    std::fs::remove_file(&key).unwrap();
+    let comment = "# as long as a chain of many certificates\n".repeat(1_000);
+    let long = [Pair::new(&haproxy.path(""), 3).pem(), comment.into_bytes()].concat();
+    write(&path, &long);
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    let why = ": reload, since certificate ";
+    assert!(run.stderr().contains(why), "{}", run.stderr());
+    assert_eq!(served(223), 3);
+    haproxy.assert_agrees();
+}
+
+#[test]
+fn whatever_the_name_of_a_file_its_certificate_is_renewed() {
+    let mut haproxy = Haproxy::new(227);
+    let paths = [
+        "one.crt",
+        "with a blank;\"and #more\".pem",
+        "one.rsa",
+        "one",
+    ];
+    let paths = paths.map(|name| haproxy.path(name));
+    for path in &paths {
+        write(path, &Pair::new(&haproxy.path(""), 1).pem());
+    }
+    let word = |path: &PathBuf| format!("crt '{}'", path.display());
+    let words: Vec<String> = paths.iter().map(word).collect();
+    haproxy.write(&config(&haproxy, &words.join(" ")));
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    for (path, serial) in paths.iter().zip(2..) {
+        write(path, &Pair::new(&haproxy.path(""), serial).pem());
+        let run = haproxy.run(&[]);
+        assert_eq!(run.code(), 0, "{}", run.stderr());
+        let list = haproxy.ask(&format!("show ssl cert {}", escaped(path)));
+        assert!(list.contains(&format!("Serial: {serial:02}\n")), "{list}");
+        haproxy.assert_agrees();
+    }
+}
+
+/// The path as a word of a command.
+fn escaped(path: &Path) -> String {
+    let path = path.display().to_string();
+    let escape = |c: char| {
+        if " ;\"#".contains(c) {
+            vec!['\\', c]
+        } else {
+            vec![c]
+        }
+    };
+    path.chars().flat_map(escape).collect()
+}
+
+#[test]
+fn a_file_that_is_gone_is_told_and_keeps_no_server_from_joining() {
+    let (haproxy, path) = start(224, false);
+    std::fs::remove_file(&path).unwrap();
+    let config = config(&haproxy, &format!("crt {}", path.display()));
+    haproxy.write(&config.with(&[1, 2]));
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 111);
+    assert!(
+        run.stderr().contains("one.pem: there is no such file"),
+        "{}",
+        run.stderr()
+    );
+    assert_eq!(served(224), 1);
+    assert!(haproxy.stat("s2", "status").is_some());
+}
+
+#[test]
+fn where_the_files_of_haproxy_cannot_be_seen_nothing_fails() {
+    let (haproxy, path) = start(226, false);
+    let folder = path.parent().unwrap();
+    std::fs::rename(folder, haproxy.path("elsewhere")).unwrap();
+    haproxy.assert_agrees();
+    let status = haproxy.run(&["--status"]).stdout();
+    let note = format!(
+        "note: certificate {} is not compared: its folder is not here",
+        path.display()
+    );
+    assert!(status.contains(&note), "{status}");
+}
+
+#[test]
+fn a_link_that_leads_to_an_older_certificate_is_followed() {
+    let mut haproxy = Haproxy::new(225);
+    let paths = ["old.pem", "new.pem"].map(|name| haproxy.path(name));
+    for (path, serial) in paths.iter().zip([1, 2]) {
+        write(path, &Pair::new(&haproxy.path(""), serial).pem());
+    }
+    let link = haproxy.path("link.pem");
+    std::os::unix::fs::symlink(&paths[1], &link).unwrap();
+    haproxy.write(&config(&haproxy, &format!("crt {}", link.display())));
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    assert_eq!(served(225), 2);
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&paths[0], &link).unwrap();
+    assert_eq!(haproxy.run(&[]).code(), 0);
+    assert_eq!(served(225), 1);
+    haproxy.assert_agrees();
+}
