@@ -116,7 +116,10 @@ impl<'a> Convergence<'a> {
         let taken = loaded::take(now, self.haproxy, &mut tell);
         match &taken {
             Ok(Taken::Agrees { changed }) => self.changed |= changed,
-            Ok(Taken::Another) => return Ok(Next::Again),
+            Ok(Taken::Another) => {
+                pause(TURN);
+                return Ok(Next::Again);
+            }
             Ok(Taken::Reload(why)) => return Ok(Next::Reload(why.clone())),
             Err(_) => {}
         }

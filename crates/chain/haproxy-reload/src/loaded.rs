@@ -65,18 +65,19 @@ pub(crate) fn take(
     let Some(running) = &now.running else {
         return Ok(Taken::Another);
     };
-    if Instant::now() >= haproxy.worker.deadline {
-        bail!("the time for it is over");
-    }
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let patterns = patterns::take(wanted, running.pid, socket, tell);
     // What is wrong with a map keeps no certificate from being renewed.
     let certificates = certificates::take(wanted, running, socket, tell);
-    Ok(match (patterns?, certificates?) {
+    let taken = match (patterns?, certificates?) {
         (Taken::Agrees { changed: one }, Taken::Agrees { changed: other }) => Taken::Agrees {
             changed: one | other,
         },
         (Taken::Agrees { .. }, other) => other,
         (one, _) => one,
-    })
+    };
+    if matches!(taken, Taken::Another) && Instant::now() >= socket.deadline {
+        bail!("another worker answers each time than the one before");
+    }
+    Ok(taken)
 }

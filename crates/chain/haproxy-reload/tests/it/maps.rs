@@ -1,6 +1,7 @@
 //! Maps and ACLs whose files were made together with haproxy.cfg.
 
 mod made_up;
+mod odd;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
