@@ -30,6 +30,8 @@ const MOST_RELOADS: usize = 3;
 /// How long HAProxy may take to apply a command: from 3.0 on it changes addresses some
 /// milliseconds after its answer.
 const APPLIED: Duration = Duration::from_secs(2);
+/// How long it may take to put several files in place, one after the other.
+const PLACED: Duration = Duration::from_secs(2);
 /// How many steps the log names one by one; of the others it has only the number.
 const TOLD: usize = 5;
 
@@ -100,6 +102,7 @@ impl<'a> Convergence<'a> {
             };
             before = match why {
                 None => Some(now.file),
+                Some(_) if self.is_in_the_making(&now.file)? => None,
                 Some(why) => match self.postponed(&why, &now)? {
                     None => self.reload(&why, now)?,
                     Some(left) if self.is_all_else_done(&now) => {
@@ -139,6 +142,22 @@ impl<'a> Convergence<'a> {
         let mut steps = now.plan.leaves.iter().chain(&now.plan.steps);
         let again = steps.find(|step| self.sent.contains(*step) && !step.is_applied_later());
         again.map(|step| format!("after its command was sent, still: {}", step.text))
+    }
+
+    /// Whether other content takes the place of this, which is a mixture of several files: they
+    /// are put in place one after the other, and nobody says when that is over.
+    fn is_in_the_making(&self, file: &File) -> anyhow::Result<bool> {
+        if file.content.is_one() || !file.wanted.is_edited || self.full {
+            return Ok(false);
+        }
+        let until = self.haproxy.worker.deadline.min(Instant::now() + PLACED);
+        while Instant::now() < until {
+            pause(4 * TURN);
+            if Content::read(&self.files.config)? != file.content {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How long a reload has to wait, if it has to. One that would be no use, or that HAProxy

@@ -13,6 +13,9 @@ use super::content::{Content, listed};
 pub(crate) struct Wanted {
     /// By what the running process shows that it has taken this file.
     pub(crate) identity: Identity,
+    /// Whether it sets a fingerprint that is not its own: somebody has edited it, or is about
+    /// to put another of its files in place.
+    pub(crate) is_edited: bool,
     /// The sections that have servers, by name.
     pub(crate) backends: BTreeMap<String, Backend>,
     /// Whether there is one whose name only HAProxy knows.
@@ -99,6 +102,7 @@ impl Wanted {
             Some(fingerprint) => Identity::Fingerprint(fingerprint),
             None => Identity::Hash(hash_of(bytes)),
         };
+        let is_edited = config.fingerprint.is_some() && matches!(identity, Identity::Hash(_));
         let listeners = config.listeners();
         let room = config.room_for_variables();
         let certificate_base = config.certificate_base();
@@ -115,6 +119,7 @@ impl Wanted {
             .filter(|backend| !backend.name.is_empty());
         Self {
             identity,
+            is_edited,
             listeners,
             certificate_base,
             room,

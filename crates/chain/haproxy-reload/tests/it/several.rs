@@ -1,10 +1,14 @@
 //! Several `--config`, or a folder: what HAProxy reads as one is compared as one.
 
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use files::Durability;
+use harness::wait::pass;
+use harness::wait_for;
 
-use crate::haproxy::{Haproxy, Run, address, front};
+use crate::haproxy::{Haproxy, PATIENCE, Run, address, front};
 
 /// The configuration in two parts, of which each has a section with servers.
 #[derive(Clone)]
@@ -240,6 +244,36 @@ fn the_files_of_a_folder_are_followed_as_one() {
     several.assert_follows(&parts);
     assert!(several.haproxy.path(".conf.d.reload.lock").exists());
     assert!(!several.haproxy.path("conf.d/x.cfg.cfg.good").exists());
+}
+
+#[test]
+fn files_that_are_put_in_place_one_after_the_other_are_one_reload() {
+    let mut parts = Parts::new(96);
+    let several = Several::files(&parts);
+    several.assert_agrees();
+    parts.queue = 2;
+    parts.connect = 2;
+    let [first, second] = parts.texts(&several.haproxy);
+    several.put("first.cfg", &first);
+    let arguments: Vec<&str> = several.arguments.iter().map(String::as_str).collect();
+    let mut command = several.haproxy.command(&arguments);
+    let run = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lock = several.haproxy.path(".first.cfg.reload.lock");
+    wait_for("the run to begin", PATIENCE, || {
+        files::try_lock(&lock).unwrap().is_none().then_some(())
+    });
+    // Nothing shows that it has read the files, which is the next that it does.
+    pass(Duration::from_millis(100));
+    several.put("haproxy.cfg", &second);
+    let run = Run(run.wait_with_output().unwrap());
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    let place = format!("of {}: `timeout queue 2s` was", several.name(0));
+    assert!(run.stderr().contains(&place), "{}", run.stderr());
+    assert_eq!(several.haproxy.reloads(), Some(1));
+    several.assert_agrees();
+    // One that somebody has edited is taken as it is in the end.
+    several.put("haproxy.cfg", &second.replace("connect 2s", "connect 3s"));
+    several.follow_by_reload();
 }
 
 #[test]
