@@ -11,7 +11,7 @@ use haproxy_config::{Config, check_hash, fingerprint, hash_of, with_capacity, wi
 use nodes::{Name, Node, Nodes, Refused};
 
 use crate::context::Kept;
-use crate::pairs::{Kind, Pair};
+use crate::pairs::{Kind, Pair, STDOUT};
 use crate::services::Services;
 use crate::sources::Sources;
 use crate::template::{Given, Template};
@@ -82,13 +82,18 @@ impl Candidate {
         let others: Vec<(&Path, &str)> = of_kind(Kind::Other)
             .map(|(at, (pair, _))| (pair.output.as_path(), texts[at].as_str()))
             .collect();
+        // What is printed is kept nowhere.
+        let is_kept = templates
+            .iter()
+            .all(|(pair, _)| pair.output != Path::new(STDOUT));
+        let capacity = served.capacity().filter(|_| is_kept);
         let examples = || {
             let served = served.with_examples(templates)?;
             let texts = of_kind(Kind::Configuration)
                 .map(|(_, (_, template))| served.render(template, given).ok());
             Some(joined(&texts.collect::<Option<Vec<String>>>()?).into_owned())
         };
-        let (made, check_hash) = marked(&made, &others, served.capacity(), examples);
+        let (made, check_hash) = marked(&made, &others, capacity, examples);
         for ((at, _), text) in of_kind(Kind::Configuration).zip(made) {
             texts[at] = text;
         }
@@ -112,12 +117,25 @@ impl Candidate {
     }
 }
 
+/// Reads the templates. One that says nothing of services serves what the configurations of
+/// the run say that they serve.
 fn read<'a>(pairs: &'a [Pair], given: &Given) -> anyhow::Result<Vec<(&'a Pair, Template)>> {
     let templates = pairs.iter().map(|pair| {
         let sources = Sources::read(&pair.template)?;
         Ok((pair, Template::parse(sources, &given.made)?))
     });
-    templates.collect()
+    let mut templates = templates.collect::<anyhow::Result<Vec<_>>>()?;
+    let said = templates
+        .iter()
+        .filter(|(pair, it)| pair.kind == Kind::Configuration && it.declares_services());
+    let said: Vec<Services> = said.map(|(_, it)| it.services().clone()).collect();
+    if !said.is_empty() {
+        let said = Services::of_all(said.iter());
+        for (_, template) in &mut templates {
+            template.serve(&said);
+        }
+    }
+    Ok(templates)
 }
 
 /// Puts the fingerprint into the configuration, with what else is kept there, and says what
@@ -294,7 +312,8 @@ fn tell_refused(refused: &[Refused]) {
 }
 
 fn tell_others(others: &[Node], templates: &[(&Pair, Template)]) {
-    if others.is_empty() {
+    let has_use = templates.iter().any(|(_, template)| template.uses_nodes());
+    if others.is_empty() || !has_use {
         return;
     }
     let mut named: Vec<String> = others
@@ -312,7 +331,10 @@ fn tell_others(others: &[Node], templates: &[(&Pair, Template)]) {
     };
     exit::say(
         PROGRAM,
-        format_args!("left out nodes of services that {what}: {named}"),
+        format_args!(
+            "left out nodes of services that {what}: {named}; the comment {{# services: NAME ... #}} \
+             says which it serves"
+        ),
     );
 }
 

@@ -58,7 +58,7 @@ impl Checker<'_> {
         match self {
             Self::Haproxy(..) if code == 0 => {
                 for warning in shown.with_lines(warnings(&words)) {
-                    say(PROGRAM, warning);
+                    say(PROGRAM, format_args!("HAProxy warns: {warning}"));
                 }
                 Ok(())
             }
@@ -148,35 +148,6 @@ fn told(subjects: &[Subject], who: &str, complaints: &[String]) -> String {
         told.push_str(complaint);
     }
     told
-}
-
-/// The text for the check: what it says of the other files is said of their drafts, so that
-/// what is checked together is what will be there together.
-pub(crate) fn with_drafts<'a>(text: &str, others: impl Iterator<Item = &'a Subject<'a>>) -> String {
-    let mut text = text.to_owned();
-    for other in others {
-        let draft = other.draft.path().to_string_lossy();
-        text = with_path(&text, &crate::candidate::whole_path(other.path), &draft);
-    }
-    text
-}
-
-/// The text with the path `new` wherever `old` stands as a whole path.
-fn with_path(text: &str, old: &str, new: &str) -> String {
-    let is_part = |c: char| c.is_alphanumeric() || "./_-".contains(c);
-    let mut made = String::with_capacity(text.len());
-    let mut rest = 0;
-    for (start, _) in text.match_indices(old) {
-        let end = start + old.len();
-        let is_whole = !text[..start].ends_with(is_part) && !text[end..].starts_with(is_part);
-        if is_whole {
-            made.push_str(&text[rest..start]);
-            made.push_str(new);
-            rest = end;
-        }
-    }
-    made.push_str(&text[rest..]);
-    made
 }
 
 /// What the messages are about.
@@ -359,15 +330,6 @@ mod tests {
         let error = error.unwrap_err();
         assert!(error.starts_with("run /nonexistent/haproxy: "), "{error}");
         assert!(error.contains("--haproxy") && error.contains("--no-check"));
-    }
-
-    #[test]
-    fn a_path_is_replaced_where_it_stands_as_a_whole() {
-        let text = "map(/etc/a.map) -f /etc/a.map\n/etc/a.map.old x/etc/a.map '/etc/a.map'";
-        assert_eq!(
-            with_path(text, "/etc/a.map", "/new"),
-            "map(/new) -f /new\n/etc/a.map.old x/etc/a.map '/new'"
-        );
     }
 
     fn command(command: &str) -> Result<(), String> {

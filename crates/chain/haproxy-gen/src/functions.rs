@@ -5,7 +5,7 @@ use std::env::{self, VarError};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
@@ -13,6 +13,8 @@ use exit::escape;
 use haproxy_config::{MAX_FILE, hash_of};
 use tera::value::Key;
 use tera::{Kwargs, Map, Number, State, Tera, TeraResult, Value};
+
+use crate::paths::whole;
 
 /// A lock that nobody holds across a panic.
 fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -171,16 +173,6 @@ fn digest(path: &Path) -> anyhow::Result<String> {
         }
     }
     Ok(hash_of(&all))
-}
-
-/// The path from the root on, so that two ways to write one are the same.
-fn whole(path: &Path) -> PathBuf {
-    let path = absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod functions;
 mod ids;
 mod language;
 mod pairs;
+mod paths;
 mod reference;
 mod render;
 mod services;
@@ -25,11 +26,12 @@ use std::time::Duration;
 
 use exit::Exit;
 use files::Staged;
+use haproxy_config::{Surroundings, files_of};
 
 use candidate::Candidate;
-use check::{Checker, Subject, with_drafts};
+use check::{Checker, Subject};
 use draft::Draft;
-use pairs::{Kind, Pair, STDOUT, pairs};
+use pairs::{Kind, Pair, STDIN, STDOUT, pairs};
 use target::Target;
 use template::Given;
 use variables::Variable;
@@ -116,8 +118,8 @@ const PROGRAM: &str = "haproxy-gen";
 ///   is skipped if the result differs from the last one that passed it only in such
 ///   servers, and directory and environment are the same.
 ///
-///   A check that has not ended after 30 s is killed (111). A template that takes 5 s
-///   of processor time is refused (100).
+///   A check that has not ended after 30 s is killed (111). A template that takes longer
+///   than `--limit` is refused (100).
 #[derive(clap::Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
@@ -258,6 +260,8 @@ impl Run<'_> {
         let old = self.read()?;
         let candidate = self.candidate(&old)?;
         let mark = self.check(&candidate, &old, || Ok(Some(Vec::new())))?;
+        self.tell_unnamed(&candidate, &old);
+        self.tell_forgotten(&candidate, &old);
         let changed = self.replace(&candidate, &old)?;
         if let Some((target, mark)) = self.configuration().zip(mark) {
             remember(target, &mark);
@@ -310,7 +314,7 @@ impl Run<'_> {
                 |(old, new): (&Option<Vec<u8>>, &String)| old.as_deref() == Some(new.as_bytes());
             if !std::iter::zip(old, candidate.texts()).all(is_old) {
                 let locks = locks()?;
-                let subjects = self.subjects(candidate, locks.is_some())?;
+                let subjects = self.subjects(candidate, &[], locks.is_some())?;
                 Checker::Command(command).run(&subjects)?;
             }
             return Ok(None);
@@ -327,15 +331,94 @@ impl Run<'_> {
             return Ok(None);
         }
         let locks = locks()?;
-        let subjects = self.subjects(candidate, locks.is_some())?;
+        let folders = self.folders(&surroundings);
+        let subjects = self.subjects(candidate, &folders, locks.is_some())?;
         Checker::Haproxy(&self.args.haproxy, &surroundings).run(&subjects)?;
         Ok(mark)
+    }
+
+    /// Where relative paths in a configuration can begin: where HAProxy was started, or, with
+    /// `default-path config`, beside the configuration.
+    fn folders(&self, surroundings: &Surroundings) -> Vec<PathBuf> {
+        let configurations = self
+            .pairs
+            .iter()
+            .filter(|it| it.kind == Kind::Configuration);
+        let beside = configurations.filter_map(|pair| pair.output.parent());
+        let beside = beside.map(Path::to_path_buf);
+        beside.chain(surroundings.directory.clone()).collect()
+    }
+
+    /// The contents of the files of this kind with their pairs: what is there, and what is to
+    /// be.
+    fn of_kind<'c>(
+        &'c self,
+        kind: Kind,
+        old: &'c Old,
+        candidate: &'c Candidate,
+    ) -> impl Iterator<Item = (&'c Pair, Option<&'c [u8]>, &'c str)> {
+        let contents = std::iter::zip(old, candidate.texts());
+        let all = std::iter::zip(&self.pairs, contents);
+        all.filter(move |(pair, _)| pair.kind == kind)
+            .map(|(pair, (old, new))| (pair, old.as_deref(), new.as_str()))
+    }
+
+    /// Says which files have changed that no configuration names, so that nobody reads them.
+    fn tell_unnamed(&self, candidate: &Candidate, old: &Old) {
+        let is_new = |(_, old, new): &(_, Option<&[u8]>, &str)| *old != Some(new.as_bytes());
+        let mut others = self
+            .of_kind(Kind::Other, old, candidate)
+            .filter(is_new)
+            .peekable();
+        let Some(config) = self.configuration().filter(|_| others.peek().is_some()) else {
+            return;
+        };
+        let folders = self.folders(&surroundings::surroundings(&self.args.master));
+        let text = candidate.text();
+        let said = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        let said: String = said.flat_map(|line| [line, "\n"]).collect();
+        for (pair, ..) in others {
+            if paths::places(&said, &pair.output, &folders).is_empty() {
+                let (path, config) = (pair.output.display(), config.path().display());
+                exit::say(
+                    PROGRAM,
+                    format_args!("{config} does not name {path}, so HAProxy does not read it"),
+                );
+            }
+        }
+    }
+
+    /// Says which files were made together with the configuration before, and are not now.
+    fn tell_forgotten(&self, candidate: &Candidate, old: &Old) {
+        for (pair, old, _) in self.of_kind(Kind::Configuration, old, candidate) {
+            let was = files_of(&String::from_utf8_lossy(old.unwrap_or_default()));
+            for path in was {
+                let mut is = self
+                    .pairs
+                    .iter()
+                    .map(|pair| candidate::whole_path(&pair.output));
+                if !is.any(|is| is == path) {
+                    let config = pair.output.display();
+                    let path = exit::escape(path.as_bytes());
+                    exit::say(
+                        PROGRAM,
+                        format_args!(
+                            "{path} was made together with {config} before, and is not now: \
+                             haproxy-reload does not look at it any more"
+                        ),
+                    );
+                }
+            }
+        }
     }
 
     /// What is checked, each in a draft: beside its place, or in memory.
     fn subjects<'c>(
         &'c self,
         candidate: &'c Candidate,
+        folders: &[PathBuf],
         is_beside: bool,
     ) -> anyhow::Result<Vec<Subject<'c>>> {
         let draft = |text: &str, pair: &Pair| {
@@ -352,14 +435,21 @@ impl Run<'_> {
                 let draft = match kind {
                     Kind::Other => draft(text, pair)?,
                     Kind::Configuration => {
-                        let others = subjects.iter().filter(|it| it.kind == Kind::Other);
-                        draft(&with_drafts(text, others), pair)?
+                        let text = subjects.iter().filter(|it| it.kind == Kind::Other).fold(
+                            text.clone(),
+                            |text, other| {
+                                let places = paths::places(&text, other.path, folders);
+                                let draft = other.draft.path().to_string_lossy();
+                                paths::replaced(&text, &places, &draft)
+                            },
+                        );
+                        draft(&text, pair)?
                     }
                 };
                 subjects.push(Subject {
                     text,
                     path: &pair.output,
-                    template: &pair.template,
+                    template: shown(&pair.template),
                     kind,
                     draft,
                 });
@@ -384,6 +474,15 @@ impl Run<'_> {
             staged.put()?;
         }
         Ok(changed)
+    }
+}
+
+/// The template's path as messages show it.
+fn shown(template: &Path) -> &Path {
+    if template == Path::new(STDIN) {
+        Path::new("/dev/stdin")
+    } else {
+        template
     }
 }
 

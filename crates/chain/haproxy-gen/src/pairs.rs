@@ -10,7 +10,7 @@ const CONFIGURATION: &str = "cfg";
 /// The output that stands for stdout.
 pub(crate) const STDOUT: &str = "-";
 /// The template that stands for stdin.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 /// A template and the file that it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]

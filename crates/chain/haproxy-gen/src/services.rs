@@ -14,11 +14,15 @@ const NONE: &str = "-";
 pub(crate) struct Services(Vec<Option<Name>>);
 
 impl Services {
-    /// Reads the comment `{# services: NAME... #}` of a template. A template without
-    /// one knows nothing of services, and serves the nodes that name none.
-    pub(crate) fn declared_in(template: &str) -> Result<Self, String> {
+    /// What a template serves that knows nothing of services: the nodes that name none.
+    pub(crate) fn none() -> Self {
+        Self(vec![None])
+    }
+
+    /// Reads the comment `{# services: NAME... #}` of a template; `None` if it has none.
+    pub(crate) fn declared_in(template: &str) -> Result<Option<Self>, String> {
         if !template.contains(DECLARATION) {
-            return Ok(Self(vec![None]));
+            return Ok(None);
         }
         let declaration = template
             .split("{#")
@@ -26,7 +30,7 @@ impl Services {
             .filter_map(|rest| rest.split_once("#}"))
             .find_map(|(comment, _)| declared(comment));
         let Some(names) = declaration else {
-            return Ok(Self(vec![None]));
+            return Ok(None);
         };
         let mut services = names
             .split_ascii_whitespace()
@@ -41,7 +45,7 @@ impl Services {
         }
         services.sort();
         services.dedup();
-        Ok(Self(services))
+        Ok(Some(Self(services)))
     }
 
     /// Those that one of several templates serves.
@@ -102,7 +106,7 @@ mod tests {
             "{# a comment #}{# unclosed",
             "services: web",
         ] {
-            assert_eq!(Services::declared_in(template).unwrap(), services(&[""]));
+            assert_eq!(Services::declared_in(template).unwrap(), None);
         }
     }
 
@@ -114,7 +118,7 @@ mod tests {
             "{# first #}\n{#-\n  services: web\n  api web\n-#}\n",
         ] {
             let declared = Services::declared_in(template).unwrap();
-            assert_eq!(declared, services(&["api", "web"]), "{template}");
+            assert_eq!(declared, Some(services(&["api", "web"])), "{template}");
         }
     }
 
@@ -122,7 +126,7 @@ mod tests {
     fn a_dash_stands_for_the_nodes_that_name_none() {
         for template in ["{# services: - web #}", "{#- services: web - -#}"] {
             let declared = Services::declared_in(template).unwrap();
-            assert_eq!(declared, services(&["", "web"]), "{template}");
+            assert_eq!(declared, Some(services(&["", "web"])), "{template}");
         }
     }
 

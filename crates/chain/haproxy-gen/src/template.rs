@@ -26,6 +26,7 @@ pub(crate) struct Template {
     tera: Tera,
     trouble: Trouble,
     services: Services,
+    declares_services: bool,
 }
 
 /// What is given to each template.
@@ -58,7 +59,8 @@ impl Template {
             text,
             tera,
             trouble,
-            services,
+            declares_services: services.is_some(),
+            services: services.unwrap_or_else(Services::none),
         })
     }
 
@@ -108,6 +110,23 @@ impl Template {
     /// The services that the template serves.
     pub(crate) fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Whether the template itself says which services it serves.
+    pub(crate) fn declares_services(&self) -> bool {
+        self.declares_services
+    }
+
+    /// Lets a template that says nothing of services serve these.
+    pub(crate) fn serve(&mut self, services: &Services) {
+        if !self.declares_services {
+            self.services = services.clone();
+        }
+    }
+
+    /// Whether the template has a use for nodes.
+    pub(crate) fn uses_nodes(&self) -> bool {
+        self.names("nodes") || self.names("addresses")
     }
 
     /// The path of the template.

@@ -1,0 +1,124 @@
+//! Where a configuration names a file.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf, absolute};
+
+/// The path from the root on, so that two ways to write one are the same. The file need not
+/// be there, its folder should.
+pub(crate) fn whole(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let path = absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
+/// The places in `text` where a path to this file stands, however it is written. A relative
+/// one may begin at any of `folders`.
+pub(crate) fn places(text: &str, file: &Path, folders: &[PathBuf]) -> Vec<Range<usize>> {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
+        return Vec::new();
+    };
+    let file = whole(file);
+    let is_file = |written: &str| {
+        let written = Path::new(written);
+        if written.is_absolute() {
+            return whole(written) == file;
+        }
+        folders
+            .iter()
+            .any(|folder| whole(&folder.join(written)) == file)
+    };
+    let found = text.match_indices(name).filter_map(|(at, _)| {
+        let start = text[..at].rfind(|c| !is_part(c));
+        let start = start.map_or(0, |before| before + char_length(&text[before..]));
+        let place = start..at + name.len();
+        let is_whole = !text[place.end..].starts_with(is_part);
+        (is_whole && is_file(&text[place.clone()])).then_some(place)
+    });
+    found.collect()
+}
+
+/// The text with another path in these places.
+pub(crate) fn replaced(text: &str, places: &[Range<usize>], path: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut rest = 0;
+    for place in places {
+        made.push_str(&text[rest..place.start]);
+        made.push_str(path);
+        rest = place.end;
+    }
+    made.push_str(&text[rest..]);
+    made
+}
+
+/// Whether the character can be a part of a path that stands in a configuration without
+/// quotes.
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || "./_-+~".contains(c)
+}
+
+fn char_length(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_however_its_path_is_written() {
+        let scratch = harness::scratch();
+        let path = |name: &str| scratch.path().join(name);
+        for folder in ["real", "other"] {
+            std::fs::create_dir(path(folder)).unwrap();
+        }
+        symlink("real", path("link")).unwrap();
+        let file = path("real/a.map");
+        let root = scratch.path().display().to_string();
+        let folders = [path("real"), path("other")];
+        for written in [
+            format!("{root}/real/a.map"),
+            format!("{root}/link/a.map"),
+            format!("{root}//real/./a.map"),
+            format!("{root}/other/../real/a.map"),
+            "a.map".to_owned(),
+            "./a.map".to_owned(),
+            "../link/a.map".to_owned(),
+        ] {
+            for file in [file.clone(), path("link/a.map")] {
+                for text in [
+                    format!("é{{ src,map({written},x) }} \"{written}\""),
+                    format!("acl x src -f {written}\n{written}"),
+                ] {
+                    let found = places(&text, &file, &folders);
+                    assert_eq!(found.len(), 2, "{text}");
+                    let new = text.replace(&written, "/new");
+                    assert_eq!(replaced(&text, &found, "/new"), new);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_it() {
+        let file = Path::new("/etc/haproxy/a.map");
+        let folders = [PathBuf::from("/etc/haproxy")];
+        for text in [
+            "/etc/haproxy/a.map.old",
+            "/etc/a.map",
+            "/etc/haproxy/xa.map",
+            "maps/a.map",
+            "a.mapé",
+        ] {
+            assert!(places(text, file, &folders).is_empty(), "{text}");
+        }
+        assert!(places("x", Path::new("/"), &folders).is_empty());
+    }
+}
