@@ -41,7 +41,8 @@ impl Candidate {
         given: &Given,
         old: &[Option<Vec<u8>>],
     ) -> anyhow::Result<Self> {
-        let listing = Nodes::new(nodes).list()?;
+        let listing = Nodes::new(nodes).list();
+        let listing = listing.context("read the nodes, which --nodes or NODES_DIR names")?;
         tell_refused(&listing.refused);
         let templates = read(pairs, given)?;
         let services = Services::of_all(templates.iter().map(|(_, it)| it.services()));

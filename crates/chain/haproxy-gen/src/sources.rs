@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use exit::{escape, misuse};
 
+use crate::tags::tags;
+
 /// The largest file of a template that is read, in bytes: a person writes far less.
 const MAX_FILE: u64 = 1 << 20;
 /// How many files a template may consist of.
@@ -94,6 +96,11 @@ impl Sources {
         }
     }
 
+    /// Where the others are looked up, as a path that can be opened.
+    pub(crate) fn folder(&self) -> &Path {
+        shown(&self.folder)
+    }
+
     /// All files.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Source> {
         std::iter::once(&self.main).chain(&self.others)
@@ -169,41 +176,12 @@ fn not_utf8(path: &Path, bytes: &[u8], error: &std::str::Utf8Error) -> String {
     )
 }
 
-/// The names in the `include` and `extends` tags of a template. A name in a comment or
-/// between `raw` tags is none.
+/// The names in the `include` and `extends` tags of a template.
 fn names(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('{') {
-        rest = if let Some(comment) = after.strip_prefix('#') {
-            behind(comment, "#}")
-        } else if let Some(tag) = after.strip_prefix('%') {
-            let (word, arguments) = first_word(tag);
-            match word {
-                "raw" => behind(arguments, "endraw"),
-                "include" | "extends" => {
-                    names.extend(quoted(arguments).map(str::to_owned));
-                    arguments
-                }
-                _ => tag,
-            }
-        } else {
-            after
-        };
-    }
-    names
-}
-
-fn behind<'a>(text: &'a str, end: &str) -> &'a str {
-    text.split_once(end).map_or("", |(_, rest)| rest)
-}
-
-/// The first word of a tag, and what follows it. The dash of Tera's whitespace control is
-/// no part of it.
-fn first_word(tag: &str) -> (&str, &str) {
-    let tag = tag.strip_prefix('-').unwrap_or(tag).trim_start();
-    let end = tag.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    tag.split_at(end.unwrap_or(tag.len()))
+    let others = tags(text).into_iter();
+    let others = others.filter(|tag| matches!(tag.word, "include" | "extends"));
+    let names = others.filter_map(|tag| quoted(tag.rest));
+    names.map(str::to_owned).collect()
 }
 
 fn quoted(text: &str) -> Option<&str> {

@@ -12,7 +12,8 @@ use tera::{ErrorKind, Tera};
 use crate::PROGRAM;
 use crate::context::{Kept, context, is_named};
 use crate::functions::{self, Made, Trouble};
-use crate::language::{haproxys_braces, other_language};
+use crate::hints::hint;
+use crate::language::other_language;
 use crate::render::{self, Failure};
 use crate::services::Services;
 use crate::sources::Sources;
@@ -152,6 +153,9 @@ pub(crate) fn engine(folder: &Path, made: &Made, trouble: &Trouble) -> Tera {
     tera
 }
 
+/// What Tera says of a file that is not there.
+const UNKNOWN: &str = "Unknown template";
+
 /// Tera's own message, which shows file, line and column, and the source there; and the
 /// way out for what is written in another language.
 fn words(error: &tera::Error, sources: &Sources) -> String {
@@ -162,10 +166,11 @@ fn words(error: &tera::Error, sources: &Sources) -> String {
     let hint = match error.kind() {
         ErrorKind::SyntaxError(at) => all
             .find(|source| source.path.to_string_lossy() == at.filename())
-            .and_then(|source| {
-                let other = other_language(&source.text).map(str::to_owned);
-                other.or_else(|| haproxys_braces(&source.text, at.span().range.start))
-            }),
+            .and_then(|source| hint(&source.text, at.message(), at.span().range.start)),
+        _ if report.contains(UNKNOWN) => Some(format!(
+            "Files are looked up in the folder of the template, {}.",
+            sources.folder().display()
+        )),
         _ => all.find_map(|source| other_language(&source.text).map(str::to_owned)),
     };
     match hint {
