@@ -106,6 +106,9 @@ impl<'a> Convergence<'a> {
                 Some(why) => match self.postponed(&why, &now)? {
                     None => self.reload(&why, now)?,
                     Some(left) if self.is_all_else_done(&now) => {
+                        if let Some(running) = &now.running {
+                            self.renew(&loaded::certificates(&now), running);
+                        }
                         return Ok(End::Postponed(Due { why, left }));
                     }
                     Some(_) => Some(now.file),
@@ -248,12 +251,24 @@ impl<'a> Convergence<'a> {
     /// that fails. What else commands can do is done where the reload is not.
     fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
         self.take_out(&self.unsent(&now.plan.leaves));
+        let certificates = loaded::certificates(&now);
         let (steps, running) = (now.plan.steps, now.running);
         let reloaded = self.try_reload(why, now.file, running.as_ref(), &steps);
-        if reloaded.is_err() && running.is_some() {
+        if reloaded.is_err()
+            && let Some(running) = &running
+        {
             self.meanwhile(&steps);
+            self.renew(&certificates, running);
         }
         reloaded
+    }
+
+    /// Takes over renewed certificates, which have nothing to do with the lines of the file:
+    /// no reload that waits, or that fails, keeps them waiting.
+    fn renew(&self, certificates: &[String], running: &Running) {
+        if let Err(error) = loaded::renew(certificates, running, self.haproxy, &mut tell) {
+            say(PROGRAM, format_args!("{error:#}"));
+        }
     }
 
     fn take_out(&mut self, leaves: &[Step]) {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::haproxy::Haproxy;
+use crate::haproxy::running::Running;
 use crate::situation::Situation;
 
 /// What there is to say of these files.
@@ -41,6 +42,19 @@ pub(crate) enum Taken {
     Another,
 }
 
+impl Taken {
+    /// How it ended for both.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Agrees { changed: one }, Self::Agrees { changed: other }) => Self::Agrees {
+                changed: one | other,
+            },
+            (Self::Agrees { .. }, other) => other,
+            (one, _) => one,
+        }
+    }
+}
+
 /// Compares the files with the worker.
 pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loaded> {
     let Some(running) = &now.running else {
@@ -49,7 +63,8 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let patterns = patterns::compare(wanted, running.pid, socket)?;
     let mut loaded = patterns.map_or_else(Loaded::default, Into::into);
-    let certificates: Loaded = certificates::compare(wanted, running, socket)?.into();
+    let named = certificates::named(wanted);
+    let certificates: Loaded = certificates::compare(&named, running, socket)?.try_into()?;
     loaded.next.extend(certificates.next);
     loaded.notes.extend(certificates.notes);
     Ok(loaded)
@@ -68,16 +83,29 @@ pub(crate) fn take(
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let patterns = patterns::take(wanted, running.pid, socket, tell);
     // What is wrong with a map keeps no certificate from being renewed.
-    let certificates = certificates::take(wanted, running, socket, tell);
-    let taken = match (patterns?, certificates?) {
-        (Taken::Agrees { changed: one }, Taken::Agrees { changed: other }) => Taken::Agrees {
-            changed: one | other,
-        },
-        (Taken::Agrees { .. }, other) => other,
-        (one, _) => one,
+    let named = certificates::named(wanted);
+    let certificates = certificates::take(&named, running, socket, tell);
+    let taken = match (patterns, certificates) {
+        (Err(one), Err(other)) => bail!("{one:#}; {other:#}"),
+        (one, other) => one?.and(other?),
     };
     if matches!(taken, Taken::Another) && Instant::now() >= socket.deadline {
         bail!("another worker answers each time than the one before");
     }
     Ok(taken)
+}
+
+/// The files and folders of certificates that haproxy.cfg names.
+pub(crate) fn certificates(now: &Situation) -> Vec<String> {
+    certificates::named(&now.file.wanted)
+}
+
+/// Makes the worker take over renewed certificates where a reload did not do it.
+pub(crate) fn renew(
+    named: &[String],
+    running: &Running,
+    haproxy: &Haproxy,
+    tell: &mut dyn FnMut(&str, Instant),
+) -> anyhow::Result<()> {
+    certificates::take(named, running, &haproxy.worker, tell).map(drop)
 }

@@ -13,19 +13,20 @@ use super::socket::Socket;
 /// HAProxy's variable for the state of the files of certificates; see [`Seen`]. It is lost
 /// when the worker ends, as the certificates are.
 const SEEN: &str = "proc.haproxy_reload_certificates";
-/// How many refused certificates are kept.
-const MOST_REFUSED: usize = 100;
+/// How many of those that it lacks are kept.
+const MOST_LACKING: usize = 100;
 
 /// The files of certificates as they were when the worker had what stands in them, but for
-/// those that it has refused: `HASH-TIME+REFUSED...`.
+/// those that it lacks, since it refused them or only a reload takes them over:
+/// `HASH-TIME+LACKING...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// The hash of what tells the files from others.
     pub(crate) hash: String,
     /// When that was, in milliseconds since 1970.
     pub(crate) at: u64,
-    /// The hashes of the paths of those that were refused.
-    pub(crate) refused: Vec<String>,
+    /// The hashes of the paths of those that it lacks.
+    pub(crate) lacking: Vec<String>,
 }
 
 impl Seen {
@@ -41,7 +42,7 @@ impl Seen {
         Some(Self {
             hash: hash.to_owned(),
             at: at.parse().ok()?,
-            refused: parts.map(str::to_owned).collect(),
+            lacking: parts.map(str::to_owned).collect(),
         })
     }
 
@@ -53,8 +54,8 @@ impl Seen {
 impl Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.hash, self.at)?;
-        let refused = self.refused.iter().take(MOST_REFUSED);
-        refused
+        let lacking = self.lacking.iter().take(MOST_LACKING);
+        lacking
             .into_iter()
             .try_for_each(|path| write!(f, "+{path}"))
     }
@@ -175,11 +176,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_again() {
-        for refused in [vec![], vec!["01".to_owned(), "02".to_owned()]] {
+        for lacking in [vec![], vec!["01".to_owned(), "02".to_owned()]] {
             let seen = Seen {
                 hash: "0123".to_owned(),
                 at: 17,
-                refused,
+                lacking,
             };
             assert_eq!(Seen::parse(&seen.to_string()), Some(seen));
         }

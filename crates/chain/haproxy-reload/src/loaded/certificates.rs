@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use haproxy_config::hash_of;
 
 use super::Taken;
-use crate::file::certificates::{self as file, State, Survey};
+use crate::file::certificates::{self as file, Certificate, State, Survey};
 use crate::file::wanted::Wanted;
 use crate::haproxy::certificates::{self as haproxy, Seen, Verdict};
 use crate::haproxy::running::Running;
@@ -24,6 +24,8 @@ const STARTING: u64 = 3 * SECOND;
 pub(crate) struct Comparison {
     /// Why only a reload can take them over.
     reload: Option<String>,
+    /// What is wrong with one of the files. The others are taken over all the same.
+    failed: Option<anyhow::Error>,
     differing: Vec<Differing>,
     /// What is not compared.
     notes: Vec<String>,
@@ -38,22 +40,29 @@ struct Differing {
     text: String,
 }
 
-impl From<Comparison> for super::Loaded {
-    fn from(comparison: Comparison) -> Self {
+impl TryFrom<Comparison> for super::Loaded {
+    type Error = anyhow::Error;
+
+    fn try_from(comparison: Comparison) -> anyhow::Result<Self> {
+        if let Some(error) = comparison.failed {
+            return Err(error);
+        }
         let texts = comparison.differing.into_iter();
         let texts = texts.map(|differing| differing.text);
         let reload = comparison.reload.map(|why| format!("reload, since {why}"));
-        Self {
+        Ok(Self {
             next: texts.chain(reload).collect(),
             notes: comparison.notes,
-        }
+        })
     }
 }
 
 /// Compares the files of the certificates that the worker has with those. What the worker was
 /// told of them before tells which to read: none, if they are the same.
+///
+/// `by_config` are the files and folders that haproxy.cfg names ([`named`]).
 pub(crate) fn compare(
-    wanted: &Wanted,
+    by_config: &[String],
     running: &Running,
     socket: &Socket,
 ) -> anyhow::Result<Comparison> {
@@ -61,7 +70,6 @@ pub(crate) fn compare(
     if running.certificates.is_empty() {
         return Ok(comparison);
     }
-    let by_config = named(wanted);
     let folders: Vec<String> = by_config
         .iter()
         .filter(|name| Path::new(name).is_dir())
@@ -78,23 +86,24 @@ pub(crate) fn compare(
     }
     let at = now();
     let survey = file::survey(&names, &folders)?;
-    comparison.missing(&survey, &by_config)?;
+    comparison.missing(&survey, by_config);
     let seen = Seen::ask(socket)?;
     let is_same = seen.as_ref().is_some_and(|seen| seen.hash == survey.hash);
-    if is_same && seen.as_ref().is_some_and(|seen| seen.refused.is_empty()) {
+    if is_same && seen.as_ref().is_some_and(|seen| seen.lacking.is_empty()) {
         return Ok(comparison);
     }
-    comparison.changed(&survey, &Times::new(seen, is_same, running, at), socket)?;
+    let times = Times::new(seen, is_same, running, at);
+    let lacking = comparison.changed(&survey, &times, socket)?;
     comparison.seen = Some(Seen {
         hash: survey.hash,
         at,
-        refused: Vec::new(),
+        lacking,
     });
     Ok(comparison)
 }
 
 /// The files and folders that haproxy.cfg names for its clients.
-fn named(wanted: &Wanted) -> Vec<String> {
+pub(crate) fn named(wanted: &Wanted) -> Vec<String> {
     let base = wanted.certificate_base.as_deref();
     let listeners = wanted.listeners.iter();
     let names = listeners.flat_map(|listener| listener.certificates(base));
@@ -120,8 +129,8 @@ struct Times {
     set: u64,
     /// One that changed then or later, but before that, is compared.
     compare: u64,
-    /// The hashes of the paths of those that were refused.
-    refused: Vec<String>,
+    /// The hashes of the paths of those that the worker lacks in any case.
+    lacking: Vec<String>,
 }
 
 impl Times {
@@ -136,12 +145,12 @@ impl Times {
                     seen.at.saturating_sub(COARSE)
                 },
                 compare: if is_same { u64::MAX } else { 0 },
-                refused: seen.refused,
+                lacking: seen.lacking,
             },
             None => Self {
                 set: started + SECOND,
                 compare: started.saturating_sub(STARTING),
-                refused: Vec::new(),
+                lacking: Vec::new(),
             },
         }
     }
@@ -160,8 +169,12 @@ impl Comparison {
             .get_or_insert(format!("the certificate {path} {what}"));
     }
 
+    fn fail(&mut self, error: anyhow::Error) {
+        self.failed.get_or_insert(error);
+    }
+
     /// Looks which certificates came to a folder, went, or cannot be seen.
-    fn missing(&mut self, survey: &Survey, named: &[String]) -> anyhow::Result<()> {
+    fn missing(&mut self, survey: &Survey, named: &[String]) {
         if let Some(path) = survey.new.first() {
             self.reload(path, "is new");
         }
@@ -172,44 +185,36 @@ impl Comparison {
                 State::Denied => self.omit(path, "we may not read it"),
                 State::Gone if certificate.in_folder => self.reload(path, "is gone"),
                 State::Gone if !has_folder(path) => self.omit(path, "its folder is not here"),
-                State::Gone if named.contains(path) => {
-                    bail!(
-                        "read {path}: there is no such file, and HAProxy goes on with what stood in it"
-                    )
-                }
+                State::Gone if named.contains(path) => self.fail(anyhow!(
+                    "read {path}: there is no such file, and HAProxy goes on with what stood in it"
+                )),
                 State::Gone => self.omit(path, "there is no such file"),
             }
         }
-        Ok(())
     }
 
-    /// Looks which files have changed, and compares those of which that is not known.
-    fn changed(&mut self, survey: &Survey, times: &Times, socket: &Socket) -> anyhow::Result<()> {
-        let mut read = Vec::new();
-        for it in &survey.certificates {
-            let is_new =
-                it.changed >= times.set || times.refused.contains(&hash_of(it.path.as_bytes()));
-            if it.state != State::There || !is_new && it.changed < times.compare {
-                continue;
-            }
-            match file::read(&it.path)? {
-                Some(content) => read.push((it, is_new, content)),
-                None => self.omit(&it.path, "we may not read it"),
-            }
-        }
+    /// Looks which files have changed, and compares those of which that is not known. Returns
+    /// the hashes of the paths of those that no command takes over.
+    fn changed(
+        &mut self,
+        survey: &Survey,
+        times: &Times,
+        socket: &Socket,
+    ) -> anyhow::Result<Vec<String>> {
+        let read = self.read(survey, times);
         let unsure = read.iter().filter(|(_, is_new, _)| !is_new);
         let unsure: Vec<&str> = unsure.map(|(it, ..)| it.path.as_str()).collect();
         let running = haproxy::fingerprints(socket, &unsure)?;
+        let mut lacking = Vec::new();
         for (it, is_new, content) in read {
             let is = file::fingerprint(&content);
             if !is_new && is.is_some() && is.as_ref() == running.get(&it.path) {
                 continue;
             }
             if it.has_more {
-                self.reload(
-                    &it.path,
-                    "has changed, or a file beside it that belongs to it",
-                );
+                lacking.push(hash_of(it.path.as_bytes()));
+                let what = "has changed, or a file beside it that belongs to it";
+                self.reload(&it.path, what);
                 continue;
             }
             let path = exit::escape(it.path.as_bytes());
@@ -219,65 +224,88 @@ impl Comparison {
                 content,
             });
         }
-        Ok(())
+        Ok(lacking)
+    }
+
+    /// Reads the files that have changed, or may have. Of those that have, nothing else needs
+    /// to be known.
+    fn read<'s>(
+        &mut self,
+        survey: &'s Survey,
+        times: &Times,
+    ) -> Vec<(&'s Certificate, bool, Vec<u8>)> {
+        let mut read = Vec::new();
+        for it in &survey.certificates {
+            let is_new =
+                it.changed >= times.set || times.lacking.contains(&hash_of(it.path.as_bytes()));
+            if it.state != State::There || !is_new && it.changed < times.compare {
+                continue;
+            }
+            match file::read(&it.path) {
+                Ok(Some(content)) => read.push((it, is_new, content)),
+                Ok(None) => self.omit(&it.path, "we may not read it"),
+                Err(error) => self.fail(error),
+            }
+        }
+        read
     }
 }
 
-/// Makes the worker take over the files that have changed.
+/// Makes the worker take over the files that have changed. What commands can do is done even
+/// where a reload is due: it may be refused, and a certificate ends at its day.
 pub(crate) fn take(
-    wanted: &Wanted,
+    by_config: &[String],
     running: &Running,
     socket: &Socket,
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<Taken> {
-    let comparison = compare(wanted, running, socket)?;
-    if let Some(why) = comparison.reload {
-        return Ok(Taken::Reload(why));
-    }
-    let Some(mut seen) = comparison.seen else {
-        return Ok(Taken::Agrees { changed: false });
-    };
-    let mut first = Ok(());
+    let comparison = compare(by_config, running, socket)?;
+    let mut first = comparison.failed.map_or(Ok(()), Err);
+    let mut reload = comparison.reload;
     let mut set = Vec::new();
-    for differing in &comparison.differing {
-        let Differing {
-            path,
-            content,
-            text,
-        } = differing;
-        let begin = Instant::now();
-        match haproxy::replace(socket, path, &file::payload(content)) {
-            Ok(Verdict::Taken) => {
-                tell(text, begin);
-                set.push(differing);
+    if let Some(mut seen) = comparison.seen {
+        let mut lacks = |path: &str| seen.lacking.push(hash_of(path.as_bytes()));
+        for differing in &comparison.differing {
+            let begin = Instant::now();
+            let (path, text) = (&differing.path, &differing.text);
+            match haproxy::replace(socket, path, &file::payload(&differing.content)) {
+                Ok(Verdict::Taken) => {
+                    tell(text, begin);
+                    set.push(differing);
+                }
+                Ok(Verdict::Refused(words)) => {
+                    lacks(path);
+                    let why = "HAProxy refused it, and keeps the old one";
+                    first = first.and(Err(anyhow!("{text}: {why}: {words}")));
+                }
+                Err(error) => {
+                    lacks(path);
+                    reload.get_or_insert(format!("{text}: {error:#}"));
+                }
             }
-            Ok(Verdict::Refused(words)) => {
-                seen.refused.push(hash_of(path.as_bytes()));
-                let why = "HAProxy refused it, and keeps the old one";
-                first = first.and(Err(anyhow!("{text}: {why}: {words}")));
-            }
-            Err(error) => return Ok(Taken::Reload(format!("{text}: {error:#}"))),
         }
+        for still in unlike(&set, socket)? {
+            lacks(&still.path);
+            reload.get_or_insert(format!("after it was set, still: {}", still.text));
+        }
+        seen.remember(socket)?;
     }
-    if let Some(still) = unlike(&set, socket)? {
-        return Ok(Taken::Reload(format!(
-            "after it was set, still: {}",
-            still.text
-        )));
-    }
-    seen.remember(socket)?;
-    first.map(|()| Taken::Agrees {
-        changed: !set.is_empty(),
+    first?;
+    Ok(match reload {
+        Some(why) => Taken::Reload(why),
+        None => Taken::Agrees {
+            changed: !set.is_empty(),
+        },
     })
 }
 
-/// One that the worker does not have although it was set.
-fn unlike<'a>(set: &[&'a Differing], socket: &Socket) -> anyhow::Result<Option<&'a Differing>> {
+/// Those that the worker does not have although they were set.
+fn unlike<'a>(set: &[&'a Differing], socket: &Socket) -> anyhow::Result<Vec<&'a Differing>> {
     let paths: Vec<&str> = set.iter().map(|it| it.path.as_str()).collect();
     let running = haproxy::fingerprints(socket, &paths)?;
     let is_unlike = |it: &&Differing| {
         let is = file::fingerprint(&it.content);
         is.is_some() && is.as_ref() != running.get(&it.path)
     };
-    Ok(set.iter().copied().find(is_unlike))
+    Ok(set.iter().copied().filter(is_unlike).collect())
 }

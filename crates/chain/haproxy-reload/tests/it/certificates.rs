@@ -243,6 +243,34 @@ fn what_no_command_can_take_over_is_a_reload() {
 }
 
 #[test]
+fn a_reload_that_is_refused_keeps_no_certificate_from_being_renewed() {
+    let (haproxy, path) = start(228, true);
+    let folder = path.parent().unwrap();
+    let worker = haproxy.worker();
+    let renew = |serial, why: &str| {
+        write(&path, &Pair::new(&haproxy.path(""), serial).pem());
+        for _ in 0..2 {
+            let run = haproxy.run(&[]);
+            assert_eq!(run.code(), 111, "{}", run.stderr());
+            assert!(run.stderr().contains(why), "{}", run.stderr());
+            assert_eq!(served(228), serial);
+        }
+    };
+    let broken = folder.join("broken.pem");
+    write(&broken, b"no certificate\n");
+    renew(2, "broken.pem is new");
+    std::fs::remove_file(&broken).unwrap();
+    // What changed at the moment of the last look is set once more.
+    assert!(haproxy.run(&[]).code() < 2);
+    haproxy.assert_agrees();
+    let mut wrong = config(&haproxy, &format!("crt {}", folder.display()));
+    wrong.backend.push_str("    balance sideways\n");
+    haproxy.write(&wrong);
+    renew(3, "balance sideways");
+    assert_eq!(haproxy.worker(), worker);
+}
+
+#[test]
 fn whatever_the_name_of_a_file_its_certificate_is_renewed() {
     let mut haproxy = Haproxy::new(227);
     let paths = [
