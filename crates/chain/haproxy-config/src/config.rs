@@ -200,6 +200,18 @@ impl<'a> Config<'a> {
         limits.min()
     }
 
+    /// The size of HAProxy's buffers, in bytes, if the file sets it (`tune.bufsize`): no command
+    /// can be longer. The last line decides.
+    #[must_use]
+    pub fn buffer_size(&self) -> Option<u64> {
+        let lines = self.sections.iter().flat_map(|section| &section.lines);
+        let mut sizes = lines.filter_map(|line| {
+            let size = line.text.trim_start().strip_prefix("tune.bufsize")?;
+            size.split_ascii_whitespace().next()?.parse().ok()
+        });
+        sizes.next_back()
+    }
+
     /// Whether there is a section that can have servers but has no plain one.
     #[must_use]
     pub fn has_empty_section(&self) -> bool {
@@ -402,6 +414,19 @@ mod tests {
     fn a_line_of_another_form_is_not_split_off() {
         let config = Config::parse("backend a\n  server s1 localhost:80\n");
         assert_eq!(lines(&config).len(), 2);
+    }
+
+    #[test]
+    fn the_last_size_of_the_buffers_counts() {
+        let size = |text| Config::parse(text).buffer_size();
+        assert_eq!(
+            size("global\n  tune.bufsize 8192 # small\nglobal\n tune.bufsize 4096\n"),
+            Some(4096)
+        );
+        assert_eq!(
+            size("global\n  # tune.bufsize 1\n  tune.bufsize.small 1024\n"),
+            None
+        );
     }
 
     #[test]

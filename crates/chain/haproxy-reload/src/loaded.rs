@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
+use self::certificates::ByConfig;
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::Running;
 use crate::situation::Situation;
@@ -63,8 +64,8 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let patterns = patterns::compare(wanted, running.pid, socket)?;
     let mut loaded = patterns.map_or_else(Loaded::default, Into::into);
-    let named = certificates::named(wanted);
-    let certificates: Loaded = certificates::compare(&named, running, socket)?.try_into()?;
+    let by_config = certificates::by_config(wanted);
+    let certificates: Loaded = certificates::compare(&by_config, running, socket)?.try_into()?;
     loaded.next.extend(certificates.next);
     loaded.notes.extend(certificates.notes);
     Ok(loaded)
@@ -83,8 +84,8 @@ pub(crate) fn take(
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let patterns = patterns::take(wanted, running.pid, socket, tell);
     // What is wrong with a map keeps no certificate from being renewed.
-    let named = certificates::named(wanted);
-    let certificates = certificates::take(&named, running, socket, tell);
+    let by_config = certificates::by_config(wanted);
+    let certificates = certificates::take(&by_config, running, socket, tell);
     let taken = match (patterns, certificates) {
         (Err(one), Err(other)) => bail!("{one:#}; {other:#}"),
         (one, other) => one?.and(other?),
@@ -95,17 +96,17 @@ pub(crate) fn take(
     Ok(taken)
 }
 
-/// The files and folders of certificates that haproxy.cfg names.
-pub(crate) fn certificates(now: &Situation) -> Vec<String> {
-    certificates::named(&now.file.wanted)
+/// What haproxy.cfg says of certificates.
+pub(crate) fn certificates(now: &Situation) -> ByConfig {
+    certificates::by_config(&now.file.wanted)
 }
 
 /// Makes the worker take over renewed certificates where a reload did not do it.
 pub(crate) fn renew(
-    named: &[String],
+    by_config: &ByConfig,
     running: &Running,
     haproxy: &Haproxy,
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<()> {
-    certificates::take(named, running, &haproxy.worker, tell).map(drop)
+    certificates::take(by_config, running, &haproxy.worker, tell).map(drop)
 }

@@ -23,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) listeners: Vec<Listener>,
     /// The folder of certificates with a relative name, if it says one.
     pub(crate) certificate_base: Option<String>,
+    /// The size of HAProxy's buffers, in bytes, if it sets one.
+    pub(crate) buffer: Option<u64>,
     /// The limit for HAProxy's variables, in bytes, if it sets one.
     pub(crate) room: Option<u64>,
     /// The files that were made together with it.
@@ -105,6 +107,7 @@ impl Wanted {
         let is_edited = config.fingerprint.is_some() && matches!(identity, Identity::Hash(_));
         let listeners = config.listeners();
         let room = config.room_for_variables();
+        let buffer = config.buffer_size();
         let certificate_base = config.certificate_base();
         let files = files_of(&text);
         let changes = if files.is_empty() {
@@ -122,6 +125,7 @@ impl Wanted {
             is_edited,
             listeners,
             certificate_base,
+            buffer,
             room,
             files,
             changes,

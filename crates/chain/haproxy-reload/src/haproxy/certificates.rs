@@ -109,15 +109,20 @@ fn parse(answer: &str) -> BTreeMap<String, String> {
 }
 
 /// Replaces the certificate of a file by what stands in `payload`. It is an error if HAProxy
-/// cannot do that.
-pub(crate) fn replace(socket: &Socket, path: &str, payload: &[u8]) -> anyhow::Result<Verdict> {
+/// cannot do that; `buffer` is the size of its buffers, if that is not the usual one.
+pub(crate) fn replace(
+    socket: &Socket,
+    path: &str,
+    payload: &[u8],
+    buffer: Option<u64>,
+) -> anyhow::Result<Verdict> {
     let name = word(path.as_bytes());
     let set = [b"set ssl cert ", name.as_slice(), b" <<\n", payload].concat();
-    // Some releases neither answer nor close the connection then.
-    ensure!(
-        set.len() < LONGEST_LINE,
-        "it is longer than a command can be"
-    );
+    // HAProxy 2.6 does not answer then, or takes a part of it and objects to that. Of a small
+    // buffer, a half is more than what it keeps for other things.
+    let longest = buffer.and_then(|size| usize::try_from(size / 2).ok());
+    let longest = longest.map_or(LONGEST_LINE, |half| half.min(LONGEST_LINE));
+    ensure!(set.len() < longest, "it is longer than a command can be");
     let answer = ask(socket, &set)?;
     let Some(of) = transaction(&answer) else {
         let general = [

@@ -119,7 +119,13 @@ pub(crate) struct Listing(Vec<u8>);
 impl Listing {
     /// Asks for the entries; `None` if another worker than `pid` answers.
     pub(crate) fn ask(socket: &Socket, pid: u32, of: &Loaded) -> anyhow::Result<Option<Self>> {
-        let question = format!("show {} #{};show info", of.kind.name(), of.id);
+        let (listing, info) = Self::question(socket, of, "")?;
+        Ok(is_of(&info, pid)?.then_some(listing))
+    }
+
+    /// Asks for the entries of a version, or of the present one, and for who answers.
+    fn question(socket: &Socket, of: &Loaded, version: &str) -> anyhow::Result<(Self, String)> {
+        let question = format!("show {} {version}#{};show info", of.kind.name(), of.id);
         let mut answer = socket.ask_bytes(question.as_bytes())?;
         // An empty line ends the list.
         let mut pairs = answer.windows(2);
@@ -127,10 +133,15 @@ impl Listing {
             .position(|pair| pair == b"\n\n")
             .map_or(0, |at| at + 1);
         let end = if answer.starts_with(b"\n") { 0 } else { end };
-        let info = String::from_utf8_lossy(&answer[end..]);
-        let is_ours = is_of(&info, pid)?;
+        let info = String::from_utf8_lossy(&answer[end..]).into_owned();
         answer.truncate(end);
-        Ok(is_ours.then_some(Self(answer)))
+        Ok((Self(answer), info))
+    }
+
+    fn has(&self, entries: &[Entry]) -> bool {
+        let listed = self.entries();
+        let mut pairs = entries.iter().zip(&listed);
+        listed.len() == entries.len() && pairs.all(|(entry, listed)| entry.is(listed))
     }
 
     /// The entries in HAProxy's order, without the word that HAProxy puts before each.
@@ -148,7 +159,14 @@ impl Listing {
 pub(crate) fn replace(socket: &Socket, of: &Loaded, entries: &[Entry]) -> anyhow::Result<Verdict> {
     let (kind, id) = (of.kind.name(), of.id);
     let version = prepare(socket, of)?;
-    let added = add(socket, of, version, entries);
+    let added = add(socket, of, version, entries).and_then(|verdict| {
+        // Where the command is longer than its buffer, HAProxy 2.6 takes a part of it or none,
+        // and mostly says nothing.
+        let (listing, _) = Listing::question(socket, of, &format!("@{version} "))?;
+        let is_whole = verdict != Verdict::Taken || listing.has(entries);
+        ensure!(is_whole, "HAProxy has not taken all entries");
+        Ok(verdict)
+    });
     if !matches!(added, Ok(Verdict::Taken)) {
         // HAProxy would keep what it has taken until the next version. Where it does not answer
         // any more, the first error is the one to be told.
@@ -193,8 +211,10 @@ fn add(socket: &Socket, of: &Loaded, version: u32, entries: &[Entry]) -> anyhow:
             continue;
         }
         let words = told(&words);
-        // It is no objection to an entry.
+        // That is no objection to an entry, or to one that was cut off.
         let general = [
+            "Missing value",
+            "expects",
             "Version number",
             "identifier",
             "too long",

@@ -59,10 +59,8 @@ impl TryFrom<Comparison> for super::Loaded {
 
 /// Compares the files of the certificates that the worker has with those. What the worker was
 /// told of them before tells which to read: none, if they are the same.
-///
-/// `by_config` are the files and folders that haproxy.cfg names ([`named`]).
 pub(crate) fn compare(
-    by_config: &[String],
+    by_config: &ByConfig,
     running: &Running,
     socket: &Socket,
 ) -> anyhow::Result<Comparison> {
@@ -71,6 +69,7 @@ pub(crate) fn compare(
         return Ok(comparison);
     }
     let folders: Vec<String> = by_config
+        .named
         .iter()
         .filter(|name| Path::new(name).is_dir())
         .cloned()
@@ -86,7 +85,7 @@ pub(crate) fn compare(
     }
     let at = now();
     let survey = file::survey(&names, &folders)?;
-    comparison.missing(&survey, by_config);
+    comparison.missing(&survey, &by_config.named);
     let seen = Seen::ask(socket)?;
     let is_same = seen.as_ref().is_some_and(|seen| seen.hash == survey.hash);
     if is_same && seen.as_ref().is_some_and(|seen| seen.lacking.is_empty()) {
@@ -102,14 +101,23 @@ pub(crate) fn compare(
     Ok(comparison)
 }
 
-/// The files and folders that haproxy.cfg names for its clients.
-pub(crate) fn named(wanted: &Wanted) -> Vec<String> {
+/// What haproxy.cfg says of certificates.
+pub(crate) struct ByConfig {
+    /// The files and folders of those for clients.
+    named: Vec<String>,
+    /// The size of HAProxy's buffers, if it is not the usual one.
+    buffer: Option<u64>,
+}
+
+pub(crate) fn by_config(wanted: &Wanted) -> ByConfig {
     let base = wanted.certificate_base.as_deref();
     let listeners = wanted.listeners.iter();
     let names = listeners.flat_map(|listener| listener.certificates(base));
-    names
-        .map(|name| name.trim_end_matches('/').to_owned())
-        .collect()
+    let names = names.map(|name| name.trim_end_matches('/').to_owned());
+    ByConfig {
+        named: names.collect(),
+        buffer: wanted.buffer,
+    }
 }
 
 fn now() -> u64 {
@@ -254,7 +262,7 @@ impl Comparison {
 /// Makes the worker take over the files that have changed. What commands can do is done even
 /// where a reload is due: it may be refused, and a certificate ends at its day.
 pub(crate) fn take(
-    by_config: &[String],
+    by_config: &ByConfig,
     running: &Running,
     socket: &Socket,
     tell: &mut dyn FnMut(&str, Instant),
@@ -268,7 +276,8 @@ pub(crate) fn take(
         for differing in &comparison.differing {
             let begin = Instant::now();
             let (path, text) = (&differing.path, &differing.text);
-            match haproxy::replace(socket, path, &file::payload(&differing.content)) {
+            let payload = file::payload(&differing.content);
+            match haproxy::replace(socket, path, &payload, by_config.buffer) {
                 Ok(Verdict::Taken) => {
                     tell(text, begin);
                     set.push(differing);

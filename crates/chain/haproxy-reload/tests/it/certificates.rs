@@ -298,6 +298,28 @@ fn whatever_the_name_of_a_file_its_certificate_is_renewed() {
     }
 }
 
+#[test]
+fn a_certificate_for_which_the_buffers_are_too_small_is_a_reload() {
+    let (haproxy, path) = start(229, false);
+    let mut config = config(&haproxy, &format!("crt {}", path.display()));
+    config
+        .more
+        .push_str("global\n    tune.bufsize 2048\n    tune.maxrewrite 512\n");
+    haproxy.change(&config);
+    let comment = "# as long as a chain\n".repeat(100);
+    let long = [Pair::new(&haproxy.path(""), 2).pem(), comment.into_bytes()].concat();
+    write(&path, &long);
+    let run = haproxy.run(&[]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    assert!(
+        run.stderr().contains(": reload, since certificate "),
+        "{}",
+        run.stderr()
+    );
+    assert_eq!(served(229), 2);
+    haproxy.assert_agrees();
+}
+
 /// The path as a word of a command.
 fn escaped(path: &Path) -> String {
     let path = path.display().to_string();

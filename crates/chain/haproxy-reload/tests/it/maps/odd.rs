@@ -40,12 +40,30 @@ fn a_map_that_still_differs_after_it_was_replaced_is_a_reload() {
         ("show map #0", Answer::Text(ENTRIES)),
         ("prepare map #0", Answer::Text(PREPARED)),
         ("add map @1 #0", Answer::Text("\n")),
+        ("show map @1 #0", Answer::Text("0x2 a two\n\n")),
         ("commit map @1 #0", Answer::Text("\n")),
     ]);
     fake.assert_fails(
         &[],
         "reload HAProxy, since after it was replaced, still: map ",
     );
+}
+
+#[test]
+fn what_has_not_arrived_whole_is_never_used() {
+    let fake = fake(&[
+        ("show env", Answer::Text(STATE)),
+        ("show map;", Answer::Text(LISTS)),
+        ("show map #0", Answer::Text(ENTRIES)),
+        ("prepare map #0", Answer::Text(PREPARED)),
+        ("add map @1 #0", Answer::Text("")),
+        ("show map @1 #0", Answer::Text("\n")),
+        ("clear map @1 #0", Answer::Text("\n")),
+    ]);
+    fake.assert_fails(&[], "HAProxy has not taken all entries");
+    let asked = fake.asked();
+    let is_used = |line: &String| line.starts_with("commit");
+    assert!(!asked.iter().any(is_used), "{asked:?}");
 }
 
 #[test]
