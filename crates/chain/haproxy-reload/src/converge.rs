@@ -17,7 +17,7 @@ use crate::haproxy::commands::{Step, apply, purge, remember, retire_idle};
 use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::haproxy::socket::{TURN, pause};
-use crate::loaded::{self, Taken};
+use crate::loaded::{self, ByConfig, Taken};
 use crate::plan::{Known, Plan};
 use crate::reload::Request;
 use crate::reload::pace::{Due, Pace};
@@ -265,7 +265,7 @@ impl<'a> Convergence<'a> {
 
     /// Takes over renewed certificates, which have nothing to do with the lines of the file:
     /// no reload that waits, or that fails, keeps them waiting.
-    fn renew(&self, certificates: &[String], running: &Running) {
+    fn renew(&self, certificates: &ByConfig, running: &Running) {
         if let Err(error) = loaded::renew(certificates, running, self.haproxy, &mut tell) {
             say(PROGRAM, format_args!("{error:#}"));
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use self::certificates::ByConfig;
+pub(crate) use self::certificates::ByConfig;
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::Running;
 use crate::situation::Situation;
@@ -68,6 +68,9 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
     let certificates: Loaded = certificates::compare(&by_config, running, socket)?.try_into()?;
     loaded.next.extend(certificates.next);
     loaded.notes.extend(certificates.notes);
+    loaded
+        .notes
+        .extend(patterns::unfollowed(wanted, running.pid, socket)?);
     Ok(loaded)
 }
 

@@ -70,11 +70,12 @@ const PROGRAM: &str = "haproxy-reload";
 ///   -S MASTER`. If nobody answers at SOCKET but the master does, HAProxy is
 ///   reloaded. If somebody removed the socket, that does not help: restart
 ///   HAProxy (`svc -r`).
-///   While the worker is younger than --reload-every, a reload that is due waits,
-///   and all that commands can do is done at once. A process that is left behind
-///   makes it when the time is over, and what it says is told by the next run. If
-///   it is killed, the next run finds the same reload due. --full does not wait,
-///   nor does the reload of a worker that does not answer.
+///   While the worker is younger than --reload-every, a reload that is due waits.
+///   What commands can do for servers and certificates is done at once; maps wait
+///   with the lines, since an entry may name a backend that is new. A process that
+///   is left behind makes it when the time is over, and what it says is told by
+///   the next run. If it is killed, the next run finds the same reload due. --full
+///   does not wait, nor does the reload of a worker that does not answer.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 #[expect(
@@ -116,7 +117,7 @@ struct Options {
         value_name = "TIME",
         env = "HAPROXY_RELOAD_EVERY",
         default_value = "0s",
-        value_parser = humantime::parse_duration
+        value_parser = time_or_nothing
     )]
     reload_every: Duration,
     /// Wait this long, then run: how a run that finds a reload due too early starts this
@@ -135,6 +136,14 @@ struct Options {
     /// With --status: show the same as JSON
     #[arg(long, requires = "status")]
     json: bool,
+}
+
+/// An empty text is none, as of a variable that compose passes on without a value.
+fn time_or_nothing(text: &str) -> Result<Duration, humantime::DurationError> {
+    if text.is_empty() {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
 }
 
 fn main() -> ExitCode {

@@ -22,6 +22,8 @@ use crate::situation::situation;
 
 /// How many notes are shown one by one.
 const MOST_NOTES: usize = 10;
+/// What is said of a reload that has to wait while no process does.
+const NOBODY_WAITS: &str = "nobody waits for the reload that is due: the next run sees to it";
 const HEADINGS: [&str; 10] = [
     "SERVER", "ADDRESS", "WEIGHT", "STATE", "SINCE", "CHECK", "SESSIONS", "REQUESTS", "ERRORS",
     "FILE",
@@ -110,6 +112,10 @@ impl Facts {
                 let later = now.plan.later().collect();
                 let loaded = loaded::report(&now, haproxy).unwrap_or_else(Loaded::from);
                 next.extend(loaded.next);
+                let mut notes = loaded.notes;
+                if due.is_some() && !files.is_waited_for() {
+                    notes.push(NOBODY_WAITS.to_owned());
+                }
                 let (content, wanted, good) = now.file.into_parts();
                 Ok(Self {
                     content,
@@ -118,7 +124,7 @@ impl Facts {
                     running: now.running,
                     next,
                     later,
-                    notes: loaded.notes,
+                    notes,
                     due,
                 })
             }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -36,6 +37,22 @@ impl Files {
     /// The lock of the process that waits for the time of a reload, and what it has said.
     pub(crate) fn waiting(&self) -> PathBuf {
         files::lock_beside(&self.named("waiting"))
+    }
+
+    /// Whether a process waits. This takes no lock, not even for a moment: a run would then
+    /// think that somebody waits.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let Ok(metadata) = self.waiting().metadata() else {
+            return false;
+        };
+        // The words of a line are `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF`.
+        let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        let inode = metadata.ino().to_string();
+        locks.lines().any(|line| {
+            let mut words = line.split_ascii_whitespace();
+            words.nth(1) == Some("FLOCK")
+                && words.nth(3).and_then(|place| place.rsplit(':').next()) == Some(inode.as_str())
+        })
     }
 
     /// `haproxy.cfg.EXTENSION`.
@@ -125,6 +142,19 @@ mod tests {
         assert_eq!(modified(), first);
         keep(b"two", files::Durability::Synced);
         assert_eq!(read_copy(&copy).unwrap(), b"two");
+    }
+
+    #[test]
+    fn who_waits_is_known_by_the_lock_that_nobody_touches() {
+        let scratch = harness::scratch();
+        let files = Files {
+            config: vec![scratch.path().join("haproxy.cfg")],
+        };
+        assert!(!files.is_waited_for());
+        let lock = files::lock(&files.waiting()).unwrap();
+        assert!(files.is_waited_for());
+        drop(lock);
+        assert!(!files.is_waited_for());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::file::wanted::Wanted;
 use crate::haproxy::patterns::{self, LONGEST_ENTRY, Listing, Loaded, Verdict};
 use crate::haproxy::socket::Socket;
 
+/// How the names of maps begin that have no file (configuration.txt, 3.0).
+const VIRTUAL: &str = "virt@";
+
 /// How the files differ from what HAProxy has.
 pub(crate) struct Comparison {
     differing: Vec<Differing>,
@@ -90,6 +93,27 @@ pub(crate) fn compare(
         }
     }
     Ok(Some(comparison))
+}
+
+/// Notes on the maps and ACLs of the worker that nobody compares, since they were not made
+/// together with haproxy.cfg.
+pub(crate) fn unfollowed(
+    wanted: &Wanted,
+    pid: u32,
+    socket: &Socket,
+) -> anyhow::Result<Vec<String>> {
+    let all = patterns::loaded(socket, pid)?
+        .unwrap_or_default()
+        .into_iter();
+    let is_followed =
+        |loaded: &Loaded| wanted.files.iter().any(|path| is_named(path, &loaded.name));
+    let others = all.filter(|loaded| !loaded.name.starts_with(VIRTUAL) && !is_followed(loaded));
+    let note = |loaded: Loaded| {
+        let name = exit::escape(loaded.name.as_bytes());
+        let kind = loaded.kind.name();
+        format!("{kind} {name} is not compared: haproxy-gen did not make it with haproxy.cfg")
+    };
+    Ok(others.map(note).collect())
 }
 
 fn read(path: &str) -> anyhow::Result<Vec<u8>> {

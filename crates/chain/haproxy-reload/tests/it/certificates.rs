@@ -271,6 +271,23 @@ fn a_reload_that_is_refused_keeps_no_certificate_from_being_renewed() {
 }
 
 #[test]
+fn a_reload_that_waits_keeps_no_certificate_from_being_renewed() {
+    let (haproxy, path) = start(230, true);
+    let worker = haproxy.worker();
+    let mut other = config(
+        &haproxy,
+        &format!("crt {}", path.parent().unwrap().display()),
+    );
+    other.backend.push_str("    balance leastconn\n");
+    haproxy.write(&other);
+    write(&path, &Pair::new(&haproxy.path(""), 2).pem());
+    let run = haproxy.run(&["--reload-every", "1h"]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    assert!(run.stderr().contains("a reload is due"), "{}", run.stderr());
+    assert_eq!((served(229), haproxy.worker()), (2, worker));
+}
+
+#[test]
 fn whatever_the_name_of_a_file_its_certificate_is_renewed() {
     let mut haproxy = Haproxy::new(227);
     let paths = [

@@ -135,7 +135,14 @@ fn if_who_waits_is_killed_the_next_run_makes_it_good() {
     let worker = haproxy.worker();
     haproxy.write(&changed(&haproxy, "2", &[1]));
     postpone(&haproxy, LONG);
+    let status = || {
+        let words = [LONG, &["--status"]].concat();
+        haproxy.run(&words).stdout()
+    };
+    let nobody = "nobody waits for the reload that is due";
+    assert!(!status().contains(nobody), "{}", status());
     let first = kill_the_waiting(&haproxy);
+    assert!(status().contains(nobody), "{}", status());
     postpone(&haproxy, LONG);
     assert_ne!(kill_the_waiting(&haproxy), first);
     let every = soon(&haproxy, 2);
