@@ -1,7 +1,7 @@
 //! The files of certificates: what of them is there, when it changed, and which certificate
 //! stands in one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -50,20 +50,50 @@ pub(crate) enum State {
     Denied,
 }
 
+/// The names in folders, by their paths; `None` for one that cannot be read. Reading a folder
+/// once is faster than asking for each file that may stand beside a certificate.
+#[derive(Default)]
+struct Listings(HashMap<String, Option<BTreeSet<String>>>);
+
+impl Listings {
+    fn of(&mut self, folder: &str) -> Option<&BTreeSet<String>> {
+        let listing = self.0.entry(folder.to_owned());
+        listing.or_insert_with(|| names_in(folder).ok()).as_ref()
+    }
+
+    /// Whether there may be a file of this path.
+    fn may_have(&mut self, path: &str) -> bool {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return true;
+        };
+        self.of(folder).is_none_or(|names| names.contains(name))
+    }
+}
+
+fn names_in(folder: &str) -> io::Result<BTreeSet<String>> {
+    let name =
+        |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    fs::read_dir(folder)?.map(name).collect()
+}
+
 /// Looks at the files of these certificates, and into these folders.
 pub(crate) fn survey(names: &[String], folders: &[String]) -> anyhow::Result<Survey> {
     let mut seen = String::new();
+    let mut listings = Listings::default();
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let mut survey = Survey::default();
     for name in names {
-        survey
-            .certificates
-            .push(certificate(name, folders, &mut seen)?);
+        let mut certificate = certificate(name, &mut listings, &mut seen)?;
+        certificate.in_folder = folders.iter().any(|folder| is_in(name, folder));
+        survey.certificates.push(certificate);
     }
     for folder in folders {
-        let mut found = in_folder(folder)?;
-        found.retain(|path| !known.contains(path.as_str()));
-        survey.new.extend(found);
+        let names = listings.of(folder).into_iter().flatten();
+        let paths = names
+            .filter(|name| !is_skipped(name))
+            .map(|name| format!("{folder}/{name}"));
+        let new = paths.filter(|path| !known.contains(path.as_str()) && Path::new(path).is_file());
+        survey.new.extend(new);
     }
     survey.new.sort_unstable();
     survey.new.dedup();
@@ -72,11 +102,20 @@ pub(crate) fn survey(names: &[String], folders: &[String]) -> anyhow::Result<Sur
     Ok(survey)
 }
 
-fn certificate(name: &str, folders: &[String], seen: &mut String) -> anyhow::Result<Certificate> {
+/// Whether HAProxy takes no file of this name in a folder for a certificate.
+fn is_skipped(name: &str) -> bool {
+    name.starts_with('.') || BESIDE.iter().any(|ending| name.ends_with(ending))
+}
+
+fn certificate(
+    name: &str,
+    listings: &mut Listings,
+    seen: &mut String,
+) -> anyhow::Result<Certificate> {
     let mut certificate = Certificate {
         path: name.to_owned(),
         state: State::There,
-        in_folder: folders.iter().any(|folder| is_in(name, folder)),
+        in_folder: false,
         has_more: false,
         changed: 0,
     };
@@ -84,8 +123,9 @@ fn certificate(name: &str, folders: &[String], seen: &mut String) -> anyhow::Res
         Ok(changed) => certificate.changed = changed,
         Err(state) => certificate.state = state,
     }
-    for ending in BESIDE {
-        if let Ok(changed) = look(&format!("{name}{ending}"), seen)? {
+    let beside = BESIDE.map(|ending| format!("{name}{ending}"));
+    for path in beside.iter().filter(|path| listings.may_have(path)) {
+        if let Ok(changed) = look(path, seen)? {
             certificate.has_more = true;
             certificate.changed = certificate.changed.max(changed);
         }
@@ -133,29 +173,6 @@ fn state(error: &io::Error) -> Option<State> {
 
 fn is_in(path: &str, folder: &str) -> bool {
     path.rsplit_once('/').is_some_and(|(its, _)| its == folder)
-}
-
-/// The certificates in a folder, as HAProxy finds them. A folder that we may not read has
-/// none.
-fn in_folder(folder: &str) -> anyhow::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if state(&error).is_some() => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("read {folder}")),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.with_context(|| format!("read {folder}"))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let path = format!("{folder}/{name}");
-        let is_skipped =
-            name.starts_with('.') || BESIDE.iter().any(|ending| name.ends_with(ending));
-        if !is_skipped && Path::new(&path).is_file() {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
 }
 
 /// The content of the file; `None` if we may not read it.

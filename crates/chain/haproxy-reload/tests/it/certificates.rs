@@ -281,10 +281,10 @@ fn a_reload_that_waits_keeps_no_certificate_from_being_renewed() {
     other.backend.push_str("    balance leastconn\n");
     haproxy.write(&other);
     write(&path, &Pair::new(&haproxy.path(""), 2).pem());
-    let run = haproxy.run(&["--reload-every", "1h"]);
+    let run = haproxy.run(&["--reload-every", "5m"]);
     assert_eq!(run.code(), 0, "{}", run.stderr());
     assert!(run.stderr().contains("a reload is due"), "{}", run.stderr());
-    assert_eq!((served(229), haproxy.worker()), (2, worker));
+    assert_eq!((served(230), haproxy.worker()), (2, worker));
 }
 
 #[test]
