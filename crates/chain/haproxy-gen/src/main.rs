@@ -103,7 +103,8 @@ const PROGRAM: &str = "haproxy-gen";
 /// Notes
 ///   One line is added to `global`: `setenv CONFIG_FINGERPRINT LINES.SERVERS`, the
 ///   hash of all lines that are no servers, and that of the servers' settings, so
-///   haproxy-reload can tell whether the running HAProxy needs a reload. Addresses,
+///   haproxy-reload can tell whether the running HAProxy needs a reload (and a third,
+///   of the settings as they stand there, while a section has no node). Addresses,
 ///   weights, ids and `disabled` do not count, nor do comments and blanks. Servers
 ///   are those lines `server NAME IP:PORT OPTION...` of a `backend` or `listen`
 ///   section that have no quotes, `$`, `;` and backslashes, and only options that

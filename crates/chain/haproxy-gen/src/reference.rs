@@ -125,7 +125,7 @@ const FUNCTIONS: &[Entry] = &[
         "range",
         "{{ range(start=1, end=6, step_by=2) }}",
         "[1, 3, 5]",
-        "",
+        "100,000 numbers at most",
     ),
     (
         "throw",

@@ -195,31 +195,27 @@ fn a_map_without_a_comment_serves_what_its_configuration_serves() {
     assert!(run.stderr.contains("serves: s1 (none); "), "{}", run.stderr);
 }
 
+/// What the template of the fixture makes, on stdout.
+fn printed(fixture: &Fixture) -> Run {
+    let mut command = Fixture::bare();
+    command.arg("--nodes").arg(fixture.nodes());
+    command
+        .arg("--template")
+        .arg(fixture.path("haproxy.cfg.tera"));
+    command.args(["--output", "-"]).output().unwrap().into()
+}
+
 #[test]
 fn a_template_that_has_no_use_for_nodes_says_nothing_of_them() {
     let fixture = Fixture::with_nodes("{{ 1 + 1 }}", &["w1 10.0.0.2 service=web"]);
-    let template = fixture.path("haproxy.cfg.tera");
-    let mut command = Fixture::bare();
-    command
-        .arg("--nodes")
-        .arg(fixture.nodes())
-        .arg("--template")
-        .arg(template);
-    let run: Run = command.args(["--output", "-"]).output().unwrap().into();
+    let run = printed(&fixture);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("2\n", ""));
 }
 
 #[test]
 fn what_is_printed_has_no_comment_of_ours_in_front() {
     let fixture = Fixture::with_nodes("x {{ capacity }}", &["s1 10.0.0.1"]);
-    let template = fixture.path("haproxy.cfg.tera");
-    let mut command = Fixture::bare();
-    command
-        .arg("--nodes")
-        .arg(fixture.nodes())
-        .arg("--template")
-        .arg(template);
-    let run: Run = command.args(["--output", "-"]).output().unwrap().into();
+    let run = printed(&fixture);
     assert_eq!(run.stdout, "x 16\n");
 }
 
