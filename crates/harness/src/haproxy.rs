@@ -113,6 +113,22 @@ impl Haproxy {
         named.map_or_else(|| programs::find("haproxy"), Ok)
     }
 
+    /// The release of the program: its major and its minor number.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not tell its version.
+    pub fn release() -> anyhow::Result<(u32, u32)> {
+        let output = Command::new(Self::program()?).arg("-v").output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text
+            .split("version ")
+            .nth(1)
+            .context("find HAProxy's version")?;
+        let mut numbers = version.split(['.', '-']).map(str::parse);
+        let mut number = || numbers.next().context("find a number in HAProxy's version");
+        Ok((number()??, number()??))
+    }
+
     fn command(&self) -> anyhow::Result<Command> {
         let mut command = Command::new(Self::program()?);
         self.environment(&mut command);

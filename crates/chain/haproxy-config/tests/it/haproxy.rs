@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use haproxy_config::{Release, check_command};
+use haproxy_config::check_command;
 use harness::Scratch;
 
 use crate::samples;
@@ -24,16 +24,6 @@ impl Place {
             scratch,
             program: named.unwrap_or_else(|| harness::require("haproxy")),
         }
-    }
-
-    pub(crate) fn release(&self) -> Release {
-        let output = Command::new(&self.program).arg("-v").output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let version = text.split("version ").nth(1).unwrap();
-        let mut numbers = version
-            .split(['.', '-'])
-            .map(|number| number.parse().unwrap());
-        (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
     /// The words by which the keyword `name` is asked for on a server's line.

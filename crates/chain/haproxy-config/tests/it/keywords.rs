@@ -25,6 +25,10 @@ fn rows(release: Release) -> Vec<&'static Keyword> {
     keywords().filter(|row| row.since <= release).collect()
 }
 
+fn release() -> Release {
+    harness::haproxy::Haproxy::release().unwrap()
+}
+
 fn server(number: usize, words: &str) -> String {
     format!("server s{number} {} {words}", samples::address())
 }
@@ -42,7 +46,7 @@ fn every_keyword_has_the_samples_that_its_arguments_ask_for() {
 #[test]
 fn haproxy_accepts_every_keyword_in_a_file() {
     let place = Place::new();
-    let rows = rows(place.release());
+    let rows = rows(release());
     // One that is not there cannot be opened. That HAProxy knows the word is seen below.
     let asked = rows.iter().filter(|row| row.name != "namespace");
     let lines = asked.enumerate();
@@ -60,7 +64,7 @@ fn haproxy_accepts_every_keyword_in_a_file() {
 #[test]
 fn haproxy_takes_as_many_words_behind_a_keyword_as_the_table_says() {
     let place = Place::new();
-    let rows = rows(place.release());
+    let rows = rows(release());
     let lines = rows
         .iter()
         .enumerate()
@@ -78,7 +82,7 @@ fn haproxy_takes_as_many_words_behind_a_keyword_as_the_table_says() {
 #[test]
 fn haproxy_says_which_keywords_a_default_server_cannot_have() {
     let place = Place::new();
-    let rows = rows(place.release());
+    let rows = rows(release());
     let lines = rows.iter();
     let lines = lines.map(|row| format!("default-server {} {UNKNOWN}", place.sample(row.name)));
     let told = place.complaints(&lines.collect::<Vec<_>>());
@@ -92,7 +96,7 @@ fn haproxy_says_which_keywords_a_default_server_cannot_have() {
 #[test]
 fn the_table_has_every_keyword_that_haproxy_lists_for_a_server() {
     let place = Place::new();
-    let release = place.release();
+    let release = release();
     let output = place.check(&[], &["-dKcfg"]);
     let told = String::from_utf8(output.stdout).unwrap();
     let lines = told
@@ -124,7 +128,7 @@ fn the_table_has_every_keyword_that_haproxy_lists_for_a_server() {
 #[test]
 fn an_added_server_can_have_the_words_that_the_table_says() {
     let place = Place::new();
-    let release = place.release();
+    let release = release();
     // What is named by a file has to be loaded before.
     let files = ["ca-file", "crl-file", "crt"];
     let lines = files.iter().enumerate();
@@ -156,7 +160,7 @@ fn haproxys_own_list_for_added_servers_is_that_of_the_table() {
     let place = Place::new();
     let (haproxy, _process) = place.start(&[]);
     let told = haproxy.ask("add server help").unwrap();
-    if place.release() < (3, 2) {
+    if release() < (3, 2) {
         assert!(
             told.contains("Require 'backend/server'"),
             "it lists none: {told}"

@@ -63,7 +63,7 @@ fn range() -> Range {
     match variable("COMPARE_RANGE").as_deref() {
         Some("ours") => Range::Ours,
         Some("popular") => Range::Popular {
-            cookies: crate::haproxy::release() >= (3, 0),
+            cookies: harness::haproxy::Haproxy::release().unwrap() >= (3, 0),
         },
         _ => Range::All,
     }

@@ -295,15 +295,3 @@ impl Run {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 }
-
-/// The major and the minor number of the version of the HAProxy under test.
-pub(crate) fn release() -> (u32, u32) {
-    let program = harness::haproxy::Haproxy::program().unwrap();
-    let told = Command::new(program).arg("-v").output().unwrap();
-    let text = String::from_utf8(told.stdout).unwrap();
-    let version = text.split("version ").nth(1).unwrap();
-    let mut numbers = version
-        .split(['.', '-'])
-        .map(|number| number.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
-}

@@ -2,7 +2,7 @@
 
 use harness::wait_for;
 
-use crate::haproxy::{Haproxy, PATIENCE, address, front, release};
+use crate::haproxy::{Haproxy, PATIENCE, address, front};
 use crate::node::{self, Node};
 
 fn node(test: u8, number: u8) -> Node {
@@ -71,7 +71,7 @@ fn what_left_is_in_maintenance_or_from_3_0_on_deleted() {
     let haproxy = Haproxy::start(5, &[1, 2]);
     haproxy.change(&haproxy.config(&[1]));
     let status = haproxy.stat("s2", "status");
-    if release() >= (3, 0) {
+    if harness::haproxy::Haproxy::release().unwrap() >= (3, 0) {
         assert_eq!(status, None);
     } else {
         assert_eq!(status.as_deref(), Some("MAINT"));

@@ -4,7 +4,7 @@ use harness::http;
 use harness::wait_for;
 
 use super::case::{Case, each, nodes, template};
-use crate::haproxy::{PATIENCE, front, release};
+use crate::haproxy::{PATIENCE, front};
 
 /// The cookie that comes with an answer of `node`.
 fn cookie_of(case: &Case, node: &str) -> String {
@@ -22,7 +22,7 @@ fn from_3_0_on_a_node_with_a_cookie_joins_without_a_reload() {
     let template = template(&format!("{lines}{}", each("cookie {{ n.name }}")));
     let case = Case::start(175, &template, &[1]);
     case.add(2, "");
-    if release() >= (3, 0) {
+    if harness::haproxy::Haproxy::release().unwrap() >= (3, 0) {
         case.step_without_reload();
     } else {
         case.step_with_reload("nodes/s2 cannot be added at run time: cookie s2");

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, each, nodes, template};
-use crate::haproxy::release;
 
 const RING: &str = "    balance uri\n    hash-type consistent\n";
 
@@ -86,7 +85,7 @@ fn with_ids_only_the_keys_of_the_node_that_came_or_went_move() {
 #[test]
 fn so_it_is_with_the_hash_of_the_address_where_haproxy_has_it() {
     // Releases before 3.0 do not know the word.
-    if release() >= (3, 0) {
+    if harness::haproxy::Haproxy::release().unwrap() >= (3, 0) {
         assert_others_keep_their_keys(190, "hash-key addr-port");
     }
 }
