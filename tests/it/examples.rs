@@ -229,7 +229,7 @@ fn a_canary_gets_a_small_share_and_then_a_larger_one() {
             statistics.value("new", "weight").unwrap().to_owned()
         };
         assert_eq!(weight(&example), "5");
-        for share in ["50", "99"] {
+        for share in ["50", "99", "101"] {
             example.join("new", 3, &format!("version=canary weight={share}"));
             assert_eq!(weight(&example), share);
         }
@@ -297,6 +297,7 @@ fn backups_serve_while_no_other_node_is_up_and_only_then() {
     let mut example = Example::new(123, "examples/templates/backup.cfg.tera");
     example.join("b1", 1, "group=backup");
     example.join("b2", 2, "group=backup");
+    let worker = example.worker();
     under_load(example.front(), || {
         example.is_served_by(&["b1", "b2"]);
         for _ in 0..3 {
@@ -309,4 +310,5 @@ fn backups_serve_while_no_other_node_is_up_and_only_then() {
             example.is_served_by(&["b1", "b2"]);
         }
     });
+    assert_eq!(example.worker(), worker, "no reload");
 }

@@ -31,7 +31,12 @@ impl Nginx {
 
     /// What the documented lines do.
     fn chain(&self) -> std::process::Output {
+        self.chain_at(&self.example.front().to_string())
+    }
+
+    fn chain_at(&self, http: &str) -> std::process::Output {
         let mut command = self.command(&require("sh"));
+        command.env("NGINX_HTTP", http);
         command.args(["-c", CHAIN, "sh"]);
         command
             .arg(program("haproxy-gen"))
@@ -98,11 +103,16 @@ fn nginx_follows_the_nodes_and_no_request_is_lost() {
     // What nginx refuses changes nothing.
     let before = fs::read_to_string(&chain.config).unwrap();
     chain.example.write_node("s3", 3, "weight=0");
-    let refused = chain.chain();
+    let refused = chain.chain_at("127.0.0.1:sideways");
     assert!(!refused.status.success());
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(words.contains("invalid parameter \"weight=0\""), "{words}");
+    assert!(
+        words.contains("invalid port in \"127.0.0.1:sideways\""),
+        "{words}"
+    );
     assert_eq!(fs::read_to_string(&chain.config).unwrap(), before);
+    assert!(chain.chain().status.success());
+    chain.wait_for(&["s2"]);
     chain.example.write_node("s3", 3, "weight=50");
     assert!(chain.chain().status.success());
     chain.wait_for(&["s2", "s3"]);

@@ -108,6 +108,7 @@ fn under_load(example: Example, host: &'static str, steps: impl FnOnce(&mut Exam
         }
         failed
     });
+    let _end = SetAtEnd(Arc::clone(&ended));
     steps(&mut example);
     let before = count.load(Ordering::SeqCst);
     wait_for("requests after the last step", SOON, || {
@@ -116,6 +117,15 @@ fn under_load(example: Example, host: &'static str, steps: impl FnOnce(&mut Exam
     ended.store(true, Ordering::SeqCst);
     assert_eq!(client.join().unwrap(), Vec::<String>::new());
     count.load(Ordering::SeqCst)
+}
+
+/// Ends the client, also when a step has failed.
+struct SetAtEnd(Arc<AtomicBool>);
+
+impl Drop for SetAtEnd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]

@@ -118,8 +118,8 @@ impl Candidate {
     }
 }
 
-/// Reads the templates. One that says nothing of services serves what the configurations of
-/// the run say that they serve.
+/// Reads the templates. One of a map that says nothing of services serves what the
+/// configurations of the run say that they serve.
 fn read<'a>(pairs: &'a [Pair], given: &Given) -> anyhow::Result<Vec<(&'a Pair, Template)>> {
     let templates = pairs.iter().map(|pair| {
         let sources = Sources::read(&pair.template)?;
@@ -132,7 +132,10 @@ fn read<'a>(pairs: &'a [Pair], given: &Given) -> anyhow::Result<Vec<(&'a Pair, T
     let said: Vec<Services> = said.map(|(_, it)| it.services().clone()).collect();
     if !said.is_empty() {
         let said = Services::of_all(said.iter());
-        for (_, template) in &mut templates {
+        let others = templates
+            .iter_mut()
+            .filter(|(pair, _)| pair.kind == Kind::Other);
+        for (_, template) in others {
             template.serve(&said);
         }
     }

@@ -74,7 +74,7 @@ const PROGRAM: &str = "haproxy-gen";
 ///   Several templates make several files, in pairs: the first --template makes the first
 ///   --output. All are checked together before any is replaced. Those whose names end in
 ///   .cfg are one configuration of HAProxy's, in their order; it may name the others, as
-///   maps, by absolute paths.
+///   maps.
 ///
 ///   With `--check` no file is HAProxy's, and nothing is added to any. The command runs
 ///   if something changes; an end with 126 or 127 is a failure, as no program to run.
@@ -84,9 +84,10 @@ const PROGRAM: &str = "haproxy-gen";
 ///                                          [weight=N] [service=NAME] [KEY=VALUE]...
 ///   /config/haproxy.cfg.tera               the template
 ///   /usr/local/etc/haproxy/haproxy.cfg     the result
-///   beside each result, for one called haproxy.cfg:
+///   beside each result, here one called haproxy.cfg:
 ///              .haproxy.cfg.lock           the lock
 ///              .haproxy.cfg.candidate      the result while HAProxy checks it
+///   beside the first configuration:
 ///              .haproxy.cfg.checked        the hashes of what passed the last check
 ///   /var/run/haproxy-master.sock           tells which process is the running HAProxy
 ///
@@ -252,7 +253,7 @@ impl Run<'_> {
         exit::print(&differences)?;
         self.check(&candidate, &old, || {
             // Without the lock a run beside this one could find this one's file in its place.
-            let locks = self.targets.iter().map(Target::lock_that_is_there);
+            let locks = self.in_order().into_iter().map(Target::lock_that_is_there);
             Ok(locks.collect::<Result<Vec<_>, _>>().ok())
         })?;
         Ok(Exit::Changed)
@@ -285,12 +286,16 @@ impl Run<'_> {
         self.targets.get(place?)
     }
 
-    /// Locks all targets. Every run does so in the same order, so that no two wait for each
-    /// other.
     fn lock(&self) -> anyhow::Result<Vec<File>> {
+        self.in_order().into_iter().map(Target::lock).collect()
+    }
+
+    /// The targets in the order in which every run locks them, so that no two wait for each
+    /// other.
+    fn in_order(&self) -> Vec<&Target> {
         let mut targets: Vec<&Target> = self.targets.iter().collect();
-        targets.sort_by_key(|target| target.path());
-        targets.into_iter().map(Target::lock).collect()
+        targets.sort_by_cached_key(|target| paths::whole(target.path()));
+        targets
     }
 
     fn read(&self) -> anyhow::Result<Old> {

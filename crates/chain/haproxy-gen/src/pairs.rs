@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use exit::misuse;
 
+use crate::paths;
+
 /// How the names of HAProxy's configuration files end, by which it knows them in a folder
 /// (management.txt, `-f`).
 const CONFIGURATION: &str = "cfg";
@@ -43,8 +45,9 @@ pub(crate) fn pairs(
             times(outputs.len())
         )));
     }
+    let whole: Vec<PathBuf> = outputs.iter().map(|output| paths::whole(output)).collect();
     for (at, output) in outputs.iter().enumerate() {
-        if outputs[..at].contains(output) {
+        if whole[..at].contains(&whole[at]) {
             let output = output.display();
             return Err(misuse(format_args!("two templates make {output}")));
         }
@@ -130,6 +133,11 @@ mod tests {
                 "--template is there 2 times and --output once",
             ),
             (&["a", "b"], &["c.cfg", "c.cfg"], "two templates make c.cfg"),
+            (
+                &["a", "b"],
+                &["c.cfg", "./c.cfg"],
+                "two templates make ./c.cfg",
+            ),
             (&["a", "b"], &["c.cfg", "-"], "--output - prints one file"),
             (
                 &["-", "-"],

@@ -18,7 +18,8 @@ pub(crate) fn whole(path: &Path) -> PathBuf {
 }
 
 /// The places in `text` where a path to this file stands, however it is written. A relative
-/// one may begin at any of `folders`.
+/// one may begin at any of `folders`, and is one only where HAProxy expects a file: a node
+/// can be called as a file is.
 pub(crate) fn places(text: &str, file: &Path, folders: &[PathBuf]) -> Vec<Range<usize>> {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return Vec::new();
@@ -38,7 +39,9 @@ pub(crate) fn places(text: &str, file: &Path, folders: &[PathBuf]) -> Vec<Range<
         let start = start.map_or(0, |before| before + char_length(&text[before..]));
         let place = start..at + name.len();
         let is_whole = !text[place.end..].starts_with(is_part);
-        (is_whole && is_file(&text[place.clone()])).then_some(place)
+        let is_expected =
+            text[place.start..].starts_with('/') || expects_file(&text[..place.start]);
+        (is_whole && is_expected && is_file(&text[place.clone()])).then_some(place)
     });
     found.collect()
 }
@@ -60,6 +63,13 @@ pub(crate) fn replaced(text: &str, places: &[Range<usize>], path: &str) -> Strin
 /// quotes.
 fn is_part(c: char) -> bool {
     c.is_alphanumeric() || "./_-+~".contains(c)
+}
+
+/// Whether a file's path follows: it is the argument of a converter or of `-f`, or has the
+/// name of its kind before it.
+fn expects_file(before: &str) -> bool {
+    let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+    before.ends_with(['(', '@']) || before.trim_end_matches([' ', '\t']).ends_with(" -f")
 }
 
 fn char_length(text: &str) -> usize {
@@ -94,8 +104,10 @@ mod tests {
         ] {
             for file in [file.clone(), path("link/a.map")] {
                 for text in [
-                    format!("é{{ src,map({written},x) }} \"{written}\""),
-                    format!("acl x src -f {written}\n{written}"),
+                    format!("é{{ src,map({written},x) }} map(\"{written}\")"),
+                    format!(
+                        "acl x src -f {written}\nhttp-request x if {{ src -f  \"{written}\" }}"
+                    ),
                 ] {
                     let found = places(&text, &file, &folders);
                     assert_eq!(found.len(), 2, "{text}");
@@ -115,7 +127,9 @@ mod tests {
             "/etc/a.map",
             "/etc/haproxy/xa.map",
             "maps/a.map",
-            "a.mapé",
+            "map(a.mapé)",
+            "server a.map 10.0.0.1:80",
+            "use-server a.map if { req.hdr(x) a.map }",
         ] {
             assert!(places(text, file, &folders).is_empty(), "{text}");
         }

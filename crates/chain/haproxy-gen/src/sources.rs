@@ -2,12 +2,15 @@
 //! extends.
 
 use std::collections::HashSet;
-use std::io;
+use std::fs;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use exit::{escape, misuse};
+use files::{Links, open_regular};
 
 use crate::tags::tags;
 
@@ -22,8 +25,7 @@ const DASH: &str = "-";
 /// What messages call stdin.
 const STDIN: &str = "/dev/stdin";
 
-/// The files of a template, in the order in which they were found. Each has the path that
-/// messages show.
+/// The files of a template. Each has the path that messages show.
 #[derive(Debug)]
 pub(crate) struct Sources {
     /// Where the others are looked up: the folder of the template as its path names it, or
@@ -128,29 +130,36 @@ impl Source {
 /// beneath `folder` is refused, and so is a link that leads out of it: who may name a file
 /// in a template may not therefore read all files of the machine.
 fn beside(main: &Path, folder: &Path, name: &str) -> anyhow::Result<Option<Source>> {
-    let outside = |why: &str| {
-        let (main, folder) = (main.display(), shown(folder).display());
+    let refuse = |why: &str| {
+        let main = main.display();
         let name = escape(name.as_bytes());
-        misuse(format_args!(
-            "read '{name}', which {main} includes: {why} the template's folder {folder}"
-        ))
+        misuse(format_args!("read '{name}', which {main} includes: {why}"))
     };
-    let is_beneath = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    if name.is_empty() || !Path::new(name).components().all(is_beneath) {
+    let home = shown(folder);
+    let outside = |why: &str| refuse(&format!("{why} the template's folder {}", home.display()));
+    let parts: PathBuf = Path::new(name).components().collect();
+    let is_normal = |part| matches!(part, Component::Normal(_));
+    if name.is_empty() || Path::new(name).is_absolute() || name.split('/').any(|it| it == "..") {
         return Err(outside("it is not in"));
     }
+    // Tera knows a file by the text of its name.
+    if !parts.components().all(is_normal) || parts.as_os_str() != name {
+        return Err(refuse("write it without '.' and '//'"));
+    }
     let path = folder.join(name);
-    let real = match path.canonicalize() {
+    let what = || format!("read {}", path.display());
+    let (file, _) = match open_regular(&path, Links::Follow) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        real => real.with_context(|| format!("read {}", path.display()))?,
+        file => file.with_context(what)?,
     };
-    let home = shown(folder).canonicalize();
-    let home = home.with_context(|| format!("read {}", path.display()))?;
-    if !real.starts_with(home) {
+    // Asked of what is open, so that no link can be exchanged in between.
+    let opened = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).with_context(what)?;
+    if !opened.starts_with(home.canonicalize().with_context(what)?) {
         return Err(outside("a link leads out of"));
     }
-    let bytes = files::read(&real, MAX_FILE)?
-        .ok_or_else(|| anyhow!("read {}: it has just gone", path.display()))?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    read.with_context(what)?;
     Source::new(&path, bytes).map(Some)
 }
 
@@ -235,7 +244,7 @@ mod tests {
         std::fs::create_dir(path("parts")).unwrap();
         write(
             &path("t.tera"),
-            b"{% include 'parts/a' %}{% include './parts/a' %}{% include 'no' %}",
+            b"{% include 'parts/a' %}{% include 'parts/a' %}{% include 'no' %}",
         );
         write(
             &path("parts/a"),
@@ -271,6 +280,8 @@ mod tests {
             ("", "it is not in the template's folder"),
             ("link", "a link leads out of the template's folder"),
             ("folder/secret", "a link leads out of the template's folder"),
+            ("./part", "write it without '.' and '//'"),
+            ("real//part", "write it without '.' and '//'"),
         ] {
             write(
                 &path("in/t"),

@@ -153,6 +153,15 @@ fn a_map_is_checked_however_its_path_is_written() {
 }
 
 #[test]
+fn a_node_may_be_called_as_a_map_is() {
+    let fixture = with_map();
+    fixture.node("hosts.map 10.0.0.9");
+    let run = run_pairs(&fixture, &BOTH, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(fixture.servers().len(), 2);
+}
+
+#[test]
 fn a_file_that_nobody_reads_is_told() {
     let fixture = with_map();
     let [config, _] = BOTH;

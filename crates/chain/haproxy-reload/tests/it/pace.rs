@@ -98,7 +98,7 @@ fn admin(haproxy: &Haproxy, server: &str) -> Option<String> {
 #[test]
 fn three_changes_of_lines_are_one_reload_and_joins_and_leaves_do_not_wait() {
     let begin = Instant::now();
-    let haproxy = Haproxy::start(70, &[1, 2]);
+    let haproxy = Haproxy::start(240, &[1, 2]);
     haproxy.assert_agrees();
     let worker = haproxy.worker();
     let every = soon(&haproxy, 15);
@@ -130,7 +130,7 @@ fn three_changes_of_lines_are_one_reload_and_joins_and_leaves_do_not_wait() {
 
 #[test]
 fn if_who_waits_is_killed_the_next_run_makes_it_good() {
-    let haproxy = Haproxy::start(71, &[1]);
+    let haproxy = Haproxy::start(241, &[1]);
     haproxy.assert_agrees();
     let worker = haproxy.worker();
     haproxy.write(&changed(&haproxy, "2", &[1]));
@@ -162,7 +162,7 @@ fn postpone_nothing(haproxy: &Haproxy) {
 
 #[test]
 fn a_hundred_runs_leave_one_process_that_waits() {
-    let haproxy = Haproxy::start(72, &[1]);
+    let haproxy = Haproxy::start(242, &[1]);
     haproxy.assert_agrees();
     let worker = haproxy.worker();
     haproxy.write(&changed(&haproxy, "2", &[1]));
@@ -173,7 +173,7 @@ fn a_hundred_runs_leave_one_process_that_waits() {
 
 #[test]
 fn who_waits_does_nothing_when_the_file_is_the_old_one_again() {
-    let haproxy = Haproxy::start(73, &[1]);
+    let haproxy = Haproxy::start(243, &[1]);
     haproxy.assert_agrees();
     let worker = haproxy.worker();
     let every = soon(&haproxy, 5);
@@ -188,7 +188,7 @@ fn who_waits_does_nothing_when_the_file_is_the_old_one_again() {
 
 #[test]
 fn who_finds_a_younger_worker_waits_for_its_time() {
-    let haproxy = Haproxy::start(74, &[1]);
+    let haproxy = Haproxy::start(244, &[1]);
     haproxy.assert_agrees();
     let every = soon(&haproxy, 8);
     let every = every.each_ref().map(String::as_str);
@@ -216,7 +216,7 @@ fn who_finds_a_younger_worker_waits_for_its_time() {
 
 #[test]
 fn without_a_time_nobody_waits() {
-    let haproxy = Haproxy::start(75, &[1]);
+    let haproxy = Haproxy::start(245, &[1]);
     haproxy.assert_agrees();
     haproxy.change(&changed(&haproxy, "2", &[1]));
     haproxy.change(&changed(&haproxy, "3", &[1]));
@@ -227,7 +227,7 @@ fn without_a_time_nobody_waits() {
 
 #[test]
 fn who_asks_for_a_reload_gets_it_at_once() {
-    let haproxy = Haproxy::start(76, &[1]);
+    let haproxy = Haproxy::start(246, &[1]);
     let worker = haproxy.worker();
     let run = haproxy.run(&["--full", "--reload-every", "5m"]);
     assert_eq!(run.code(), 0, "{}", run.stderr());
@@ -237,7 +237,7 @@ fn who_asks_for_a_reload_gets_it_at_once() {
 
 #[test]
 fn a_worker_that_does_not_answer_is_replaced_at_once() {
-    let haproxy = Haproxy::start(77, &[1]);
+    let haproxy = Haproxy::start(247, &[1]);
     let text = changed(&haproxy, "2", &[1]).text();
     haproxy.write_bytes(text.replace("/s mode", "/t mode").as_bytes());
     harness::send(haproxy.master(), Signal::SIGUSR2);
@@ -254,7 +254,7 @@ fn a_worker_that_does_not_answer_is_replaced_at_once() {
 
 #[test]
 fn a_reload_that_waits_is_shown_as_due() {
-    let haproxy = Haproxy::start(78, &[1]);
+    let haproxy = Haproxy::start(248, &[1]);
     haproxy.assert_agrees();
     haproxy.write(&changed(&haproxy, "2", &[1]));
     postpone(&haproxy, LONG);
@@ -286,7 +286,7 @@ fn a_reload_that_waits_is_shown_as_due() {
 
 #[test]
 fn what_haproxy_refuses_then_is_told_by_the_next_run() {
-    let haproxy = Haproxy::start(79, &[1]);
+    let haproxy = Haproxy::start(249, &[1]);
     haproxy.assert_agrees();
     let worker = haproxy.worker();
     let every = soon(&haproxy, 5);
@@ -318,7 +318,7 @@ fn what_haproxy_refuses_then_is_told_by_the_next_run() {
 
 #[test]
 fn who_waits_keeps_nothing_open_of_the_program_that_ran_it() {
-    let haproxy = Haproxy::start(80, &[1]);
+    let haproxy = Haproxy::start(250, &[1]);
     haproxy.assert_agrees();
     haproxy.write(&changed(&haproxy, "2", &[1]));
     let command = haproxy.command(LONG);

@@ -225,7 +225,7 @@ impl Several {
 
 #[test]
 fn two_files_are_followed_as_one() {
-    let parts = Parts::new(81);
+    let parts = Parts::new(211);
     let several = Several::files(&parts);
     several.assert_follows(&parts);
     let json = several.run(&["--status", "--json"]);
@@ -239,7 +239,7 @@ fn two_files_are_followed_as_one() {
 
 #[test]
 fn the_files_of_a_folder_are_followed_as_one() {
-    let parts = Parts::new(82);
+    let parts = Parts::new(212);
     let several = Several::folder(&parts);
     several.assert_follows(&parts);
     assert!(several.haproxy.path(".conf.d.reload.lock").exists());
@@ -248,7 +248,7 @@ fn the_files_of_a_folder_are_followed_as_one() {
 
 #[test]
 fn files_that_are_put_in_place_one_after_the_other_are_one_reload() {
-    let mut parts = Parts::new(96);
+    let mut parts = Parts::new(232);
     let several = Several::files(&parts);
     several.assert_agrees();
     parts.queue = 2;
@@ -278,7 +278,7 @@ fn files_that_are_put_in_place_one_after_the_other_are_one_reload() {
 
 #[test]
 fn a_line_that_is_gone_is_told_by_its_place_in_the_copy() {
-    let mut parts = Parts::new(95);
+    let mut parts = Parts::new(231);
     parts.end = "    balance leastconn\n";
     let several = Several::files(&parts);
     several.assert_agrees();
@@ -296,7 +296,7 @@ fn a_line_that_is_gone_is_told_by_its_place_in_the_copy() {
 
 #[test]
 fn a_file_that_comes_into_a_folder_or_goes_is_one_reload() {
-    let mut parts = Parts::new(83);
+    let mut parts = Parts::new(213);
     parts.has_fingerprint = false;
     let several = Several::folder(&parts);
     several.follow_by_reload();
@@ -314,7 +314,7 @@ fn a_file_that_comes_into_a_folder_or_goes_is_one_reload() {
 
 #[test]
 fn without_a_fingerprint_any_change_of_either_file_is_one_reload() {
-    let mut parts = Parts::new(84);
+    let mut parts = Parts::new(214);
     parts.has_fingerprint = false;
     let several = Several::files(&parts);
     several.follow_by_reload();
@@ -329,7 +329,7 @@ fn without_a_fingerprint_any_change_of_either_file_is_one_reload() {
 
 #[test]
 fn what_haproxy_refuses_is_told_by_its_file_and_line() {
-    let mut parts = Parts::new(85);
+    let mut parts = Parts::new(215);
     let several = Several::files(&parts);
     several.assert_agrees();
     let worker = several.haproxy.worker();
@@ -347,7 +347,7 @@ fn what_haproxy_refuses_is_told_by_its_file_and_line() {
 
 #[test]
 fn a_file_that_is_not_whole_is_told_and_nothing_is_done() {
-    let parts = Parts::new(86);
+    let parts = Parts::new(216);
     let several = Several::files(&parts);
     several.assert_agrees();
     let worker = several.haproxy.worker();
@@ -377,7 +377,7 @@ fn a_file_that_is_not_whole_is_told_and_nothing_is_done() {
 
 #[test]
 fn an_empty_folder_is_told_and_nothing_is_done() {
-    let parts = Parts::new(87);
+    let parts = Parts::new(217);
     let several = Several::folder(&parts);
     several.assert_agrees();
     let worker = several.haproxy.worker();
@@ -393,7 +393,7 @@ fn an_empty_folder_is_told_and_nothing_is_done() {
 
 #[test]
 fn a_file_that_haproxy_does_not_read_is_told() {
-    let parts = Parts::new(88);
+    let parts = Parts::new(218);
     let mut several = Several::new(&parts, "haproxy.cfg", "second.cfg");
     several.haproxy.start_again();
     several.arguments = [0, 1]
@@ -413,7 +413,7 @@ fn a_file_that_haproxy_does_not_read_is_told() {
 
 #[test]
 fn a_third_file_that_only_haproxy_is_given_is_none_of_ours() {
-    let parts = Parts::new(89);
+    let parts = Parts::new(219);
     let mut several = Several::new(&parts, "conf.d/10.cfg", "conf.d/20.cfg");
     several.put("other.cfg", "backend other\n    server x 127.0.0.1:1\n");
     let folder = several.haproxy.path("conf.d");
