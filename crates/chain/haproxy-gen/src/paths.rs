@@ -24,6 +24,7 @@ pub(crate) fn places(text: &str, file: &Path, folders: &[PathBuf]) -> Vec<Range<
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return Vec::new();
     };
+    let as_given = exact(text, file);
     let file = whole(file);
     let is_file = |written: &str| {
         let written = Path::new(written);
@@ -43,7 +44,25 @@ pub(crate) fn places(text: &str, file: &Path, folders: &[PathBuf]) -> Vec<Range<
             text[place.start..].starts_with('/') || expects_file(&text[..place.start]);
         (is_whole && is_expected && is_file(&text[place.clone()])).then_some(place)
     });
-    found.collect()
+    let mut found: Vec<Range<usize>> = found.chain(as_given).collect();
+    // One that was found in both ways is found once, and of two that overlap the longer.
+    found.sort_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+    found.dedup_by(|next, kept| next.start < kept.end);
+    found
+}
+
+/// The places of the path as it was given, from the root on. It may have blanks and whatever
+/// else in it.
+fn exact(text: &str, file: &Path) -> Vec<Range<usize>> {
+    let absolute = absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let Some(path) = absolute.to_str() else {
+        return Vec::new();
+    };
+    let found = text.match_indices(path).map(|(at, _)| at..at + path.len());
+    let is_whole = |place: &Range<usize>| {
+        !text[..place.start].ends_with(is_part) && !text[place.end..].starts_with(is_part)
+    };
+    found.filter(is_whole).collect()
 }
 
 /// The text with another path in these places.
@@ -115,6 +134,22 @@ mod tests {
                     assert_eq!(replaced(&text, &found, "/new"), new);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_path_with_any_characters_is_found_where_it_stands_as_it_was_given() {
+        for name in [
+            "co:lon", "a b", "at@", "a,b", "a=b", "50%", "(x)", "[x]", "it's",
+        ] {
+            let file = PathBuf::from(format!("/nonexistent/{name}/h.acl"));
+            let text = format!("acl x src -f \"{}\"\n", file.display());
+            let found = places(&text, &file, &[]);
+            assert_eq!(
+                replaced(&text, &found, "/new"),
+                "acl x src -f \"/new\"\n",
+                "{name}"
+            );
         }
     }
 
