@@ -17,8 +17,8 @@ const SEEN: &str = "proc.haproxy_reload_certificates";
 const MOST_LACKING: usize = 100;
 
 /// The files of certificates as they were when the worker had what stands in them, but for
-/// those that it lacks, since it refused them or only a reload takes them over:
-/// `HASH-TIME+LACKING...`.
+/// those that it lacks, since they could not be read, it refused them, or only a reload takes
+/// them over: `HASH-TIME+LACKING...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// The hash of what tells the files from others.

@@ -202,18 +202,18 @@ impl Comparison {
     }
 
     /// Looks which files have changed, and compares those of which that is not known. Returns
-    /// the hashes of the paths of those that no command takes over.
+    /// the hashes of the paths of those that cannot be read, or that no command takes over.
     fn changed(
         &mut self,
         survey: &Survey,
         times: &Times,
         socket: &Socket,
     ) -> anyhow::Result<Vec<String>> {
-        let read = self.read(survey, times);
+        let mut lacking = Vec::new();
+        let read = self.read(survey, times, &mut lacking);
         let unsure = read.iter().filter(|(_, is_new, _)| !is_new);
         let unsure: Vec<&str> = unsure.map(|(it, ..)| it.path.as_str()).collect();
         let running = haproxy::fingerprints(socket, &unsure)?;
-        let mut lacking = Vec::new();
         for (it, is_new, content) in read {
             let is = file::fingerprint(&content);
             if !is_new && is.is_some() && is.as_ref() == running.get(&it.path) {
@@ -236,24 +236,30 @@ impl Comparison {
     }
 
     /// Reads the files that have changed, or may have. Of those that have, nothing else needs
-    /// to be known.
+    /// to be known. The hashes of the paths of those that cannot be read are added to
+    /// `lacking`.
     fn read<'s>(
         &mut self,
         survey: &'s Survey,
         times: &Times,
+        lacking: &mut Vec<String>,
     ) -> Vec<(&'s Certificate, bool, Vec<u8>)> {
         let mut read = Vec::new();
         for it in &survey.certificates {
-            let is_new =
-                it.changed >= times.set || times.lacking.contains(&hash_of(it.path.as_bytes()));
+            let hash = hash_of(it.path.as_bytes());
+            let is_new = it.changed >= times.set || times.lacking.contains(&hash);
             if it.state != State::There || !is_new && it.changed < times.compare {
                 continue;
             }
             match file::read(&it.path) {
-                Ok(Some(content)) => read.push((it, is_new, content)),
+                Ok(Some(content)) => {
+                    read.push((it, is_new, content));
+                    continue;
+                }
                 Ok(None) => self.omit(&it.path, "we may not read it"),
                 Err(error) => self.fail(error),
             }
+            lacking.push(hash);
         }
         read
     }

@@ -368,6 +368,23 @@ fn a_file_that_is_gone_is_told_and_keeps_no_server_from_joining() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_at_each_run_until_it_can() {
+    let (haproxy, path) = start(231, false);
+    let two = Pair::new(&haproxy.path(""), 2).pem();
+    let large = [&two[..], &b"# more than is read\n".repeat(60_000)].concat();
+    write(&path, &large);
+    for _ in 0..3 {
+        let run = haproxy.run(&[]);
+        assert_eq!(run.code(), 111, "{}", run.stderr());
+        assert!(run.stderr().contains("one.pem"), "{}", run.stderr());
+    }
+    write(&path, &two);
+    assert_eq!(haproxy.run(&[]).code(), 0);
+    assert_eq!(served(231), 2);
+    haproxy.assert_agrees();
+}
+
+#[test]
 fn where_the_files_of_haproxy_cannot_be_seen_nothing_fails() {
     let (haproxy, path) = start(226, false);
     let folder = path.parent().unwrap();
