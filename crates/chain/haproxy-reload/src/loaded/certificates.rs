@@ -68,12 +68,7 @@ pub(crate) fn compare(
     if running.certificates.is_empty() {
         return Ok(comparison);
     }
-    let folders: Vec<String> = by_config
-        .named
-        .iter()
-        .filter(|name| Path::new(name).is_dir())
-        .cloned()
-        .collect();
+    let folders = comparison.folders(by_config, running);
     let (names, relative): (Vec<String>, Vec<String>) = running
         .certificates
         .iter()
@@ -169,6 +164,28 @@ impl Comparison {
         let path = exit::escape(path.as_bytes());
         self.notes
             .push(format!("certificate {path} is not compared: {why}"));
+    }
+
+    fn omit_folder(&mut self, path: &str, why: &str) {
+        let path = exit::escape(path.as_bytes());
+        self.notes
+            .push(format!("the folder {path} is not compared: {why}"));
+    }
+
+    /// The folders of certificates. A relative name that is none of a certificate is taken for
+    /// one, and its place is not ours to guess: HAProxy has a working directory of its own.
+    fn folders(&mut self, by_config: &ByConfig, running: &Running) -> Vec<String> {
+        let is_file = |name: &&String| running.certificates.contains(*name);
+        let (names, relative): (Vec<&String>, Vec<&String>) = by_config
+            .named
+            .iter()
+            .filter(|name| !is_file(name))
+            .partition(|name| name.starts_with('/'));
+        for name in relative {
+            self.omit_folder(name, "only HAProxy knows where it is");
+        }
+        let folders = names.into_iter().filter(|name| Path::new(name).is_dir());
+        folders.cloned().collect()
     }
 
     fn reload(&mut self, path: &str, what: &str) {

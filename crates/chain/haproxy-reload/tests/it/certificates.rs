@@ -417,3 +417,27 @@ fn a_link_that_leads_to_an_older_certificate_is_followed() {
     assert_eq!(served(225), 1);
     haproxy.assert_agrees();
 }
+
+#[test]
+fn a_folder_that_begins_where_haproxy_does_is_not_taken_for_one_of_ours() {
+    let mut haproxy = Haproxy::new(232);
+    let folder = harness::scratch();
+    let path = folder.path().join("one.pem");
+    write(&path, &Pair::new(&haproxy.path(""), 1).pem());
+    let here = std::env::current_dir().unwrap();
+    // A name that leads to the folder from the working directory of the runs, too.
+    let up = "../".repeat(here.components().count() - 1);
+    let name = format!(
+        "{}{}",
+        up,
+        folder.path().strip_prefix("/").unwrap().display()
+    );
+    haproxy.write(&config(&haproxy, &format!("crt {name}/")));
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    assert_eq!(served(232), 1);
+    haproxy.assert_agrees();
+    let status = haproxy.run(&["--status"]).stdout();
+    let note = format!("note: the folder {name} is not compared: only HAProxy knows where it is");
+    assert!(status.contains(&note), "{status}");
+}
