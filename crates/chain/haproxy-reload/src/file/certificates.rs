@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use haproxy_config::hash_of;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -25,7 +25,11 @@ pub(crate) struct Survey {
     pub(crate) certificates: Vec<Certificate>,
     /// The certificates in the folders that HAProxy does not have.
     pub(crate) new: Vec<String>,
-    /// The hash of all that.
+    /// The folders that we may not read.
+    pub(crate) denied: Vec<String>,
+    /// What is wrong with a folder that cannot be read otherwise.
+    pub(crate) failed: Option<anyhow::Error>,
+    /// The hash of all that can be seen.
     pub(crate) hash: String,
 }
 
@@ -50,15 +54,31 @@ pub(crate) enum State {
     Denied,
 }
 
-/// The names in folders, by their paths; `None` for one that cannot be read. Reading a folder
-/// once is faster than asking for each file that may stand beside a certificate.
+impl Survey {
+    /// Takes note of a folder that cannot be read. What stands in one that is gone is gone
+    /// as well.
+    fn unread(&mut self, folder: &str, error: &io::Error) {
+        match state(error) {
+            Some(State::Denied) => self.denied.push(folder.to_owned()),
+            Some(_) => {}
+            None => {
+                let folder = exit::escape(folder.as_bytes());
+                self.failed
+                    .get_or_insert_with(|| anyhow!("read the folder {folder}: {error}"));
+            }
+        }
+    }
+}
+
+/// The names in folders, by their paths. Reading a folder once is faster than asking for each
+/// file that may stand beside a certificate.
 #[derive(Default)]
-struct Listings(HashMap<String, Option<BTreeSet<String>>>);
+struct Listings(HashMap<String, io::Result<BTreeSet<String>>>);
 
 impl Listings {
-    fn of(&mut self, folder: &str) -> Option<&BTreeSet<String>> {
+    fn of(&mut self, folder: &str) -> Result<&BTreeSet<String>, &io::Error> {
         let listing = self.0.entry(folder.to_owned());
-        listing.or_insert_with(|| names_in(folder).ok()).as_ref()
+        listing.or_insert_with(|| names_in(folder)).as_ref()
     }
 
     /// Whether there may be a file of this path.
@@ -66,7 +86,7 @@ impl Listings {
         let Some((folder, name)) = path.rsplit_once('/') else {
             return true;
         };
-        self.of(folder).is_none_or(|names| names.contains(name))
+        self.of(folder).map_or(true, |names| names.contains(name))
     }
 }
 
@@ -88,7 +108,9 @@ pub(crate) fn survey(names: &[String], folders: &[String]) -> anyhow::Result<Sur
         survey.certificates.push(certificate);
     }
     for folder in folders {
-        let names = listings.of(folder).into_iter().flatten();
+        let names = listings.of(folder);
+        let names = names.map_err(|error| survey.unread(folder, error));
+        let names = names.into_iter().flatten();
         let paths = names
             .filter(|name| !is_skipped(name))
             .map(|name| format!("{folder}/{name}"));
@@ -169,6 +191,11 @@ fn state(error: &io::Error) -> Option<State> {
         ErrorKind::PermissionDenied => Some(State::Denied),
         _ => None,
     }
+}
+
+/// Whether this says that there is no such file.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    state(error) == Some(State::Gone)
 }
 
 fn is_in(path: &str, folder: &str) -> bool {
@@ -257,6 +284,20 @@ mod tests {
             BTreeSet::from([first.hash, second.hash, third.hash]).len(),
             3
         );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+        // Of such a name the kernel wants to know nothing.
+        let long = format!("/{}", "x".repeat(300));
+        let told = survey(&[], std::slice::from_ref(&long)).unwrap();
+        let error = told.failed.unwrap().to_string();
+        assert!(error.starts_with("read the folder /xxx"), "{error}");
+        let mut told = survey(&[], &["/there is none".to_owned()]).unwrap();
+        assert!(told.failed.is_none() && told.denied.is_empty(), "{told:?}");
+        told.unread("/x", &io::Error::from(ErrorKind::PermissionDenied));
+        assert!(told.failed.is_none(), "{told:?}");
+        assert_eq!(told.denied, ["/x"]);
     }
 
     #[test]

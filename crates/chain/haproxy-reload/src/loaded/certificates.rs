@@ -79,7 +79,8 @@ pub(crate) fn compare(
         comparison.omit(&name, "only HAProxy knows in which folder it is");
     }
     let at = now();
-    let survey = file::survey(&names, &folders)?;
+    let mut survey = file::survey(&names, &folders)?;
+    comparison.failed = survey.failed.take();
     comparison.missing(&survey, &by_config.named);
     let seen = Seen::ask(socket)?;
     let is_same = seen.as_ref().is_some_and(|seen| seen.hash == survey.hash);
@@ -184,8 +185,12 @@ impl Comparison {
         for name in relative {
             self.omit_folder(name, "only HAProxy knows where it is");
         }
-        let folders = names.into_iter().filter(|name| Path::new(name).is_dir());
-        folders.cloned().collect()
+        // One that we may not look at may be a folder: whoever reads it tells why not.
+        let may_be_folder = |name: &&String| match Path::new(name).metadata() {
+            Ok(metadata) => metadata.is_dir(),
+            Err(error) => !file::is_gone(&error),
+        };
+        names.into_iter().filter(may_be_folder).cloned().collect()
     }
 
     fn reload(&mut self, path: &str, what: &str) {
@@ -202,6 +207,9 @@ impl Comparison {
     fn missing(&mut self, survey: &Survey, named: &[String]) {
         if let Some(path) = survey.new.first() {
             self.reload(path, "is new");
+        }
+        for folder in &survey.denied {
+            self.omit_folder(folder, "we may not read it");
         }
         for certificate in &survey.certificates {
             let path = &certificate.path;

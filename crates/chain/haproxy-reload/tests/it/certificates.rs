@@ -386,16 +386,18 @@ fn a_file_that_cannot_be_read_is_told_at_each_run_until_it_can() {
 
 #[test]
 fn where_the_files_of_haproxy_cannot_be_seen_nothing_fails() {
-    let (haproxy, path) = start(226, false);
-    let folder = path.parent().unwrap();
-    std::fs::rename(folder, haproxy.path("elsewhere")).unwrap();
-    haproxy.assert_agrees();
-    let status = haproxy.run(&["--status"]).stdout();
-    let note = format!(
-        "note: certificate {} is not compared: its folder is not here",
-        path.display()
-    );
-    assert!(status.contains(&note), "{status}");
+    for (test, in_folder) in [(226, false), (233, true)] {
+        let (haproxy, path) = start(test, in_folder);
+        let folder = path.parent().unwrap();
+        std::fs::rename(folder, haproxy.path("elsewhere")).unwrap();
+        haproxy.assert_agrees();
+        let status = haproxy.run(&["--status"]).stdout();
+        let note = format!(
+            "note: certificate {} is not compared: its folder is not here",
+            path.display()
+        );
+        assert!(status.contains(&note), "{status}");
+    }
 }
 
 #[test]
