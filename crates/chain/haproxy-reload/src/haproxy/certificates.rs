@@ -13,7 +13,7 @@ use super::socket::Socket;
 /// HAProxy's variable for the state of the files of certificates; see [`Seen`]. It is lost
 /// when the worker ends, as the certificates are.
 const SEEN: &str = "proc.haproxy_reload_certificates";
-/// How many of those that it lacks are kept.
+/// How many of those that it lacks can be kept.
 const MOST_LACKING: usize = 100;
 
 /// The files of certificates as they were when the worker had what stands in them, but for
@@ -46,7 +46,12 @@ impl Seen {
         })
     }
 
+    /// Tells it to the worker, unless it lacks too many: if some of them were not kept, they
+    /// would be taken for what it has.
     pub(crate) fn remember(&self, socket: &Socket) -> anyhow::Result<()> {
+        if self.lacking.len() > MOST_LACKING {
+            return Ok(());
+        }
         remember(socket, SEEN, &self.to_string())
     }
 }
@@ -54,10 +59,8 @@ impl Seen {
 impl Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.hash, self.at)?;
-        let lacking = self.lacking.iter().take(MOST_LACKING);
-        lacking
-            .into_iter()
-            .try_for_each(|path| write!(f, "+{path}"))
+        let mut lacking = self.lacking.iter();
+        lacking.try_for_each(|path| write!(f, "+{path}"))
     }
 }
 

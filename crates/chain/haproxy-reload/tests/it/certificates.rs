@@ -385,6 +385,32 @@ fn a_file_that_cannot_be_read_is_told_at_each_run_until_it_can() {
 }
 
 #[test]
+fn however_many_files_are_refused_none_of_them_is_forgotten() {
+    let (mut haproxy, path) = start(234, true);
+    let folder = path.parent().unwrap();
+    let one = Pair::new(&haproxy.path(""), 1).pem();
+    let paths: Vec<PathBuf> = (0..120)
+        .map(|n| folder.join(format!("n{n:03}.pem")))
+        .collect();
+    for path in &paths {
+        write(path, &one);
+    }
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    for path in &paths {
+        write(path, b"no certificate\n");
+    }
+    assert_eq!(haproxy.run(&[]).code(), 111);
+    let dry = haproxy.run(&["--dry-run"]).stdout();
+    assert_eq!(dry.lines().count(), paths.len(), "{dry}");
+    for path in &paths {
+        write(path, &one);
+    }
+    assert!(haproxy.run(&[]).code() < 2);
+    haproxy.assert_agrees();
+}
+
+#[test]
 fn where_the_files_of_haproxy_cannot_be_seen_nothing_fails() {
     for (test, in_folder) in [(226, false), (233, true)] {
         let (haproxy, path) = start(test, in_folder);
