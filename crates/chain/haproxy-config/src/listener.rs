@@ -145,18 +145,25 @@ impl Config<'_> {
     /// without a variable.
     #[must_use]
     pub fn certificate_base(&self) -> Option<String> {
-        let global = |line: Option<Line>| line.is_some_and(|line| line.text.trim() == "global");
-        let mut sections = self
-            .sections
-            .iter()
-            .filter(|section| global(section.header));
-        let lines = sections.by_ref().flat_map(|section| &section.lines);
-        let bases = lines.filter_map(|line| {
-            let words = words(line.text, &|_| Some(UNKNOWN.to_owned()));
+        let lines = self.global_lines();
+        let bases = lines.filter_map(|words| {
             let is_base = words.first().is_some_and(|word| word == "crt-base");
             words.get(1).filter(|_| is_base).map(ToString::to_string)
         });
         bases.last().filter(|base| !base.contains(UNKNOWN))
+    }
+
+    /// The words of the lines of `global`. What stands for a variable is [`UNKNOWN`].
+    fn global_lines(&self) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
+        let is_global = |line: Line| {
+            words(line.text, &|_| None)
+                .first()
+                .is_some_and(|it| it == "global")
+        };
+        let sections = self.sections.iter();
+        let global = sections.filter(move |section| section.header.is_some_and(is_global));
+        let lines = global.flat_map(|section| &section.lines);
+        lines.map(|line| words(line.text, &|_| Some(UNKNOWN.to_owned())))
     }
 
     /// The lines that open sockets, in the order of the file.

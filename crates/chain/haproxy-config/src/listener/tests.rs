@@ -91,7 +91,7 @@ proptest::proptest! {
 
 #[test]
 fn certificates_are_named_behind_crt_and_stand_in_the_folder_of_crt_base() {
-    let text = "global\n  crt-base \"/etc/a b\"\nfrontend f\n  bind :1 ssl crt x.pem crt /y/ crt \
+    let text = "global # of all\n  crt-base \"/etc/a b\"\nfrontend f\n  bind :1 ssl crt x.pem crt /y/ crt \
         \"$DIR/z\"\n  bind :2\n  server s 10.0.0.1:80 ssl crt no\n";
     let config = Config::parse(text);
     let base = config.certificate_base();
