@@ -18,6 +18,8 @@ use rustls_pki_types::pem::PemObject;
 const BESIDE: [&str; 4] = [".key", ".ocsp", ".issuer", ".sctl"];
 /// The size of the largest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
+/// How the first line of a private key ends, whatever its kind (RFC 7468).
+const KEY: &[u8] = b"PRIVATE KEY-----";
 
 /// All files of the certificates that HAProxy has, as they are now.
 #[derive(Debug, Default)]
@@ -219,6 +221,11 @@ fn is_denied(error: &anyhow::Error) -> bool {
         let cause = cause.downcast_ref::<io::Error>();
         cause.is_some_and(|cause| cause.kind() == ErrorKind::PermissionDenied)
     })
+}
+
+/// Whether there is a private key in the file.
+pub(crate) fn has_key(content: &[u8]) -> bool {
+    content.windows(KEY.len()).any(|part| part == KEY)
 }
 
 /// The fingerprint of the first certificate in a file, as HAProxy tells it.

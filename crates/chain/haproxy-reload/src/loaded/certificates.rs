@@ -127,12 +127,19 @@ fn has_folder(path: &str) -> bool {
     Path::new(path).parent().is_some_and(Path::is_dir)
 }
 
+/// Whether the key stands beside the certificate, for `ssl-load-extra-del-ext`.
+fn has_key_beside(path: &str) -> bool {
+    Path::new(path).with_extension("key").is_file()
+}
+
 /// From which changes on the worker cannot have what stands in a file.
 struct Times {
     /// A file that changed then or later is set again.
     set: u64,
     /// One that changed then or later, but before that, is compared.
     compare: u64,
+    /// When it is.
+    now: u64,
     /// The hashes of the paths of those that the worker lacks in any case.
     lacking: Vec<String>,
 }
@@ -149,11 +156,13 @@ impl Times {
                     seen.at.saturating_sub(COARSE)
                 },
                 compare: if is_same { u64::MAX } else { 0 },
+                now: now + COARSE,
                 lacking: seen.lacking,
             },
             None => Self {
                 set: started + SECOND,
                 compare: started.saturating_sub(STARTING),
+                now: now + COARSE,
                 lacking: Vec::new(),
             },
         }
@@ -244,7 +253,8 @@ impl Comparison {
             if !is_new && is.is_some() && is.as_ref() == running.get(&it.path) {
                 continue;
             }
-            if it.has_more {
+            let has_key = file::has_key(&content) || !has_key_beside(&it.path);
+            if it.has_more || !has_key {
                 lacking.push(hash_of(it.path.as_bytes()));
                 let what = "has changed, or a file beside it that belongs to it";
                 self.reload(&it.path, what);
@@ -272,7 +282,9 @@ impl Comparison {
         let mut read = Vec::new();
         for it in &survey.certificates {
             let hash = hash_of(it.path.as_bytes());
-            let is_new = it.changed >= times.set || times.lacking.contains(&hash);
+            // A time that is still to come says nothing of when the worker began.
+            let is_since = (times.set..=times.now).contains(&it.changed);
+            let is_new = is_since || times.lacking.contains(&hash);
             if it.state != State::There || !is_new && it.changed < times.compare {
                 continue;
             }

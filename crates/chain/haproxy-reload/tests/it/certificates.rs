@@ -243,6 +243,51 @@ fn what_no_command_can_take_over_is_a_reload() {
 }
 
 #[test]
+fn a_certificate_with_its_key_beside_it_is_a_reload() {
+    let mut haproxy = Haproxy::new(233);
+    let [certificate, key] = ["one.crt", "one.key"].map(|name| haproxy.path(name));
+    let put = |haproxy: &Haproxy, serial| {
+        let pair = Pair::new(&haproxy.path(""), serial);
+        write(&certificate, &pair.certificate);
+        write(&key, &pair.key);
+    };
+    put(&haproxy, 1);
+    let mut with_key = config(&haproxy, &format!("crt {}", certificate.display()));
+    with_key.more = format!("global\n    ssl-load-extra-del-ext\n{}", with_key.more);
+    haproxy.write(&with_key);
+    haproxy.start_again();
+    haproxy.assert_agrees();
+    put(&haproxy, 2);
+    let why = "has changed, or a file beside it that belongs to it";
+    reload(
+        &haproxy,
+        &format!("the certificate {} {why}", certificate.display()),
+    );
+    assert_eq!(served(233), 2);
+}
+
+#[test]
+fn a_file_whose_time_is_still_to_come_is_taken_over_once() {
+    let (haproxy, path) = start(234, false);
+    let key = PathBuf::from(format!("{}.key", path.display()));
+    let one = Pair::new(&haproxy.path(""), 2);
+    write(&path, &one.certificate);
+    write(&key, &one.key);
+    let tomorrow = Command::new("touch")
+        .args(["-d", "tomorrow"])
+        .arg(&path)
+        .status();
+    assert!(tomorrow.unwrap().success());
+    let why = "has changed, or a file beside it that belongs to it";
+    reload(
+        &haproxy,
+        &format!("the certificate {} {why}", path.display()),
+    );
+    assert_eq!(served(234), 2);
+    haproxy.assert_agrees();
+}
+
+#[test]
 fn a_reload_that_is_refused_keeps_no_certificate_from_being_renewed() {
     let (haproxy, path) = start(228, true);
     let folder = path.parent().unwrap();
