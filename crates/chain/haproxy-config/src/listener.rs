@@ -154,7 +154,7 @@ impl Config<'_> {
     }
 
     /// The words of the lines of `global`. What stands for a variable is [`UNKNOWN`].
-    fn global_lines(&self) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
+    pub(crate) fn global_lines(&self) -> impl Iterator<Item = Vec<Cow<'_, str>>> {
         let is_global = |line: Line| {
             words(line.text, &|_| None)
                 .first()

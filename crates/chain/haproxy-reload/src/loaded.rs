@@ -62,15 +62,19 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
         return Ok(Loaded::default());
     };
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
-    let patterns = patterns::compare(wanted, running.pid, socket)?;
+    let config = now.file.content.paths();
+    let of = patterns::Of {
+        wanted,
+        config: &config,
+        pid: running.pid,
+    };
+    let patterns = patterns::compare(of, socket)?;
     let mut loaded = patterns.map_or_else(Loaded::default, Into::into);
     let by_config = certificates::by_config(wanted);
     let certificates: Loaded = certificates::compare(&by_config, running, socket)?.try_into()?;
     loaded.next.extend(certificates.next);
     loaded.notes.extend(certificates.notes);
-    loaded
-        .notes
-        .extend(patterns::unfollowed(wanted, running.pid, socket)?);
+    loaded.notes.extend(patterns::unfollowed(of, socket)?);
     Ok(loaded)
 }
 
@@ -85,7 +89,13 @@ pub(crate) fn take(
         return Ok(Taken::Another);
     };
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
-    let patterns = patterns::take(wanted, running.pid, socket, tell);
+    let config = now.file.content.paths();
+    let of = patterns::Of {
+        wanted,
+        config: &config,
+        pid: running.pid,
+    };
+    let patterns = patterns::take(of, socket, tell);
     // What is wrong with a map keeps no certificate from being renewed.
     let by_config = certificates::by_config(wanted);
     let certificates = certificates::take(&by_config, running, socket, tell);

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::bail;
-use haproxy_config::{Backend, Changes, Config, Fingerprint, Listener, files_of, hash_of};
+use haproxy_config::{
+    Backend, Changes, Config, DefaultPath, Fingerprint, Listener, files_of, hash_of,
+};
 
 use super::content::{Content, listed};
 
@@ -23,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) listeners: Vec<Listener>,
     /// The folder of certificates with a relative name, if it says one.
     pub(crate) certificate_base: Option<String>,
+    /// Where the relative names of maps and ACLs begin.
+    pub(crate) default_path: DefaultPath,
     /// The size of HAProxy's buffers, in bytes, if it sets one.
     pub(crate) buffer: Option<u64>,
     /// The limit for HAProxy's variables, in bytes, if it sets one.
@@ -109,6 +113,7 @@ impl Wanted {
         let room = config.room_for_variables();
         let buffer = config.buffer_size();
         let certificate_base = config.certificate_base();
+        let default_path = config.default_path();
         let files = files_of(&text);
         let changes = if files.is_empty() {
             Changes::default()
@@ -125,6 +130,7 @@ impl Wanted {
             is_edited,
             listeners,
             certificate_base,
+            default_path,
             buffer,
             room,
             files,

@@ -1,10 +1,11 @@
 //! Maps and ACLs whose files were made together with haproxy.cfg.
 
-use std::path::{Component, Path, PathBuf};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use haproxy_config::MAX_FILE;
+use haproxy_config::{DefaultPath, MAX_FILE};
 
 use super::Taken;
 use crate::file::patterns::{difference, entries, longest_line};
@@ -39,14 +40,19 @@ impl From<Comparison> for super::Loaded {
     }
 }
 
-/// Compares the files with what the worker `pid` has loaded. `None` if another one answers.
+impl Comparison {
+    fn omit(&mut self, loaded: &Loaded, path: &str, why: &str) {
+        let (kind, path) = (loaded.kind.name(), exit::escape(path.as_bytes()));
+        self.notes
+            .push(format!("{kind} {path} is not compared: {why}"));
+    }
+}
+
+/// Compares the files with what the worker has loaded. `None` if another one answers.
 /// A file is read before the entries are asked for, so that those of a worker that starts
 /// meanwhile are never older.
-pub(crate) fn compare(
-    wanted: &Wanted,
-    pid: u32,
-    socket: &Socket,
-) -> anyhow::Result<Option<Comparison>> {
+pub(crate) fn compare(of: Of, socket: &Socket) -> anyhow::Result<Option<Comparison>> {
+    let Of { wanted, pid, .. } = of;
     let mut comparison = Comparison {
         differing: Vec::new(),
         notes: Vec::new(),
@@ -58,27 +64,25 @@ pub(crate) fn compare(
         return Ok(None);
     };
     for loaded in all {
-        let Some(path) = wanted
-            .files
-            .iter()
-            .find(|path| is_named(path, &loaded.name))
-        else {
-            continue;
+        let path = match of.find(&loaded.name) {
+            Found::One(path) => path,
+            Found::None => continue,
+            Found::Unknown => {
+                let note = "only HAProxy knows where its name begins";
+                comparison.omit(&loaded, &loaded.name, note);
+                continue;
+            }
         };
         let what = format!("{} {}", loaded.kind.name(), exit::escape(path.as_bytes()));
         if wanted.changes.has(&loaded.name) {
             let note = "a line of haproxy.cfg changes it at run time";
-            comparison
-                .notes
-                .push(format!("{what} is not compared: {note}"));
+            comparison.omit(&loaded, path, note);
             continue;
         }
         let content = read(path)?;
         if longest_line(&content) > LONGEST_ENTRY {
             let note = format!("a line has more than {LONGEST_ENTRY} bytes");
-            comparison
-                .notes
-                .push(format!("{what} is not compared: {note}"));
+            comparison.omit(&loaded, path, &note);
             continue;
         }
         let Some(listing) = Listing::ask(socket, pid, &loaded)? else {
@@ -97,16 +101,11 @@ pub(crate) fn compare(
 
 /// Notes on the maps and ACLs of the worker that nobody compares, since they were not made
 /// together with haproxy.cfg.
-pub(crate) fn unfollowed(
-    wanted: &Wanted,
-    pid: u32,
-    socket: &Socket,
-) -> anyhow::Result<Vec<String>> {
-    let all = patterns::loaded(socket, pid)?
+pub(crate) fn unfollowed(of: Of, socket: &Socket) -> anyhow::Result<Vec<String>> {
+    let all = patterns::loaded(socket, of.pid)?
         .unwrap_or_default()
         .into_iter();
-    let is_followed =
-        |loaded: &Loaded| wanted.files.iter().any(|path| is_named(path, &loaded.name));
+    let is_followed = |loaded: &Loaded| !matches!(of.find(&loaded.name), Found::None);
     let others = all.filter(|loaded| !loaded.name.starts_with(VIRTUAL) && !is_followed(loaded));
     let note = |loaded: Loaded| {
         let name = exit::escape(loaded.name.as_bytes());
@@ -123,30 +122,83 @@ fn read(path: &str) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Whether a name in haproxy.cfg can be that of the file. Of a relative one nobody knows
-/// where it begins.
-fn is_named(path: &str, name: &str) -> bool {
-    let mut kinds = ["file@", "opt@"].iter();
-    let name = kinds
-        .find_map(|kind| name.strip_prefix(kind))
-        .unwrap_or(name);
-    let (path, name) = (Path::new(path), Path::new(name));
-    if name.is_relative() {
-        let parts = name.components().filter(|part| *part != Component::CurDir);
-        let name: PathBuf = parts.collect();
-        return name.file_name().is_some() && path.ends_with(name);
+/// Whose names are asked for: the file's, and the running worker's.
+#[derive(Clone, Copy)]
+pub(crate) struct Of<'a> {
+    pub(crate) wanted: &'a Wanted,
+    /// The files of the configuration.
+    pub(crate) config: &'a [PathBuf],
+    /// The worker.
+    pub(crate) pid: u32,
+}
+
+impl<'a> Of<'a> {
+    /// Which of the files that were made together with haproxy.cfg has this name there.
+    fn find(self, name: &str) -> Found<'a> {
+        let mut kinds = ["file@", "opt@"].iter();
+        let name = kinds
+            .find_map(|kind| name.strip_prefix(kind))
+            .unwrap_or(name);
+        let name = Path::new(name);
+        let files = &self.wanted.files;
+        if name.is_relative() && !files.iter().any(|path| can_be(path, name)) {
+            return Found::None;
+        }
+        let begin = if name.is_absolute() {
+            Some(PathBuf::new())
+        } else {
+            self.begin()
+        };
+        let Some(begin) = begin else {
+            return Found::Unknown;
+        };
+        // An absolute name stays as it is.
+        let name = begin.join(name);
+        let mut files = files.iter();
+        let found = files.find(|path| is_same(Path::new(path), &name));
+        found.map_or(Found::None, |path| Found::One(path))
     }
+
+    /// Where relative names begin; `None` if only HAProxy knows it.
+    fn begin(self) -> Option<PathBuf> {
+        match self.wanted.default_path {
+            DefaultPath::Current => fs::read_link(format!("/proc/{}/cwd", self.pid)).ok(),
+            DefaultPath::Config => {
+                let (first, others) = self.config.split_first()?;
+                let folder = first.parent()?;
+                let is_one = others.iter().all(|other| other.parent() == Some(folder));
+                std::path::absolute(folder).ok().filter(|_| is_one)
+            }
+            DefaultPath::Other => None,
+        }
+    }
+}
+
+enum Found<'a> {
+    One(&'a str),
+    None,
+    /// It can be one, but only HAProxy knows where its name begins.
+    Unknown,
+}
+
+/// Whether a relative name can be that of the file, wherever it begins.
+fn can_be(path: &str, name: &Path) -> bool {
+    let last = name.file_name();
+    last.is_some() && Path::new(path).file_name() == last
+}
+
+/// Whether both name the same file.
+fn is_same(path: &Path, name: &Path) -> bool {
     path == name || matches!((path.canonicalize(), name.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Makes the worker take over the files that differ, and compares again.
 pub(crate) fn take(
-    wanted: &Wanted,
-    pid: u32,
+    of: Of,
     socket: &Socket,
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<Taken> {
-    let Some(before) = compare(wanted, pid, socket)? else {
+    let Some(before) = compare(of, socket)? else {
         return Ok(Taken::Another);
     };
     if before.differing.is_empty() {
@@ -177,7 +229,7 @@ pub(crate) fn take(
     if let Some(why) = reload {
         return Ok(Taken::Reload(why));
     }
-    Ok(match compare(wanted, pid, socket)? {
+    Ok(match compare(of, socket)? {
         None => Taken::Another,
         Some(after) => match after.differing.into_iter().next() {
             None => Taken::Agrees { changed: true },
@@ -190,29 +242,78 @@ pub(crate) fn take(
 mod tests {
     use super::*;
 
+    const PATH: &str = "/etc/haproxy/hosts.map";
+
+    fn found(wanted: &Wanted, config: &[&str], name: &str) -> Option<bool> {
+        let config: Vec<PathBuf> = config.iter().map(PathBuf::from).collect();
+        let (config, pid) = (config.as_slice(), std::process::id());
+        let of = Of {
+            wanted,
+            config,
+            pid,
+        };
+        match of.find(name) {
+            Found::One(path) => Some(path == PATH),
+            Found::None => Some(false),
+            Found::Unknown => None,
+        }
+    }
+
+    fn wanted(default_path: DefaultPath) -> Wanted {
+        Wanted {
+            files: vec![PATH.to_owned()],
+            default_path,
+            ..Wanted::default()
+        }
+    }
+
     #[test]
-    fn a_name_is_that_of_a_file_if_it_can_be() {
-        let path = "/etc/haproxy/hosts.map";
+    fn a_name_is_that_of_a_file_if_it_leads_there() {
+        let wanted = wanted(DefaultPath::Config);
+        let config = ["/etc/haproxy/a.cfg", "/etc/haproxy/b.cfg"];
         for name in [
-            path,
+            PATH,
             "hosts.map",
-            "./haproxy/hosts.map",
+            "./hosts.map",
             "file@/etc/haproxy/hosts.map",
             "opt@hosts.map",
         ] {
-            assert!(is_named(path, name), "{name}");
+            assert_eq!(found(&wanted, &config, name), Some(true), "{name}");
         }
         for name in [
             "",
             ".",
             "osts.map",
             "../hosts.map",
+            "haproxy/hosts.map",
             "/haproxy/hosts.map",
             "other/hosts.map",
             "virt@/etc/haproxy/hosts.map",
-            "virt@hosts.map",
         ] {
-            assert!(!is_named(path, name), "{name}");
+            assert_eq!(found(&wanted, &config, name), Some(false), "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_or_that_only_haproxy_knows_is_none() {
+        let told = |default, config: &[&str]| found(&wanted(default), config, "hosts.map");
+        assert_eq!(told(DefaultPath::Config, &["/srv/a.cfg"]), Some(false));
+        let apart = ["/etc/haproxy/a.cfg", "/srv/a.cfg"];
+        assert_eq!(told(DefaultPath::Config, &apart), None);
+        assert_eq!(told(DefaultPath::Other, &[]), None);
+        // That is the working directory of this test.
+        assert_eq!(told(DefaultPath::Current, &[]), Some(false));
+        let here = std::env::current_dir().unwrap().join("hosts.map");
+        let wanted = Wanted {
+            files: vec![here.display().to_string()],
+            ..Wanted::default()
+        };
+        let (config, pid) = (&[][..], std::process::id());
+        let of = Of {
+            wanted: &wanted,
+            config,
+            pid,
+        };
+        assert!(matches!(of.find("hosts.map"), Found::One(_)));
     }
 }

@@ -43,7 +43,7 @@ impl Fake {
     pub(crate) fn new() -> Self {
         let dir = harness::scratch();
         let file = format!(
-            "global\n stats socket {}/s level admin\n\
+            "global\n default-path config\n stats socket {}/s level admin\n\
              frontend web\n bind 127.0.59.1:8080\n\
              backend nodes\n server s1 127.0.59.2:3000 check\n",
             dir.path().display()
