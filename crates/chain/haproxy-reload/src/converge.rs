@@ -122,7 +122,8 @@ impl<'a> Convergence<'a> {
         let taken = loaded::take(now, self.haproxy, &mut tell);
         match &taken {
             Ok(Taken::Agrees { changed }) => self.changed |= changed,
-            Ok(Taken::Another) => {
+            Ok(Taken::Another { changed }) => {
+                self.changed |= changed;
                 pause(TURN);
                 return Ok(Next::Again);
             }

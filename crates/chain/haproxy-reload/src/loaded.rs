@@ -40,18 +40,31 @@ pub(crate) enum Taken {
     /// It takes a reload, for this reason.
     Reload(String),
     /// Another worker answers than before.
-    Another,
+    Another {
+        /// Whether the one before was changed.
+        changed: bool,
+    },
 }
 
 impl Taken {
+    /// Whether the worker was changed. A reload is a change anyway.
+    fn is_change(&self) -> bool {
+        match self {
+            Self::Agrees { changed } | Self::Another { changed } => *changed,
+            Self::Reload(_) => false,
+        }
+    }
+
     /// How it ended for both.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Agrees { changed: one }, Self::Agrees { changed: other }) => Self::Agrees {
                 changed: one | other,
             },
-            (Self::Agrees { .. }, other) => other,
-            (one, _) => one,
+            (Self::Reload(why), _) | (Self::Agrees { .. }, Self::Reload(why)) => Self::Reload(why),
+            (one, other) => Self::Another {
+                changed: one.is_change() | other.is_change(),
+            },
         }
     }
 }
@@ -86,7 +99,7 @@ pub(crate) fn take(
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<Taken> {
     let Some(running) = &now.running else {
-        return Ok(Taken::Another);
+        return Ok(Taken::Another { changed: false });
     };
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let config = now.file.content.paths();
@@ -103,7 +116,7 @@ pub(crate) fn take(
         (Err(one), Err(other)) => bail!("{one:#}; {other:#}"),
         (one, other) => one?.and(other?),
     };
-    if matches!(taken, Taken::Another) && Instant::now() >= socket.deadline {
+    if matches!(taken, Taken::Another { .. }) && Instant::now() >= socket.deadline {
         bail!("another worker answers each time than the one before");
     }
     Ok(taken)
@@ -122,4 +135,30 @@ pub(crate) fn renew(
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<()> {
     certificates::take(by_config, running, &haproxy.worker, tell).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_is_not_forgotten_where_another_worker_answers() {
+        let agrees = |changed| Taken::Agrees { changed };
+        let another = |changed| Taken::Another { changed };
+        for (one, other, expected) in [
+            (agrees(true), another(false), true),
+            (another(false), agrees(true), true),
+            (another(true), agrees(false), true),
+            (agrees(false), another(false), false),
+        ] {
+            let both = one.and(other);
+            assert!(matches!(&both, Taken::Another { .. }));
+            assert_eq!(both.is_change(), expected);
+        }
+        let reload = || Taken::Reload("x".to_owned());
+        assert!(matches!(agrees(true).and(reload()), Taken::Reload(_)));
+        assert!(matches!(reload().and(another(true)), Taken::Reload(_)));
+        let looks_again = another(false).and(reload());
+        assert!(matches!(looks_again, Taken::Another { .. }));
+    }
 }

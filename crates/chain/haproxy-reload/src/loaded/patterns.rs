@@ -199,7 +199,7 @@ pub(crate) fn take(
     tell: &mut dyn FnMut(&str, Instant),
 ) -> anyhow::Result<Taken> {
     let Some(before) = compare(of, socket)? else {
-        return Ok(Taken::Another);
+        return Ok(Taken::Another { changed: false });
     };
     if before.differing.is_empty() {
         return Ok(Taken::Agrees { changed: false });
@@ -230,7 +230,7 @@ pub(crate) fn take(
         return Ok(Taken::Reload(why));
     }
     Ok(match compare(of, socket)? {
-        None => Taken::Another,
+        None => Taken::Another { changed: true },
         Some(after) => match after.differing.into_iter().next() {
             None => Taken::Agrees { changed: true },
             Some(still) => Taken::Reload(format!("after it was replaced, still: {}", still.text)),
