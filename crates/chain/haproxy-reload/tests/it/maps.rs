@@ -19,7 +19,7 @@ use crate::node::{self, Node};
 /// How many rounds of made-up files there are, with one of each kind in each.
 const ROUNDS: u64 = 12;
 /// How the made-up files are used.
-const USES: [(&str, &str, Use); 10] = [
+const USES: [(&str, &str, Use); 11] = [
     (
         "str.map",
         "set-header x %[req.hdr(x),map_str(FILE)]",
@@ -53,6 +53,7 @@ const USES: [(&str, &str, Use); 10] = [
         Use::Text,
     ),
     ("ip.acl", "deny if { src -f FILE }", Use::Address),
+    ("both.map", "deny if { req.hdr(x) -M -f FILE }", Use::Text),
     (
         "reg.acl",
         "deny if { req.hdr(x) -m reg -f FILE }",
