@@ -318,6 +318,7 @@ impl<'a> Convergence<'a> {
             worker: running.map(|running| running.pid),
         };
         let refused = Refused::new(self.files.refused());
+        let stamps = file.content.stamps();
         haproxy
             .reload(&request, &refused, &mut || {
                 if running.is_some() {
@@ -329,7 +330,9 @@ impl<'a> Convergence<'a> {
         (self.full, self.changed) = (false, true);
         self.reloads += 1;
         self.sent.clear();
-        if Content::read(&self.files.config)? != file.content {
+        // A file can have been away in between, and be back now.
+        let is_same = file.content.stamps() == stamps;
+        if !is_same || Content::read(&self.files.config)? != file.content {
             return Ok(None);
         }
         // The content is the same before and after the reload, so this is what HAProxy

@@ -1,7 +1,9 @@
 //! The configuration as it is at one look: one file, or several that HAProxy reads as one.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -21,6 +23,17 @@ pub(crate) struct Content {
     pub(crate) bytes: Vec<u8>,
     /// Each file, with the place in `bytes` where it ends.
     files: Vec<(PathBuf, usize)>,
+}
+
+/// The device and the number of a file, and when it was changed, in nanoseconds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(u64, u64, (i64, i64));
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Self(metadata.dev(), metadata.ino(), changed)
+    }
 }
 
 impl Content {
@@ -81,6 +94,12 @@ impl Content {
             self.bytes.extend_from_slice(&bytes);
         }
         self.files.push((path, self.bytes.len()));
+    }
+
+    /// What tells each file from another one in its place that may have the same content.
+    pub(crate) fn stamps(&self) -> Vec<Option<Stamp>> {
+        let stamp = |(path, _): &(PathBuf, usize)| path.metadata().ok().map(|it| Stamp::of(&it));
+        self.files.iter().map(stamp).collect()
     }
 
     /// Each file with what is in it.
@@ -207,6 +226,21 @@ mod tests {
             content.push(PathBuf::from(path), text.as_bytes().to_vec());
         }
         content
+    }
+
+    #[test]
+    fn a_file_that_was_away_for_a_moment_has_another_stamp() {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("haproxy.cfg");
+        let put = |text: &[u8]| files::replace(&path, text, files::Durability::Unsynced).unwrap();
+        put(b"one\n");
+        let before = Content::read(std::slice::from_ref(&path)).unwrap();
+        let stamps = before.stamps();
+        assert_eq!(before.stamps(), stamps);
+        put(b"two\n");
+        put(b"one\n");
+        assert_eq!(Content::read(std::slice::from_ref(&path)).unwrap(), before);
+        assert_ne!(before.stamps(), stamps);
     }
 
     #[test]
