@@ -5,7 +5,7 @@
 //! is killed, the next run finds the same reload due.
 
 use std::fs::File;
-use std::io::stdout;
+use std::io::{self, Read, Seek, SeekFrom, stdout};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -105,16 +105,22 @@ fn stop_waiting() {
 /// holds the lock of a run.
 pub(crate) fn tell(files: &Files) {
     let path = files.waiting();
-    let said = files::read(&path, MOST_TOLD).ok().flatten();
-    let Some(said) = said.filter(|said| !said.is_empty()) else {
+    if path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
         return;
-    };
+    }
     // As long as somebody waits, it goes on writing.
     let Ok(Some(lock)) = files::try_lock(&path) else {
         return;
     };
+    let Ok((is_all, said)) = end(&path) else {
+        return;
+    };
     if lock.set_len(0).is_err() {
         return;
+    }
+    if !is_all {
+        let told = format_args!("the process that waited said more than this end of it:");
+        say(PROGRAM, told);
     }
     let said = String::from_utf8_lossy(&said);
     let before = format!("{PROGRAM}: ");
@@ -124,5 +130,35 @@ pub(crate) fn tell(files: &Files) {
             PROGRAM,
             format_args!("the process that waited says: {line}"),
         );
+    }
+}
+
+/// The last bytes of a file, and whether that is all of it.
+fn end(path: &Path) -> io::Result<(bool, Vec<u8>)> {
+    let (mut file, metadata) = files::open_regular(path, files::Links::Refuse)?;
+    let skipped = metadata.len().saturating_sub(MOST_TOLD);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut said = Vec::new();
+    file.take(MOST_TOLD).read_to_end(&mut said)?;
+    Ok((skipped == 0, said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_too_much_the_end_is_read() {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("said");
+        let most = usize::try_from(MOST_TOLD).unwrap();
+        let read = |content: &[u8]| {
+            files::replace(&path, content, files::Durability::Unsynced).unwrap();
+            end(&path).unwrap()
+        };
+        let whole = vec![b'x'; most];
+        assert_eq!(read(&whole), (true, whole.clone()));
+        assert_eq!(read(&[b"first", &whole[..]].concat()), (false, whole));
+        assert_eq!(read(b""), (true, Vec::new()));
     }
 }

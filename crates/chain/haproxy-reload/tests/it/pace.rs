@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use files::Durability;
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
@@ -223,6 +224,22 @@ fn without_a_time_nobody_waits() {
     assert_eq!(haproxy.reloads(), Some(2));
     assert!(waiting(&haproxy).is_empty());
     assert!(!haproxy.path(".haproxy.cfg.waiting.lock").exists());
+}
+
+#[test]
+fn of_much_that_was_said_while_waiting_the_end_is_told_and_then_it_is_gone() {
+    let haproxy = Haproxy::start(235, &[1]);
+    haproxy.assert_agrees();
+    let said = "haproxy-reload: said\n".repeat(10_000) + "haproxy-reload: the last\n";
+    let path = haproxy.path(".haproxy.cfg.waiting.lock");
+    files::replace(&path, said.as_bytes(), Durability::Unsynced).unwrap();
+    let told = haproxy.run(&[]).stderr();
+    let first = "haproxy-reload: the process that waited said more than this end of it:\n";
+    assert!(told.starts_with(first), "{told}");
+    let last = "haproxy-reload: the process that waited says: the last\n";
+    assert!(told.ends_with(last), "{told}");
+    assert_eq!(path.metadata().unwrap().len(), 0);
+    haproxy.assert_agrees();
 }
 
 #[test]
