@@ -112,7 +112,7 @@ impl Facts {
                 let later = now.plan.later().collect();
                 let loaded = loaded::report(&now, haproxy).unwrap_or_else(Loaded::from);
                 next.extend(loaded.next);
-                let mut notes = loaded.notes;
+                let mut notes = bounded(loaded.notes, "such files");
                 if due.is_some() && !files.is_waited_for() {
                     notes.push(NOBODY_WAITS.to_owned());
                 }
@@ -274,9 +274,15 @@ fn notes(wanted: &Wanted, running: &Running, others: &[String]) -> Vec<String> {
             notes.extend(state.and_then(|state| set_by_agent(&format!("{name}/{server}"), state)));
         }
     }
-    if let Some(more) = notes.len().checked_sub(MOST_NOTES + 1) {
+    bounded(notes, "such servers")
+}
+
+/// The first of the notes, and how many more there are of `what` they speak.
+fn bounded(mut notes: Vec<String>, what: &str) -> Vec<String> {
+    let more = notes.len().saturating_sub(MOST_NOTES);
+    if more > 0 {
         notes.truncate(MOST_NOTES);
-        notes.push(format!("{} more such servers", more + 1));
+        notes.push(format!("{more} more {what}"));
     }
     notes
 }

@@ -514,3 +514,21 @@ fn a_folder_that_begins_where_haproxy_does_is_not_taken_for_one_of_ours() {
     let note = format!("note: the folder {name} is not compared: only HAProxy knows where it is");
     assert!(status.contains(&note), "{status}");
 }
+
+#[test]
+fn of_many_files_that_cannot_be_seen_the_report_has_the_number() {
+    let (mut haproxy, path) = start(236, true);
+    let folder = path.parent().unwrap();
+    let one = Pair::new(&haproxy.path(""), 1).pem();
+    for n in 0..30 {
+        write(&folder.join(format!("n{n:02}.pem")), &one);
+    }
+    haproxy.start_again();
+    std::fs::rename(folder, haproxy.path("elsewhere")).unwrap();
+    let status = haproxy.run(&["--status"]).stdout();
+    let notes = status
+        .lines()
+        .filter(|line| line.trim_start().starts_with("note: "));
+    assert_eq!(notes.count(), 11, "{status}");
+    assert!(status.contains("  note: 21 more such files\n"), "{status}");
+}
