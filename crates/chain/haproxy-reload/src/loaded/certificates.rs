@@ -72,11 +72,15 @@ pub(crate) fn compare(
     let (names, relative): (Vec<String>, Vec<String>) = running
         .certificates
         .iter()
-        .filter(|name| !name.starts_with('@'))
         .cloned()
         .partition(|name| name.starts_with('/'));
     for name in relative {
-        comparison.omit(&name, "only HAProxy knows in which folder it is");
+        let why = if name.starts_with('@') {
+            "only HAProxy knows which files its store has for it"
+        } else {
+            "only HAProxy knows in which folder it is"
+        };
+        comparison.omit(&name, why);
     }
     let at = now();
     let mut survey = file::survey(&names, &folders)?;
