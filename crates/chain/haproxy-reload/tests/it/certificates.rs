@@ -244,7 +244,7 @@ fn what_no_command_can_take_over_is_a_reload() {
 
 #[test]
 fn a_certificate_with_its_key_beside_it_is_a_reload() {
-    let mut haproxy = Haproxy::new(233);
+    let mut haproxy = Haproxy::new(251);
     let [certificate, key] = ["one.crt", "one.key"].map(|name| haproxy.path(name));
     let put = |haproxy: &Haproxy, serial| {
         let pair = Pair::new(&haproxy.path(""), serial);
@@ -263,12 +263,12 @@ fn a_certificate_with_its_key_beside_it_is_a_reload() {
         &haproxy,
         &format!("the certificate {} {why}", certificate.display()),
     );
-    assert_eq!(served(233), 2);
+    assert_eq!(served(251), 2);
 }
 
 #[test]
 fn a_file_whose_time_is_still_to_come_is_taken_over_once() {
-    let (haproxy, path) = start(234, false);
+    let (haproxy, path) = start(252, false);
     let key = PathBuf::from(format!("{}.key", path.display()));
     let one = Pair::new(&haproxy.path(""), 2);
     write(&path, &one.certificate);
@@ -283,7 +283,7 @@ fn a_file_whose_time_is_still_to_come_is_taken_over_once() {
         &haproxy,
         &format!("the certificate {} {why}", path.display()),
     );
-    assert_eq!(served(234), 2);
+    assert_eq!(served(252), 2);
     haproxy.assert_agrees();
 }
 

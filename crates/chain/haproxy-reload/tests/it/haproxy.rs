@@ -1,8 +1,10 @@
 //! The real HAProxy, a configuration that is easily changed, and runs of haproxy-reload.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use files::Durability;
@@ -94,6 +96,23 @@ pub(crate) fn front(test: u8) -> SocketAddr {
     (Ipv4Addr::new(127, harness::net(), 52, test), 8080).into()
 }
 
+/// Refuses a number that another test has: two HAProxy would share their addresses. A test is
+/// known by its thread, which has its name.
+fn take(test: u8) {
+    static OWNERS: Mutex<BTreeMap<u8, String>> = Mutex::new(BTreeMap::new());
+    let thread = std::thread::current();
+    let Some(name) = thread.name().filter(|name| *name != "main") else {
+        return;
+    };
+    let mut owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let owner = owners
+        .entry(test)
+        .or_insert_with(|| name.to_owned())
+        .clone();
+    drop(owners);
+    assert_eq!(owner, name, "the number {test} is another test's");
+}
+
 /// The real HAProxy with its files in a directory of its own. It ends with the value.
 pub(crate) struct Haproxy {
     dir: Scratch,
@@ -113,6 +132,7 @@ impl Haproxy {
 
     /// One that has no file yet, and is not started.
     pub(crate) fn new(test: u8) -> Self {
+        take(test);
         let dir = harness::scratch();
         Self {
             place: harness::haproxy::Haproxy::new(dir.path(), front(test).ip().to_string()),
@@ -294,4 +314,14 @@ impl Run {
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
+}
+
+#[test]
+fn a_number_belongs_to_one_test() {
+    take(253);
+    take(253);
+    let other = std::thread::Builder::new().name("another test".to_owned());
+    let refused = other.spawn(|| take(253)).unwrap().join();
+    // Where tests run one after the other they have no threads of their own.
+    assert!(refused.is_err() || std::thread::current().name() == Some("main"));
 }

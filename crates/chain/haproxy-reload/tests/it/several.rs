@@ -248,7 +248,7 @@ fn the_files_of_a_folder_are_followed_as_one() {
 
 #[test]
 fn files_that_are_put_in_place_one_after_the_other_are_one_reload() {
-    let mut parts = Parts::new(232);
+    let mut parts = Parts::new(237);
     let several = Several::files(&parts);
     several.assert_agrees();
     parts.queue = 2;
@@ -278,7 +278,7 @@ fn files_that_are_put_in_place_one_after_the_other_are_one_reload() {
 
 #[test]
 fn a_line_that_is_gone_is_told_by_its_place_in_the_copy() {
-    let mut parts = Parts::new(231);
+    let mut parts = Parts::new(238);
     parts.end = "    balance leastconn\n";
     let several = Several::files(&parts);
     several.assert_agrees();
