@@ -23,6 +23,8 @@ use crate::haproxy::socket::pause;
 
 /// The worker's age is in whole seconds, so to ask for it more often tells nothing new.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// How long to wait for those who only look whether a process waits.
+const LOOKING: Duration = Duration::from_millis(20);
 /// How long to wait for other runs: whoever is at work may take all its time.
 const PATIENCE: Duration = Duration::from_secs(86_400);
 /// How much of what it said is told, in bytes.
@@ -34,7 +36,7 @@ const MOST_TOLD: u64 = 64 << 10;
 /// Its output is the file of its lock, so it has that from its first moment to its last.
 /// It must not have ours, since who reads that would wait for the end of both.
 pub(crate) fn leave(files: &Files, left: Duration) -> anyhow::Result<()> {
-    let Some(lock) = files::try_lock(&files.waiting())? else {
+    let Some(lock) = files::lock_until(&files.waiting(), Instant::now() + LOOKING)? else {
         return Ok(());
     };
     let mut arguments = std::env::args_os();

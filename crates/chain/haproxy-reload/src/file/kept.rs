@@ -1,13 +1,13 @@
 //! The files that this program keeps beside haproxy.cfg.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use nix::sys::stat::{major, minor};
+use files::Links;
 
 use super::content::{Content, good, left_over, read_copy};
 
@@ -40,15 +40,13 @@ impl Files {
         files::lock_beside(&self.named("waiting"))
     }
 
-    /// Whether a process waits. This takes no lock, not even for a moment: a run would then
-    /// think that somebody waits.
+    /// Whether a process waits. Who may not look has to believe it.
     pub(crate) fn is_waited_for(&self) -> bool {
-        let Ok(metadata) = self.waiting().metadata() else {
-            return false;
-        };
-        let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-        let is_its = |line| is_lock_of(line, metadata.dev(), metadata.ino());
-        locks.lines().any(is_its)
+        match files::open_regular(&self.waiting(), Links::Refuse) {
+            Err(error) => error.kind() != ErrorKind::NotFound,
+            // It is given back at once, and who leaves a process behind allows for that moment.
+            Ok((file, _)) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+        }
     }
 
     /// `haproxy.cfg.EXTENSION`.
@@ -88,30 +86,9 @@ impl Files {
     }
 }
 
-/// Whether a line of `/proc/locks` such as `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF`
-/// can be that of a lock on this file.
-fn is_lock_of(line: &str, device: u64, inode: u64) -> bool {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, "FLOCK", _, _, _, place, ..] = words[..] else {
-        return false;
-    };
-    let mut parts = place.rsplit(':');
-    let is_inode = parts.next() == Some(inode.to_string().as_str());
-    let number = |part: Option<&str>| u64::from_str_radix(part?, 16).ok();
-    let (lock_minor, lock_major) = (number(parts.next()), number(parts.next()));
-    let file_major = major(device);
-    // Where a file system has no disk of its own, the kernel can name another device for a file
-    // than for its locks (overlayfs, btrfs). Then it may be this one.
-    let is_in_doubt = file_major == 0 || lock_major == Some(0);
-    let is_device = lock_major == Some(file_major) && lock_minor == Some(minor(device));
-    is_inode && (is_device || is_in_doubt)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use nix::sys::stat::makedev;
 
     use super::*;
 
@@ -162,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_known_by_the_lock_that_nobody_touches() {
+    fn who_waits_is_known_by_the_lock() {
         let scratch = harness::scratch();
         let files = Files {
             config: vec![scratch.path().join("haproxy.cfg")],
@@ -172,26 +149,6 @@ mod tests {
         assert!(files.is_waited_for());
         drop(lock);
         assert!(!files.is_waited_for());
-    }
-
-    #[test]
-    fn a_lock_on_another_disk_is_none_of_a_file_with_the_same_inode() {
-        let line = |place| format!("3: FLOCK  ADVISORY  WRITE 1424 {place}:17 0 EOF");
-        let (disk, none) = (makedev(0xfe, 0x10), makedev(0, 0x30));
-        for (place, device, expected) in [
-            ("fe:10", disk, true),
-            ("fe:11", disk, false),
-            ("08:10", disk, false),
-            ("00:2f", disk, true),
-            ("00:2f", none, true),
-            ("fe:10", none, true),
-        ] {
-            assert_eq!(is_lock_of(&line(place), device, 17), expected, "{place}");
-            assert!(!is_lock_of(&line(place), device, 7));
-        }
-        let other = line("fe:10").replace("FLOCK", "POSIX");
-        assert!(!is_lock_of(&other, disk, 17));
-        assert!(!is_lock_of("", disk, 17));
     }
 
     #[test]
