@@ -12,6 +12,7 @@ use nodes::{Name, Node, Nodes, Refused};
 
 use crate::context::Kept;
 use crate::pairs::{Kind, Pair, STDOUT};
+use crate::paths::as_recorded;
 use crate::services::Services;
 use crate::sources::Sources;
 use crate::template::{Given, Template};
@@ -173,7 +174,7 @@ fn marked(
         *first = with_capacity(first, capacity);
     }
     if !others.is_empty() {
-        let paths: Vec<String> = others.iter().map(|(path, _)| whole_path(path)).collect();
+        let paths: Vec<String> = others.iter().map(|(path, _)| as_recorded(path)).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         *first = with_files(first, &paths);
     }
@@ -200,12 +201,6 @@ fn hash_of_all(files: &[(&Path, &str)]) -> String {
         .flat_map(|(path, text)| [path.as_os_str().as_encoded_bytes(), text.as_bytes()]);
     let hashes: Vec<String> = parts.map(hash_of).collect();
     hash_of(hashes.concat().as_bytes())
-}
-
-/// The path from the root on, as another program can read it.
-pub(crate) fn whole_path(path: &Path) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    whole.to_string_lossy().into_owned()
 }
 
 /// The texts as HAProxy reads them: one after the other.

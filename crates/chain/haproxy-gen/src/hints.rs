@@ -23,22 +23,18 @@ pub(crate) fn hint(template: &str, message: &str, at: usize) -> Option<String> {
 /// A tag of Jinja's that Tera calls otherwise.
 fn word_of_others(template: &str, at: usize) -> Option<String> {
     let tag = tag_at(template, at)?;
-    let words = [
-        "elseif", "elsif", "macro", "import", "from", "call", "with", "do",
-    ];
     let is_else_if = tag.word == "else" && tag.rest.trim_start().starts_with("if ");
-    let instead = match tag.word {
-        "elseif" | "elsif" => "{% elif CONDITION %}",
-        _ if is_else_if => "{% elif CONDITION %}",
+    let word = if is_else_if { "else if" } else { tag.word };
+    let instead = match word {
+        "elseif" | "elsif" | "else if" => "{% elif CONDITION %}",
         "macro" | "import" | "from" | "call" => {
             "{% component NAME(ARGUMENT) %} ... {% endcomponent %}, and {{<NAME ARGUMENT={1} />}} \
              where it is used; those of an included file are there, too"
         }
-        _ => "{% set NAME = VALUE %}",
+        "with" | "do" => "{% set NAME = VALUE %}",
+        _ => return None,
     };
-    let is_known = words.contains(&tag.word) || is_else_if;
-    let word = if is_else_if { "else if" } else { tag.word };
-    is_known.then(|| format!("Instead of `{word}` write {instead}."))
+    Some(format!("Instead of `{word}` write {instead}."))
 }
 
 /// An argument without a name.

@@ -22,6 +22,22 @@ pub(crate) struct Pair {
     pub(crate) kind: Kind,
 }
 
+impl Pair {
+    /// The template's path as messages show it.
+    pub(crate) fn shown_template(&self) -> &Path {
+        shown(&self.template)
+    }
+}
+
+/// The path of a template as messages show it.
+pub(crate) fn shown(template: &Path) -> &Path {
+    if template == Path::new(STDIN) {
+        Path::new("/dev/stdin")
+    } else {
+        template
+    }
+}
+
 /// What a file is to HAProxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -17,6 +17,12 @@ pub(crate) fn whole(path: &Path) -> PathBuf {
     }
 }
 
+/// The path as a configuration keeps it for haproxy-reload: from the root on, with its links.
+pub(crate) fn as_recorded(path: &Path) -> String {
+    let whole = absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    whole.to_string_lossy().into_owned()
+}
+
 /// The places in `text` where a path to this file stands, however it is written. A relative
 /// one may begin at any of `folders`, and is one only where HAProxy expects a file: a node
 /// can be called as a file is.

@@ -7,10 +7,10 @@ use exit::Exit;
 use files::Staged;
 use haproxy_config::{Surroundings, files_of};
 
-use crate::candidate::{Candidate, whole_path};
+use crate::candidate::Candidate;
 use crate::check::{Checker, Subject};
 use crate::draft::Draft;
-use crate::pairs::{Kind, Pair, STDIN};
+use crate::pairs::{Kind, Pair};
 use crate::surroundings::surroundings;
 use crate::target::Target;
 use crate::template::Given;
@@ -219,7 +219,10 @@ impl<'a> Run<'a> {
         for (pair, old, _) in self.of_kind(Kind::Configuration, old, candidate) {
             let was = files_of(&String::from_utf8_lossy(old.unwrap_or_default()));
             for path in was {
-                let mut is = self.pairs.iter().map(|pair| whole_path(&pair.output));
+                let mut is = self
+                    .pairs
+                    .iter()
+                    .map(|pair| paths::as_recorded(&pair.output));
                 if !is.any(|is| is == path) {
                     let config = pair.output.display();
                     let path = exit::escape(path.as_bytes());
@@ -270,7 +273,7 @@ impl<'a> Run<'a> {
                 subjects.push(Subject {
                     text,
                     path: &pair.output,
-                    template: shown(&pair.template),
+                    template: pair.shown_template(),
                     kind,
                     draft,
                 });
@@ -295,15 +298,6 @@ impl<'a> Run<'a> {
             staged.put()?;
         }
         Ok(changed)
-    }
-}
-
-/// The template's path as messages show it.
-fn shown(template: &Path) -> &Path {
-    if template == Path::new(STDIN) {
-        Path::new("/dev/stdin")
-    } else {
-        template
     }
 }
 

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use exit::{escape, misuse};
 use files::{Links, open_regular};
 
+use crate::pairs::{self, STDIN};
 use crate::tags::tags;
 
 /// The largest file of a template that is read, in bytes: a person writes far less.
@@ -20,10 +21,6 @@ const MAX_FILE: u64 = 1 << 20;
 const MAX_FILES: usize = 100;
 /// How long stdin may take to end.
 const LONGEST_STDIN: Duration = Duration::from_secs(30);
-/// What stands for stdin, in options of many programs.
-const DASH: &str = "-";
-/// What messages call stdin.
-const STDIN: &str = "/dev/stdin";
 
 /// The files of a template. Each has the path that messages show.
 #[derive(Debug)]
@@ -45,11 +42,10 @@ pub(crate) struct Source {
 impl Sources {
     /// Reads the template at `path`, or from stdin if that is `-`, and all that it includes.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        if path == Path::new(DASH) {
+        if path == Path::new(STDIN) {
             let bytes = limit::read_to_end(io::stdin(), MAX_FILE + 1, LONGEST_STDIN);
             let bytes = bytes.context("read the template from stdin")?;
-            let path = Path::new(STDIN);
-            return Self::of(PathBuf::new(), Source::new(path, bytes)?);
+            return Self::of(PathBuf::new(), Source::new(pairs::shown(path), bytes)?);
         }
         let bytes = files::read(path, MAX_FILE)?.with_context(|| {
             let path = path.display();

@@ -30,8 +30,13 @@ impl Target {
         }
     }
 
-    /// Keeps other runs out, so that an older state never replaces a newer one.
+    /// Keeps other runs out, so that an older state never replaces a newer one. Beside what
+    /// can never be replaced, as a device, no lock is left.
     pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        if self.path.metadata().is_ok_and(|there| !there.is_file()) {
+            let path = self.path.display();
+            return Err(anyhow!("read {path}: it is no regular file"));
+        }
         lock(&lock_beside(&self.path)).map_err(|error| match self.path.parent() {
             Some(folder) if is_missing(folder) => anyhow!(
                 "make {}: its folder {} is missing",
@@ -147,6 +152,16 @@ mod tests {
             format!("{:#}", error.unwrap_err()),
             "make /nonexistent/haproxy.cfg: its folder /nonexistent is missing"
         );
+    }
+
+    #[test]
+    fn beside_what_can_never_be_an_output_no_lock_is_left() {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("device");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let error = format!("{:#}", Target::new(&path).lock().unwrap_err());
+        assert!(error.ends_with("it is no regular file"), "{error}");
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -76,11 +76,7 @@ pub(crate) fn report(now: &Situation, haproxy: &Haproxy) -> anyhow::Result<Loade
     };
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let config = now.file.content.paths();
-    let of = patterns::Of {
-        wanted,
-        config: &config,
-        pid: running.pid,
-    };
+    let of = patterns::Of::new(wanted, &config, running);
     let patterns = patterns::compare(of, socket)?;
     let mut loaded = patterns.map_or_else(Loaded::default, Into::into);
     let by_config = certificates::by_config(wanted);
@@ -103,11 +99,7 @@ pub(crate) fn take(
     };
     let (wanted, socket) = (&now.file.wanted, &haproxy.worker);
     let config = now.file.content.paths();
-    let of = patterns::Of {
-        wanted,
-        config: &config,
-        pid: running.pid,
-    };
+    let of = patterns::Of::new(wanted, &config, running);
     let patterns = patterns::take(of, socket, tell);
     // What is wrong with a map keeps no certificate from being renewed.
     let by_config = certificates::by_config(wanted);

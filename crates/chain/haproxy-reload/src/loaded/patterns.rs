@@ -11,6 +11,7 @@ use super::Taken;
 use crate::file::patterns::{difference, entries, longest_line};
 use crate::file::wanted::Wanted;
 use crate::haproxy::patterns::{self, LONGEST_ENTRY, Listing, Loaded, Verdict};
+use crate::haproxy::running::Running;
 use crate::haproxy::socket::Socket;
 
 /// How the names of maps begin that have no file (configuration.txt, 3.0).
@@ -130,6 +131,17 @@ pub(crate) struct Of<'a> {
     pub(crate) config: &'a [PathBuf],
     /// The worker.
     pub(crate) pid: u32,
+}
+
+impl<'a> Of<'a> {
+    pub(crate) fn new(wanted: &'a Wanted, config: &'a [PathBuf], running: &Running) -> Self {
+        let pid = running.pid;
+        Self {
+            wanted,
+            config,
+            pid,
+        }
+    }
 }
 
 impl<'a> Of<'a> {

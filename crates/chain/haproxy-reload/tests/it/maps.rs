@@ -166,8 +166,11 @@ fn with_uses(test: u8) -> (Haproxy, Config) {
 
 #[test]
 fn whatever_a_file_says_haproxy_has_after_commands_what_it_reads_at_its_start() {
-    let first = fastrand::u64(..);
-    println!("the first seed is {first}");
+    let first = std::env::var("MUSTER_SEED").map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("MUSTER_SEED is a number"),
+    );
+    println!("MUSTER_SEED={first}");
     let (mut haproxy, _) = with_uses(200);
     let (mut oracle, _) = with_uses(201);
     let write_all = |chance: &mut Chance, folders: &[&Haproxy]| {
