@@ -23,6 +23,7 @@ mod lan;
 mod limits;
 mod load;
 mod lost;
+mod names;
 mod namespaces;
 mod report;
 mod scripts;

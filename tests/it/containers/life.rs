@@ -87,13 +87,13 @@ fn kill_first_process(container: &str) {
     });
 }
 
-/// `webapp-2-1f2e`: the service, the instance, four digits of the id.
+/// `webapp-2-1f2e3d4c`: the service, the instance, eight digits of the id.
 fn is_readable(server: &Server) -> bool {
     let parts: Vec<&str> = server.name.split('-').collect();
     let [service, instance, id] = parts[..] else {
         return false;
     };
-    service == "webapp" && instance.parse::<u8>().is_ok() && id.len() == 4
+    service == "webapp" && instance.parse::<u8>().is_ok() && id.len() == 8
 }
 
 fn host_that_answers(project: &Project) -> String {

@@ -135,10 +135,13 @@ fn listed(states: &str) -> Vec<String> {
     states.split(", ").map(str::to_owned).collect()
 }
 
-/// Without the four digits of the container's id: `webapp-1-1f2e` is `webapp-1`.
+/// Without the digits of the container's id, eight of them, or four as in what was recorded
+/// with names of that form: `webapp-1-1f2e3d4c` is `webapp-1`.
 fn short(name: &str) -> String {
     match name.rsplit_once('-') {
-        Some((container, id)) if id.len() == 4 && id.chars().all(|c| c.is_ascii_hexdigit()) => {
+        Some((container, id))
+            if [4, 8].contains(&id.len()) && id.chars().all(|c| c.is_ascii_hexdigit()) =>
+        {
             service(container)
         }
         _ => name.to_owned(),
