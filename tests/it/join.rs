@@ -20,8 +20,9 @@ fn joined(members: &[&str], seeds: &str) -> String {
     let text = serde_json::to_string_pretty(&serde_json::json!({ "members": members })).unwrap();
     files::replace(&list, text.as_bytes(), files::Durability::Unsynced).unwrap();
     let path = format!(
-        "{}:{}",
+        "{}:{}:{}",
         dir.path().display(),
+        root().join("ha/scripts").display(),
         std::env::var("PATH").unwrap()
     );
     Command::new(root().join("ha/scripts/serf-join"))

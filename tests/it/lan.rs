@@ -38,9 +38,26 @@ impl Switch {
     }
 }
 
+/// How a host is plugged in, and which addresses it has there.
+#[derive(Clone, Copy)]
+pub(crate) enum Plug {
+    /// 10.77.0.N at eth0, which has the default route.
+    At(Switch),
+    /// `fd77::N` at eth0, and no IPv4 but that of loopback.
+    Ipv6,
+    /// 10.77.0.N at eth0, and no default route, with or without IPv6.
+    Bare {
+        /// Whether eth0 has a link-local address.
+        ipv6: bool,
+    },
+    /// 10.77.0.N at the interface of this name, of eth0 and eth1; the other one is
+    /// 10.78.0.N at the far switch, and has the default route.
+    Two(&'static str),
+}
+
 struct Host {
     number: u8,
-    init: Child,
+    init: Option<Child>,
 }
 
 fn ip(words: &str) -> Output {
@@ -97,33 +114,74 @@ impl Lan {
         folder: &str,
         settings: &[(&str, &str)],
     ) {
-        self.plug_in(switch, number);
-        let init = self.init(number, folder, settings);
-        self.hosts.push(Host { number, init });
+        self.plug_in(Plug::At(switch), number);
+        self.boot(number, folder, settings);
     }
 
-    fn plug_in(&self, switch: Switch, number: u8) {
-        let (switches, namespace) = (self.namespace(0), self.namespace(number));
-        let bridge = switch.bridge();
+    /// Starts the services of `folder` on a host that is plugged in.
+    pub(crate) fn boot(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
+        let init = self.init(number, folder, settings);
+        let mut hosts = self.hosts.iter_mut();
+        let host = hosts.find(|host| host.number == number).unwrap();
+        host.init = Some(init);
+    }
+
+    /// Plugs a host in, on which nothing runs yet.
+    pub(crate) fn plug_in(&mut self, plug: Plug, number: u8) {
+        let namespace = self.namespace(number);
         must(&format!("netns add {namespace}"));
+        self.hosts.push(Host { number, init: None });
         must(&format!("-n {namespace} link set lo up"));
-        must(&format!(
-            "-n {switches} link add port{number} type veth peer name eth0 netns {namespace}"
-        ));
-        must(&format!(
-            "-n {switches} link set port{number} master {bridge} up"
-        ));
-        must(&format!(
-            "-n {namespace} address add 10.77.0.{number}/24 dev eth0"
-        ));
-        must(&format!("-n {namespace} link set eth0 up"));
-        must(&format!("-n {namespace} route add default dev eth0"));
+        if matches!(plug, Plug::Bare { ipv6: false }) {
+            let off = "net.ipv6.conf.all.disable_ipv6=1";
+            let mut sysctl = self.run_on(number, "sysctl");
+            assert!(sysctl.args(["-q", "-w", off]).status().unwrap().success());
+        }
+        let v4 = |net: u8| format!("10.{net}.0.{number}/24");
+        match plug {
+            Plug::At(switch) => self.wire(number, switch, "eth0", &v4(77)),
+            Plug::Ipv6 => self.wire(number, Switch::Near, "eth0", &format!("fd77::{number}/64")),
+            Plug::Bare { .. } => self.wire(number, Switch::Near, "eth0", &v4(77)),
+            Plug::Two(near) => {
+                let far = if near == "eth0" { "eth1" } else { "eth0" };
+                self.wire(number, Switch::Near, near, &v4(77));
+                self.wire(number, Switch::Far, far, &v4(78));
+                must(&format!("-n {namespace} route add default dev {far}"));
+            }
+        }
+        if matches!(plug, Plug::At(_)) {
+            must(&format!("-n {namespace} route add default dev eth0"));
+        }
         wait_for("the address to be usable", SOON, || {
             ip(&format!("-n {namespace} address show tentative"))
                 .stdout
                 .is_empty()
                 .then_some(())
         });
+    }
+
+    /// A cable from an interface of a host to a switch. The end of its first one is called
+    /// port and the number.
+    fn wire(&self, number: u8, switch: Switch, interface: &str, address: &str) {
+        let (switches, namespace) = (self.namespace(0), self.namespace(number));
+        let bridge = switch.bridge();
+        let first = format!("port{number}");
+        let is_first = ip(&format!("-n {switches} link show {first}"))
+            .stdout
+            .is_empty();
+        let port = if is_first {
+            first
+        } else {
+            format!("second{number}")
+        };
+        must(&format!(
+            "-n {switches} link add {port} type veth peer name {interface} netns {namespace}"
+        ));
+        must(&format!("-n {switches} link set {port} master {bridge} up"));
+        must(&format!(
+            "-n {namespace} address add {address} dev {interface}"
+        ));
+        must(&format!("-n {namespace} link set {interface} up"));
     }
 
     fn init(&self, number: u8, folder: &str, settings: &[(&str, &str)]) -> Child {
@@ -147,7 +205,6 @@ impl Lan {
             .env("S6_KEEP_ENV", "1")
             .env("INIT_PREFIX", "1")
             .env("SERF_NODE", format!("n{number}"))
-            .env("SERF_IFACE", "eth0")
             .env("SERF_JOIN_EVERY", "2")
             .env("SERVER_NAME", format!("n{number}"))
             .env("NODES_DIR", path("nodes"))
@@ -187,7 +244,7 @@ impl Lan {
     }
 
     /// A program on host `number`.
-    fn run_on(&self, number: u8, program: &str) -> Command {
+    pub(crate) fn run_on(&self, number: u8, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace(number), program]);
         command
@@ -238,11 +295,11 @@ impl Lan {
 
 impl Drop for Lan {
     fn drop(&mut self) {
-        for host in &mut self.hosts {
-            send(host.init.id(), Signal::SIGTERM);
+        for init in self.hosts.iter().filter_map(|host| host.init.as_ref()) {
+            send(init.id(), Signal::SIGTERM);
         }
-        for host in &mut self.hosts {
-            let _ = host.init.wait();
+        for init in self.hosts.iter_mut().filter_map(|host| host.init.as_mut()) {
+            let _ = init.wait();
         }
         for number in self.hosts.iter().map(|host| host.number).chain([0]) {
             if std::thread::panicking() && number > 0 {

@@ -8,10 +8,13 @@ use std::process::{Command, Output};
 use harness::root;
 
 /// What `serf-agent` says with these settings; `key` and `rpc` are files with keys.
-fn started(settings: &[(&str, &str)]) -> Output {
+pub(crate) fn started(settings: &[(&str, &str)]) -> Output {
     let dir = harness::scratch();
     symlink(root().join("tests/it/serf"), dir.path().join("serf")).unwrap();
-    for (key, content) in [("key", "Z29zc2lw\n"), ("rpc", "without-line-feed")] {
+    for (key, content) in [
+        ("key", "Z29zc2lwLW9mLW11c3Rlcg==\n"),
+        ("rpc", "without-line-feed"),
+    ] {
         files::replace(
             &dir.path().join(key),
             content.as_bytes(),
@@ -20,17 +23,20 @@ fn started(settings: &[(&str, &str)]) -> Output {
         .unwrap();
     }
     let (scripts, path) = (root().join("ha/scripts"), std::env::var("PATH").unwrap());
-    let path = format!("{}:{}:{path}", dir.path().display(), scripts.display());
+    let programs = root().join("target/bin");
+    let folders = [dir.path(), &scripts, &programs].map(|it| it.display().to_string());
+    let path = format!("{}:{path}", folders.join(":"));
     Command::new(scripts.join("serf-agent"))
         .current_dir(dir.path())
         .env("PATH", path)
         .envs([("ROLE", "backend"), ("SERF_NODE", "s1")])
+        .env("SERF_BIND", "127.0.63.1")
         .envs(settings.iter().copied())
         .output()
         .unwrap()
 }
 
-fn agent(settings: &[(&str, &str)]) -> serde_json::Value {
+pub(crate) fn agent(settings: &[(&str, &str)]) -> serde_json::Value {
     let output = started(settings);
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -42,7 +48,13 @@ fn the_agent_gets_what_is_set_and_nothing_else() {
     assert_eq!(plain["node_name"], "s1");
     assert_eq!(plain["tags"], serde_json::json!({ "role": "backend" }));
     assert_eq!(plain["retry_join"], serde_json::json!(["cluster"]));
-    for unset in ["bind", "encrypt_key", "rpc_auth", "event_handlers"] {
+    for unset in [
+        "interface",
+        "discover",
+        "encrypt_key",
+        "rpc_auth",
+        "event_handlers",
+    ] {
         assert!(plain.get(unset).is_none(), "{unset}: {plain}");
     }
 
@@ -62,7 +74,7 @@ fn the_agent_gets_what_is_set_and_nothing_else() {
 #[test]
 fn keys_come_from_their_files() {
     let keys = agent(&[("SERF_KEY_FILE", "key"), ("SERF_RPC_KEY_FILE", "rpc")]);
-    assert_eq!(keys["encrypt_key"], "Z29zc2lw");
+    assert_eq!(keys["encrypt_key"], "Z29zc2lwLW9mLW11c3Rlcg==");
     assert_eq!(keys["rpc_auth"], "without-line-feed");
 }
 
