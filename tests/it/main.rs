@@ -24,6 +24,7 @@ mod lan;
 mod limits;
 mod load;
 mod lost;
+mod multicast;
 mod names;
 mod namespaces;
 mod networks;

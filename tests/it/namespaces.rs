@@ -1,4 +1,4 @@
-//! Nodes that find each other by multicast, and nodes whose network is cut.
+//! Nodes whose network is cut.
 
 use std::time::Duration;
 
@@ -7,24 +7,6 @@ use harness::wait_for;
 
 use crate::hold::{EXPIRED, lost, set_lost_since};
 use crate::lan::{Lan, Switch};
-
-#[test]
-fn agents_find_each_other_by_multicast_where_nobody_is_named() {
-    let mut lan = Lan::new("mdns");
-    let discover = [("SERF_DISCOVER", "muster")];
-    for (number, folder) in [
-        (1, "webapp/services"),
-        (42, "ha/services"),
-        (2, "webapp/services"),
-    ] {
-        lan.start(number, folder, &discover);
-        // An agent asks when it starts and then once a minute: whoever is there answers.
-        wait_for("the agent", SOON, || {
-            lan.log(number).contains("agent running").then_some(())
-        });
-    }
-    lan.wait_until_up(42, &["n1", "n2"]);
-}
 
 #[test]
 fn a_balancer_that_was_cut_off_keeps_its_nodes_and_is_right_when_the_cable_is_back() {
