@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use harness::cluster::{FAILURE, SOON, configured, node_files, program};
 use harness::haproxy::Statistics;
@@ -250,15 +251,24 @@ impl Lan {
         command
     }
 
+    /// Does something in the network of host `number`.
+    pub(crate) fn within<T: Send + 'static>(
+        &self,
+        number: u8,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let network = fs::File::open(format!("/run/netns/{}", self.namespace(number))).unwrap();
+        std::thread::spawn(move || {
+            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+            work()
+        })
+    }
+
     /// A load on the balancer of host `number`, from that host itself.
     pub(crate) fn load(&self, number: u8) -> Running {
-        let network = fs::File::open(format!("/run/netns/{}", self.namespace(number))).unwrap();
         // The threads of the load begin in the network of the one that starts them.
-        let inside = std::thread::spawn(move || {
-            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            load::start("127.0.0.1:80".parse().unwrap(), 50)
-        });
-        inside.join().unwrap()
+        let start = || load::start("127.0.0.1:80".parse().unwrap(), 50);
+        self.within(number, start).join().unwrap()
     }
 
     /// The nodes that are UP in the HAProxy of host `number`.

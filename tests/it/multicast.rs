@@ -1,5 +1,6 @@
 //! Nodes that find each other by multicast, where nobody is named and no route leads anywhere.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use harness::cluster::{FAILURE, SOON};
@@ -122,4 +123,119 @@ fn agents_with_serfs_own_discovery_find_ours_and_are_found() {
         }
         drop(plain);
     }
+}
+
+/// A name as DNS has it, of labels that may have any bytes.
+fn name(labels: &[&str]) -> Vec<u8> {
+    let mut name = Vec::new();
+    for label in labels {
+        name.push(u8::try_from(label.len()).unwrap());
+        name.extend(label.as_bytes());
+    }
+    name.push(0);
+    name
+}
+
+fn record(owner: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+    [owner, &[0, kind, 0, 1, 0, 0, 0, 120], &length, data].concat()
+}
+
+/// An answer that an agent of the cluster muster is at `ip`, called as the caller likes.
+fn answer(called: &str, ip: [u8; 4], port: u16) -> Vec<u8> {
+    let service = name(&["_serf_muster", "_tcp", "local"]);
+    let instance = name(&[called, "_serf_muster", "_tcp", "local"]);
+    let host = name(&[called]);
+    let place = [&[0, 0, 0, 0], &port.to_be_bytes()[..], &host].concat();
+    let header = [0, 0, 0x84, 0, 0, 0, 0, 3, 0, 0, 0, 0];
+    let records = [
+        record(&service, 12, &instance),
+        record(&instance, 33, &place),
+        record(&host, 1, &ip),
+    ];
+    [&header[..], &records.concat()].concat()
+}
+
+/// Answers the next question on the network of host 2.
+fn forge(answers: Vec<Vec<u8>>) {
+    let group = Ipv4Addr::new(224, 0, 0, 251);
+    let socket = UdpSocket::bind((group, 5353)).unwrap();
+    let own = Ipv4Addr::new(10, 77, 0, 2);
+    socket.join_multicast_v4(&group, &own).unwrap();
+    socket.set_read_timeout(Some(FAILURE)).unwrap();
+    let (_, asker) = socket.recv_from(&mut [0; 4096]).unwrap();
+    for answer in answers {
+        socket.send_to(&answer, asker).unwrap();
+    }
+}
+
+#[test]
+fn of_what_anybody_answers_only_a_neighbours_address_is_believed() {
+    let lan = plugged_in("forged", IPV4, &[1, 2]);
+    let port = 7946;
+    let answers = vec![
+        b"\x1b]0;owned\x07\n10.77.0.66:7946\n".to_vec(),
+        vec![0xc0; 4000],
+        answer("x\n10.77.0.66:7946", [192, 0, 2, 1], port),
+        answer("$(reboot)", [127, 0, 0, 1], 22),
+        answer("\x1b[2J", [224, 0, 0, 251], port),
+        answer("own", [10, 77, 0, 1], port),
+        answer("zero", [10, 77, 0, 3], 0),
+        answer("`reboot` \n10.77.0.66:7946", [10, 77, 0, 9], port),
+    ];
+    let forger = lan.within(2, move || forge(answers));
+    // Only what is asked after the forger listens is answered.
+    wait_for("a forged answer", FAILURE, || {
+        let program = harness::cluster::program("serf-discover");
+        let mut find = lan.run_on(1, program.to_str().unwrap());
+        let output = find
+            .args(["find", "muster", "10.77.0.1:7946"])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let said = String::from_utf8(output.stdout).unwrap();
+        match output.status.code() {
+            Some(1) => assert_eq!(said, ""),
+            code => assert_eq!((code, said.as_str()), (Some(0), "10.77.0.9:7946\n")),
+        }
+        (!said.is_empty()).then_some(())
+    });
+    forger.join().unwrap();
+}
+
+#[test]
+fn questions_of_neighbours_are_answered_and_no_flood_of_them() {
+    let mut lan = plugged_in("asked", IPV4, &[1, 2]);
+    lan.boot(1, "webapp/services", &DISCOVER);
+    wait_for_members(&lan, 1, &["n1"]);
+    let flood = lan.within(2, || {
+        let socket = UdpSocket::bind("10.77.0.2:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        let header = [0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        let service = name(&["_SERF_muster", "_tcp", "local"]);
+        let question = [&header[..], &service, &[0, 12, 0, 1]].concat();
+        let ask = || socket.send_to(&question, ("224.0.0.251", 5353)).unwrap();
+        let mut buffer = [0; 4096];
+        wait_for("a first answer", FAILURE, || {
+            ask();
+            socket.recv_from(&mut buffer).ok()
+        });
+        for _ in 0..1000 {
+            ask();
+        }
+        let mut answers = 1;
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            assert_eq!(from.to_string(), "10.77.0.1:5353");
+            assert_eq!(buffer[..2], [0, 7], "{:?}", &buffer[..length]);
+            answers += 1;
+        }
+        answers
+    });
+    let answers = flood.join().unwrap();
+    assert!(
+        (1..=200).contains(&answers),
+        "{answers} answers to 1000 questions"
+    );
 }
