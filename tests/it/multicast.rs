@@ -62,6 +62,18 @@ fn a_node_that_starts_later_finds_the_one_that_is_there() {
 }
 
 #[test]
+fn many_that_start_at_the_same_moment_become_one_cluster() {
+    let numbers = [1, 2, 3, 4, 5, 6];
+    let mut lan = plugged_in("many", IPV4, &numbers);
+    for number in numbers {
+        lan.boot(number, "webapp/services", &DISCOVER);
+    }
+    for number in numbers {
+        wait_for_members(&lan, number, &["n1", "n2", "n3", "n4", "n5", "n6"]);
+    }
+}
+
+#[test]
 fn a_balancer_finds_its_nodes_by_multicast() {
     let mut lan = plugged_in("mdns", IPV4, &[1, 42, 2]);
     lan.boot(1, "webapp/services", &DISCOVER);

@@ -1,6 +1,8 @@
 //! Which network a cluster is in: hosts that have two, and hosts that have IPv6 alone.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use harness::cluster::{FAILURE, node_files};
 use harness::wait_for;
@@ -76,6 +78,36 @@ fn a_host_with_two_networks_whose_seeds_say_nothing_tells_which_it_took() {
     );
     let said = lan.log(2);
     assert!(!said.contains("several addresses"), "{said}");
+}
+
+#[test]
+fn an_address_that_was_guessed_is_left_when_the_seeds_say_another_one() {
+    let mut lan = Lan::new("late");
+    let programs = harness::scratch();
+    let answers = programs.path().join("answers");
+    let getent = format!("#!/bin/sh\nexec cat {} 2>/dev/null\n", answers.display());
+    let getent_path = programs.path().join("getent");
+    put(&getent_path, &getent);
+    std::fs::set_permissions(&getent_path, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
+        programs.path().display(),
+        harness::root().join("target/bin").display(),
+        harness::root().join("ha/scripts").display()
+    );
+    lan.plug_in(Plug::Two("eth0"), 1);
+    let settings = [("PATH", path.as_str()), ("SERF_JOIN", "cluster")];
+    lan.boot(1, "webapp/services", &settings);
+    wait_for_members(&lan, 1, &[("n1", "10.78.0.1:7946")]);
+    put(&answers, "10.77.0.1 STREAM cluster\n");
+    wait_for_members(&lan, 1, &[("n1", "10.77.0.1:7946")]);
+    let said = lan.log(1);
+    assert_eq!(said.matches("starting it again").count(), 1, "{said}");
+    is_healthy(&lan, 1, "3000");
+}
+
+fn put(file: &Path, text: &str) {
+    files::replace(file, text.as_bytes(), files::Durability::Unsynced).unwrap();
 }
 
 #[test]
