@@ -40,7 +40,8 @@ RUN set -eu; \
     bin=/prebuilt; [ -x $bin/init ] || bin=target/bin; \
     install -D $bin/init /out/base/init; \
     install -D $bin/with-contenv /out/base/usr/bin/with-contenv; \
-    install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat ha/scripts/*; \
+    install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat \
+        $bin/node-address $bin/serf-discover ha/scripts/*; \
     install -D ha/lab/serf /out/base/opt/bin/serf; \
     ln -s ../local/bin/svc /out/base/usr/bin/s6-svc; \
     ln -s ../local/bin/svstat /out/base/usr/bin/s6-svstat; \
@@ -77,7 +78,7 @@ RUN set -eu; \
     install -d -o muster -g muster /nodes /serf-handlers /config /usr/local/etc/haproxy /etc/services.d; \
     chown -R muster:muster /run /var/log
 COPY --from=build /out/base/ /
-ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key SERF_IFACE=eth0 \
+ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key \
     INIT_PREFIX=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
 USER muster
 # Gossip between the containers. 7373, Serf's command port, is for them alone too: it
