@@ -16,13 +16,13 @@ use crate::haproxy::Haproxy;
 use crate::haproxy::commands::{Step, apply, purge, remember, retire_idle};
 use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
-use crate::haproxy::socket::{TURN, pause};
 use crate::loaded::{self, ByConfig, Taken};
 use crate::plan::{Known, Plan};
 use crate::reload::Request;
 use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
 use crate::situation::{File, Situation, compare};
+use haproxy_socket::{TURN, pause};
 
 /// How many reloads one run makes. A file that changes faster than HAProxy reloads is
 /// left to the next run.

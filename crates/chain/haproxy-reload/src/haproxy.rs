@@ -6,8 +6,6 @@ pub(crate) mod made;
 pub(crate) mod master;
 pub(crate) mod patterns;
 pub(crate) mod running;
-pub(crate) mod socket;
-pub(crate) mod stat;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +13,7 @@ use anyhow::Context;
 
 use self::master::Processes;
 use self::running::Running;
-use self::socket::{Absent, Socket};
+use haproxy_socket::{Absent, Socket};
 
 /// The two command sockets of a HAProxy.
 pub(crate) struct Haproxy {

@@ -21,9 +21,9 @@ use exit::{Exit, print, say};
 use crate::converge::{Convergence, End};
 use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
-use crate::haproxy::socket::Socket;
 use crate::reload::pace::Pace;
 use crate::situation::situation;
+use haproxy_socket::Socket;
 
 /// The name before every message.
 const PROGRAM: &str = "haproxy-reload";

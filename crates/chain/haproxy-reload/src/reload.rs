@@ -17,8 +17,8 @@ use self::refused::Refused;
 use crate::file::admin;
 use crate::file::content::listed;
 use crate::haproxy::master::{self, Answer, Processes};
-use crate::haproxy::socket::{Absent, TURN, pause};
 use crate::haproxy::{Haproxy, look};
+use haproxy_socket::{Absent, TURN, pause};
 
 /// How many old workers may still be finishing when a reload is asked for. More could
 /// use up the memory of a small machine.

@@ -13,9 +13,9 @@ use crate::file::read_by::{others, unread};
 use crate::file::wanted::{Identity, Wanted, parse};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::Running;
-use crate::haproxy::socket::{TURN, pause};
 use crate::plan::{Plan, plan};
 use crate::reload::pace::{Due, Pace};
+use haproxy_socket::{TURN, pause};
 
 /// The size in bytes above which the file is parsed while HAProxy lists its servers,
 /// since both take about as long. For a smaller file, starting a thread costs more

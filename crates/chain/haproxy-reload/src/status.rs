@@ -13,12 +13,12 @@ use crate::file::read_by::others;
 use crate::file::wanted::{Wanted, parse};
 use crate::haproxy::Haproxy;
 use crate::haproxy::running::{Running, State};
-use crate::haproxy::stat::{self, Stat};
 use crate::loaded::{self, Loaded};
 use crate::plan::{Known, agrees};
 use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
 use crate::situation::situation;
+use haproxy_socket::stat::{self, Stat};
 
 /// How many notes are shown one by one.
 const MOST_NOTES: usize = 10;

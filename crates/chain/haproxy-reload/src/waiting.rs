@@ -19,7 +19,7 @@ use nix::unistd::close;
 use crate::PROGRAM;
 use crate::converge::End;
 use crate::file::kept::Files;
-use crate::haproxy::socket::pause;
+use haproxy_socket::pause;
 
 /// The worker's age is in whole seconds, so to ask for it more often tells nothing new.
 const SHORTEST: Duration = Duration::from_millis(100);

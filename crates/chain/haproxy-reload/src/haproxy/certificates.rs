@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 
 use super::commands::{LONGEST_LINE, remember, told, word};
 use super::running::between;
-use super::socket::Socket;
+use haproxy_socket::Socket;
 
 /// HAProxy's variable for the state of the files of certificates; see [`Seen`]. It is lost
 /// when the worker ends, as the certificates are.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::socket::Socket;
+use haproxy_socket::Socket;
 
 /// The longest line that is sent, in bytes. HAProxy 3.2 and later accept no line that
 /// is longer than their buffer, which is 16 kB unless `tune.bufsize` says otherwise.
@@ -103,7 +103,7 @@ pub(crate) fn retire_idle(socket: &Socket, servers: &[String]) -> anyhow::Result
     if servers.is_empty() {
         return Ok(0);
     }
-    let stats = super::stat::parse(&socket.ask("show stat")?)?;
+    let stats = haproxy_socket::stat::parse(&socket.ask("show stat")?)?;
     let is_idle = |server: &&String| stats.get(*server).is_some_and(|stat| stat.sessions == 0);
     let idle: Vec<String> = servers
         .iter()

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 
-use crate::haproxy::socket::{SILENCE, Socket};
+use haproxy_socket::{SILENCE, Socket};
 
 /// The answer to `show proc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use anyhow::{Context, bail, ensure};
 
 use super::commands::{LONGEST_LINE, told, word};
-use super::socket::Socket;
+use haproxy_socket::Socket;
 
 /// What stands behind the name of a map or ACL that comes from a file.
 const FROM_FILE: &str = ") pattern loaded from file ";

@@ -11,7 +11,7 @@ use crate::file::certificates::{self as file, Certificate, State, Survey};
 use crate::file::wanted::Wanted;
 use crate::haproxy::certificates::{self as haproxy, Seen, Verdict};
 use crate::haproxy::running::Running;
-use crate::haproxy::socket::Socket;
+use haproxy_socket::Socket;
 
 /// By how much the kernel's time of a change can be behind, in milliseconds.
 const COARSE: u64 = 20;

@@ -12,7 +12,7 @@ use crate::file::patterns::{difference, entries, longest_line};
 use crate::file::wanted::Wanted;
 use crate::haproxy::patterns::{self, LONGEST_ENTRY, Listing, Loaded, Verdict};
 use crate::haproxy::running::Running;
-use crate::haproxy::socket::Socket;
+use haproxy_socket::Socket;
 
 /// How the names of maps begin that have no file (configuration.txt, 3.0).
 const VIRTUAL: &str = "virt@";

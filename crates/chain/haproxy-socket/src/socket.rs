@@ -1,5 +1,4 @@
-//! HAProxy's command sockets: sends one line and reads the whole answer, within
-//! limits for time and size.
+//! A command socket, and what can go wrong with it.
 
 use std::fmt::{self, Display};
 use std::io::{ErrorKind, Read, Write};
@@ -17,10 +16,10 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 
 /// How long HAProxy may stay silent, for most commands, before we give up.
-pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+pub const SILENCE: Duration = Duration::from_secs(2);
 /// The pause before asking again. What is waited for, such as the end of a health check,
 /// mostly takes some milliseconds, a reload about 60.
-pub(crate) const TURN: Duration = Duration::from_millis(5);
+pub const TURN: Duration = Duration::from_millis(5);
 /// The longest answer that is read, in bytes. It is enough for `show stat` with 50,000
 /// servers.
 const LONGEST: usize = 64 << 20;
@@ -28,7 +27,7 @@ const LONGEST: usize = 64 << 20;
 /// The error if nobody listens at a socket or if it does not exist. HAProxy may still
 /// be running then: somebody may have removed the file.
 #[derive(Debug)]
-pub(crate) struct Absent(&'static str);
+pub struct Absent(&'static str);
 
 impl std::error::Error for Absent {}
 
@@ -44,31 +43,34 @@ impl Display for Absent {
 
 /// A command socket.
 #[derive(Clone, Debug)]
-pub(crate) struct Socket {
-    pub(crate) path: PathBuf,
+pub struct Socket {
+    /// Where it is.
+    pub path: PathBuf,
     /// When the whole run has to end.
-    pub(crate) deadline: Instant,
+    pub deadline: Instant,
     /// For how long to try again if the connection is refused or reset, as by a master
     /// that is restarting itself.
-    pub(crate) refusals: Duration,
+    pub refusals: Duration,
     /// Whether to close our half of the connection after the line: the master answers
     /// only then, a worker at the end of the line.
-    pub(crate) half_close: bool,
+    pub half_close: bool,
 }
 
 impl Socket {
-    pub(crate) fn ask(&self, line: &str) -> anyhow::Result<String> {
+    /// Asks `line`, and gives HAProxy [`SILENCE`] for each part of its answer.
+    pub fn ask(&self, line: &str) -> anyhow::Result<String> {
         self.ask_patiently(line, SILENCE)
     }
 
-    pub(crate) fn ask_patiently(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
+    /// Asks what HAProxy may be silent about for that long.
+    pub fn ask_patiently(&self, line: &str, silence: Duration) -> anyhow::Result<String> {
         let answer = self.ask_for_bytes(line.as_bytes(), silence)?;
         Ok(String::from_utf8(answer)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// Sends what need not be a text, and returns the answer as it is.
-    pub(crate) fn ask_bytes(&self, line: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub fn ask_bytes(&self, line: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.ask_for_bytes(line, SILENCE)
     }
 
@@ -180,6 +182,6 @@ fn nobody_answers(silence: Duration) -> anyhow::Error {
     clippy::disallowed_methods,
     reason = "HAProxy gives no notice of what is waited for"
 )]
-pub(crate) fn pause(length: Duration) {
+pub fn pause(length: Duration) {
     std::thread::sleep(length);
 }

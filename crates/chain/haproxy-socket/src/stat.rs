@@ -7,24 +7,25 @@ use anyhow::{Context, ensure};
 
 /// The status and counters of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stat {
+pub struct Stat {
     /// Such as `UP`, `DOWN 1/2`, `MAINT` or `no check`.
-    pub(crate) status: String,
+    pub status: String,
     /// Seconds since the status changed.
-    pub(crate) since: u64,
+    pub since: u64,
     /// The result of the last health check, such as `L7OK 200`.
-    pub(crate) check: String,
-    pub(crate) sessions: u64,
+    pub check: String,
+    /// How many requests or connections it has now (`scur`).
+    pub sessions: u64,
     /// How often it was chosen (`stot`): once a request with `mode http`, once a
     /// connection otherwise.
-    pub(crate) requests: u64,
+    pub requests: u64,
     /// Failed connections and failed responses together.
-    pub(crate) errors: u64,
+    pub errors: u64,
 }
 
 /// The rows by `BACKEND/SERVER`. The rows of frontends and of whole backends are there
 /// too, as `NAME/FRONTEND` and `NAME/BACKEND`.
-pub(crate) fn parse(answer: &str) -> anyhow::Result<BTreeMap<String, Stat>> {
+pub fn parse(answer: &str) -> anyhow::Result<BTreeMap<String, Stat>> {
     let mut lines = answer.lines();
     let header = lines.next().and_then(|line| line.strip_prefix("# "));
     let header = header.context("read show stat: it has no heading")?;
