@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
 use crate::PROGRAM;
+use crate::access::Access;
 use crate::identity::Identity;
 use crate::leaving::Leaving;
 use crate::listener::Local;
@@ -30,6 +32,7 @@ const LARGEST_BODY: usize = 16 * 1024;
 pub(crate) struct App {
     pub(crate) identity: Identity,
     pub(crate) leaving: Leaving,
+    access: Access,
     delay: AtomicU32,
     sessions: Mutex<Sessions>,
 }
@@ -65,18 +68,25 @@ struct Visit {
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(root))
+        .route("/", get(root).post(root))
         .route("/delay", post(delay))
         .method_not_allowed_fallback(not_found)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), note))
         .with_state(app)
 }
 
+async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    app.access.note(&request);
+    next.run(request).await
+}
+
 impl App {
-    pub(crate) fn new(identity: Identity) -> App {
+    pub(crate) fn new(identity: Identity, access: Access) -> App {
         App {
             identity,
+            access,
             leaving: Leaving::default(),
             delay: AtomicU32::new(0),
             sessions: Mutex::default(),
@@ -123,7 +133,8 @@ async fn root(
         return message(StatusCode::SERVICE_UNAVAILABLE, "This node is leaving.");
     }
     let delay = app.delay.load(Ordering::Relaxed);
-    if delay > 0 {
+    // A health check asks whether the node lives, and a slow one does.
+    if delay > 0 && method != Method::HEAD {
         tokio::time::sleep(Duration::from_millis(delay.into())).await;
     }
     match app.visit(&method, &headers) {
@@ -183,7 +194,10 @@ async fn delay(State(app): State<Arc<App>>, body: Bytes) -> Response {
 }
 
 async fn not_found() -> Response {
-    message(StatusCode::NOT_FOUND, "There is GET / and POST /delay.")
+    message(
+        StatusCode::NOT_FOUND,
+        "There is GET /, POST / and POST /delay.",
+    )
 }
 
 fn message(status: StatusCode, message: &str) -> Response {
@@ -212,7 +226,10 @@ mod tests {
     use super::*;
 
     fn app() -> App {
-        App::new(Identity::new(None, "s1".into(), String::new()).unwrap())
+        App::new(
+            Identity::new(None, "s1".into(), String::new()).unwrap(),
+            Access::open(None).unwrap(),
+        )
     }
 
     fn with_cookie(value: &str) -> HeaderMap {

@@ -1,12 +1,15 @@
 //! The lab's web application: what stands behind the balancer.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
 use exit::Exit;
 
+mod access;
 mod app;
 mod identity;
 mod leaving;
@@ -22,7 +25,9 @@ const PROGRAM: &str = "webapp";
 ///   GET /        200, {"hello","ip","host","tag","sessionViews","id"}; cookie NODESESSID,
 ///                header x-backend-ip
 ///   HEAD /       the same without a body; never starts a session (it is the health check)
-///   POST /delay  {"delay": MS}: from now on / answers after MS milliseconds; 0 is none.
+///   POST /       the same as GET, for a request that nobody may repeat
+///   POST /delay  {"delay": MS}: from now on GET / and POST / are answered after MS
+///                milliseconds, and HEAD / at once, as a slow node lives; 0 is none.
 ///                400 where the body is not that, or MS is more than 3600000 (an hour);
 ///                413 where it is longer than 16 KiB
 ///   all else     404
@@ -69,6 +74,10 @@ struct Args {
         hide_default_value = true
     )]
     tag: String,
+    /// Append a line to this file for each request, when it comes: METHOD PATH, and the
+    /// name that the header X-Request-Id gives it, or -
+    #[arg(long, env = "WEBAPP_LOG", value_parser = parse_log, default_value = "", hide_default_value = true, value_name = "FILE")]
+    log: Log,
     /// Write a line feed to this descriptor once it listens
     #[arg(long, value_name = "N")]
     ready_fd: Option<u32>,
@@ -88,6 +97,14 @@ fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn main() -> ExitCode {
     exit::main(PROGRAM, run)
+}
+
+/// A file; none if the variable is set but empty, as compose files leave it.
+#[derive(Clone)]
+struct Log(Option<PathBuf>);
+
+fn parse_log(text: &str) -> Result<Log, Infallible> {
+    Ok(Log((!text.is_empty()).then(|| text.into())))
 }
 
 impl Args {

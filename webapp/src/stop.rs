@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::app::{self, App};
 use crate::identity::Identity;
 use crate::leaving::Leaving;
@@ -27,7 +28,7 @@ pub(crate) async fn serve_until_told(args: Args) -> anyhow::Result<()> {
     // This comes before we listen, since whoever finds the port open may send a signal.
     let mut signals = Signals::new()?;
     let identity = Identity::new(args.fixed_ip(), args.name, args.tag)?;
-    let app = Arc::new(App::new(identity));
+    let app = Arc::new(App::new(identity, Access::open(args.log.0.as_deref())?));
     let tcp = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("listen on {}", args.listen))?;

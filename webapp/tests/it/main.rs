@@ -4,6 +4,7 @@
 
 mod delay;
 mod leave;
+mod log;
 mod node;
 mod options;
 mod page;

@@ -18,6 +18,7 @@ pub(crate) fn program() -> Command {
         "SERVER_NAME",
         "SERVER_TAG",
         "TAG",
+        "WEBAPP_LOG",
     ] {
         command.env_remove(name);
     }
