@@ -18,7 +18,7 @@ const ADDRESS: &str = "127.0.43.2";
 /// The template's health checks as it writes them, and rare ones. The nodes do not exist,
 /// and HAProxy would check them a thousand times a second on the processor that is measured.
 const CHECKS: [(&str, &str); 3] = [
-    ("check inter 800ms", "check inter 5m"),
+    ("check inter 600ms", "check inter 5m"),
     ("fastinter 100ms", "fastinter 5m"),
     ("downinter {{ down }}", "downinter 5m"),
 ];

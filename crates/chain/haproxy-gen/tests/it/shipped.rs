@@ -52,7 +52,7 @@ fn a_node_has_the_line_that_the_lab_asks_for() {
     fixture.node("s1 192.168.42.11");
     fixture.node("s2 192.168.42.22 weight=7");
     make(&fixture);
-    let options = "check inter 800ms fastinter 100ms downinter 50ms fall 2 rise 1 weight";
+    let options = "check inter 600ms fastinter 100ms downinter 50ms fall 2 rise 1 weight";
     assert_eq!(
         fixture.servers(),
         [

@@ -1,0 +1,152 @@
+//! Ends the requests that wait for servers which have fallen silent. The documentation
+//! of [`Args`] is the program's page.
+
+mod silent;
+mod states;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use exit::{Exit, escape};
+use haproxy_socket::{SILENCE, Socket, pause, stat};
+
+use silent::{Silent, is_timeout};
+
+const PROGRAM: &str = "haproxy-hangup";
+
+/// The pause between two looks. A look costs HAProxy half a millisecond for a thousand
+/// servers.
+const EVERY: Duration = Duration::from_millis(150);
+
+/// The looks may take this share of the time at most.
+const SHARE: u32 = 20;
+
+/// The pause before asking again a HAProxy that does not answer.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// So many servers' requests are ended with one line, which has to fit in HAProxy's
+/// buffer of 16 kB.
+const TOGETHER: usize = 50;
+
+/// Ends the requests that wait for servers which have fallen silent
+///
+/// Interface
+///   A node that is frozen, or whose cable is cut, sends nothing, not even the end of its
+///   connections. HAProxy's health check finds it DOWN and sends it no more requests,
+///   but those that it has wait on, for `timeout server`. This program ends them (by
+///   HAProxy's own `shutdown sessions server`) when the server has been DOWN for
+///   --after. HAProxy then sends those elsewhere that the configuration lets it repeat
+///   (`retry-on empty-response`), and answers the others with an error.
+///   Requests on a server that is DOWN but answers are left alone: its check was
+///   refused, or got an error, as from a node that finishes its work before it ends.
+///
+/// Signals
+///   TERM, INT    end at once; there is nothing to finish
+///
+/// Exit codes
+///   100  used wrongly
+///   It ends by a signal only. A HAProxy that does not answer is told once, and asked
+///   again each second.
+///
+/// Notes
+///   --after has to be longer than `timeout connect`: to a server that is DOWN no new
+///   connection is begun, so all that were begun have been given up by then, and
+///   are tried elsewhere, whatever their method. This is what HAProxy's own
+///   `on-marked-down shutdown-sessions` does not wait for.
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    /// The command socket of the running HAProxy
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HAPROXY_SOCKET",
+        hide_env_values = true,
+        default_value = "/var/run/haproxy.sock"
+    )]
+    socket: PathBuf,
+    /// How long a silent server is DOWN before its requests are ended
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "HAPROXY_HANGUP_AFTER",
+        hide_env_values = true,
+        default_value = "350ms",
+        value_parser = humantime::parse_duration
+    )]
+    after: Duration,
+}
+
+fn main() -> ExitCode {
+    exit::main(PROGRAM, run)
+}
+
+fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut silent = Silent::new(args.after);
+    let mut said = String::new();
+    loop {
+        let start = Instant::now();
+        let rest = match look(&args.socket, &mut silent) {
+            Ok(()) => {
+                said.clear();
+                EVERY.max(start.elapsed() * SHARE)
+            }
+            Err(error) => {
+                let text = format!("look for silent servers: {error:#}");
+                if text != said {
+                    exit::say(PROGRAM, &text);
+                    said = text;
+                }
+                AWAY
+            }
+        };
+        pause(rest);
+    }
+}
+
+/// Looks once, and ends the requests of those servers for which it is time.
+fn look(path: &std::path::Path, silent: &mut Silent) -> anyhow::Result<()> {
+    let haproxy = Socket {
+        path: path.to_owned(),
+        deadline: Instant::now() + SILENCE,
+        // A worker that has just been started takes over the socket of the one before.
+        refusals: Duration::from_millis(200),
+        half_close: false,
+    };
+    let down = states::down(&haproxy.ask("show servers state")?)?;
+    let due = silent.due(down, Instant::now());
+    if due.is_empty() {
+        return Ok(());
+    }
+    let stats = stat::parse(&haproxy.ask("show stat -1 4 -1")?)?;
+    let timed_out = |id: &&String| stats.get(*id).is_some_and(|stat| is_timeout(&stat.check));
+    let wait: Vec<&String> = due.iter().filter(timed_out).collect();
+    for servers in wait.chunks(TOGETHER) {
+        let commands: Vec<String> = servers
+            .iter()
+            .map(|id| format!("shutdown sessions server {id}"))
+            .collect();
+        let answer = haproxy.ask(&commands.join(";"))?;
+        let answer = answer.trim();
+        ensure!(
+            answer.is_empty(),
+            "HAProxy answers `{}`",
+            escape(answer.as_bytes())
+        );
+    }
+    for id in wait {
+        if silent.is_new(id) {
+            let check = &stats.get(id).context("a server without counters")?.check;
+            let (id, check) = (escape(id.as_bytes()), escape(check.as_bytes()));
+            exit::say(
+                PROGRAM,
+                format_args!("{id} is silent ({check}): its requests are ended"),
+            );
+        }
+    }
+    silent.looked(&due, Instant::now());
+    Ok(())
+}
