@@ -65,16 +65,14 @@ impl Sockets {
 
     /// Sends to all on the link; an error where no family could.
     pub(crate) fn send_to_all(&self, message: &[u8]) -> anyhow::Result<()> {
-        let mut sent = self
-            .0
-            .iter()
-            .map(|way| way.socket.send_to(message, way.group));
-        // Not by any(), which would end with the first that could.
-        let (done, failed): (Vec<_>, Vec<_>) = sent.by_ref().partition(Result::is_ok);
-        match failed.into_iter().next() {
-            Some(Err(error)) if done.is_empty() => Err(error).context("send by multicast"),
-            _ if self.0.is_empty() => bail!("the interface has no address"),
-            _ => Ok(()),
+        let send = |way: &Way| way.socket.send_to(message, way.group);
+        let results: Vec<_> = self.0.iter().map(send).collect();
+        if results.iter().any(Result::is_ok) {
+            return Ok(());
+        }
+        match results.into_iter().find_map(Result::err) {
+            Some(error) => Err(error).context("send by multicast"),
+            None => bail!("send by multicast: the interface has no address"),
         }
     }
 
