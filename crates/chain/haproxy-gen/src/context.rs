@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::iter;
 use std::net::IpAddr;
 
-use nodes::{Name, Node};
+use nodes::{DEFAULT_PORT, Name, Node};
 use serde::Serialize;
 use tera::{Context, Value};
 
-/// The port of a node whose file names none: the one that the lab's web application
-/// listens on.
-const DEFAULT_PORT: u16 = 3000;
 /// The weight of a node whose file names none. HAProxy takes 0 to 256, so this leaves
 /// room for lighter and for heavier nodes.
 const DEFAULT_WEIGHT: u16 = 100;

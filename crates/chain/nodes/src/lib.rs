@@ -14,5 +14,5 @@ mod name;
 
 pub use address::check_address;
 pub use directory::{Listing, Nodes, Refused};
-pub use line::{Node, parse_port, parse_weight};
+pub use line::{DEFAULT_PORT, Node, parse_port, parse_weight};
 pub use name::Name;

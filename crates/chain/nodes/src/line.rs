@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use exit::escape;
 use haproxy_config::MAX_WEIGHT;
 
 use crate::{Name, check_address};
+
+/// The port of a node whose line names none: the one that the lab's web application
+/// listens on.
+pub const DEFAULT_PORT: u16 = 3000;
 
 /// The space that is allocated for a line, in bytes; few lines are longer.
 const USUAL_LINE: usize = 80;
@@ -86,6 +90,14 @@ impl Node {
         }
         line.push('\n');
         line
+    }
+
+    /// Where it is reached, its place: no two processes can have the same one, whatever
+    /// they are called. An IPv4 address that is mapped into IPv6 is that IPv4 address.
+    #[must_use]
+    pub fn place(&self) -> SocketAddr {
+        let port = self.port.unwrap_or(DEFAULT_PORT);
+        SocketAddr::new(self.ip.to_canonical(), port)
     }
 
     fn set(&mut self, word: &str) -> Result<(), String> {
@@ -173,6 +185,23 @@ mod tests {
     fn a_line_by_hand_may_be_spaced_freely_and_lack_its_line_feed() {
         let node = parse("s1   fd77::2  weight=0\tport=8080 rack=b1").unwrap();
         assert_eq!(node.line(), "s1 fd77::2 port=8080 weight=0 rack=b1\n");
+    }
+
+    #[test]
+    fn a_place_is_an_address_and_a_port_in_one_form() {
+        for (line, place) in [
+            ("s1 10.0.0.1", "10.0.0.1:3000"),
+            (
+                "s1 10.0.0.1 port=3000 weight=5 service=api",
+                "10.0.0.1:3000",
+            ),
+            ("s1 10.0.0.1 port=80", "10.0.0.1:80"),
+            ("s1 ::ffff:10.0.0.1", "10.0.0.1:3000"),
+            ("s1 fd77:0::2", "[fd77::2]:3000"),
+        ] {
+            let place = place.parse::<SocketAddr>().unwrap();
+            assert_eq!(parse(line).unwrap().place(), place, "{line}");
+        }
     }
 
     #[test]

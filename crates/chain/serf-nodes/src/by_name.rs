@@ -16,6 +16,16 @@ impl<T> ByName<T> {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
+    /// The name with this number in the order, and its value.
+    pub(crate) fn at(&self, number: usize) -> (&Name, &T) {
+        let (name, value) = &self.0[number];
+        (name, value)
+    }
+
+    pub(crate) fn value_mut(&mut self, number: usize) -> &mut T {
+        &mut self.0[number].1
+    }
+
     pub(crate) fn get(&self, name: &Name) -> Option<&T> {
         let place = self.0.binary_search_by(|(other, _)| other.cmp(name)).ok()?;
         Some(&self.0[place].1)
@@ -71,6 +81,8 @@ mod tests {
             .collect();
         assert_eq!(seen, [("s1", 2), ("s10", 1), ("s2", 0), ("s3", 3)]);
         assert_eq!(values.get(&name("s10")), Some(&1));
+        *values.value_mut(1) = 9;
+        assert_eq!(values.at(1), (&name("s10"), &9));
         assert!(values.contains(&name("s3")) && !values.contains(&name("s")));
         assert_eq!(values.last_mut().map(|(name, _)| name.as_str()), Some("s3"));
         assert_eq!(values.len(), 4);

@@ -10,6 +10,7 @@ use crate::admission::Admission;
 use crate::apply::Applier;
 use crate::log::Log;
 use crate::marks::MarkFolder;
+use crate::places::Places;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
 use crate::{folder, members, remarks};
@@ -26,13 +27,15 @@ pub(crate) fn run(
     let _lock = nodes.lock()?;
     let text = members::read(list)?;
     let (found, roster) = nodes.list_while(|| roster(&text, admission));
-    let (roster, found) = (roster?, found?);
+    let (mut roster, found) = (roster?, found?);
     let mut marked = MarkFolder::new(nodes);
+    let files = folder::by_name(&found);
+    let places = Places::settle(&mut roster, &files);
     let broken = remarks::broken(&found, &roster);
     let now = SystemTime::now();
     let marks = marked.list()?;
     let leftovers = folder::clear_leftovers(nodes, &found.hidden, marked.path());
-    let mut plan = plan(&roster, &folder::by_name(&found), &marks, now, policy);
+    let mut plan = plan(&roster, &places, &files, &marks, now, policy);
     plan.remarks.extend(broken);
 
     let mut applier = Applier::new(nodes, marked, now, log);

@@ -13,6 +13,7 @@ mod handler;
 mod log;
 mod marks;
 mod members;
+mod places;
 mod plan;
 mod remarks;
 mod roster;
@@ -56,6 +57,11 @@ const PROGRAM: &str = "serf-nodes";
 ///   removed. But if more than one node and more than --max-lost of all nodes are
 ///   lost, all of them stay. A list of only one member, or of none, removes
 ///   nothing.
+///   A node is an address and a port (3000 if no tag names one) as well as a name:
+///   its place. A lost node whose place a living one has goes at once, and does not
+///   count as lost. Of several living members with one place the one whose file has
+///   it serves, or else the first in name order; the others are refused, until it
+///   leaves or is lost.
 ///
 /// Addresses
 ///   These addresses are refused: unspecified, multicast, broadcast and

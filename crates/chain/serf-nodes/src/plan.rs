@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use nodes::{Name, Node};
 
 use crate::by_name::ByName;
+use crate::places::Places;
 use crate::remarks::{self, Remark};
 use crate::roster::{Claim, Loss, Roster};
 
@@ -76,10 +77,11 @@ impl Percent {
     }
 }
 
-/// Compares the files with the list. After the plan was applied, the next one at the
+/// Compares the files with the list, whose places are settled. After the plan was applied, the next one at the
 /// same time has no actions.
 pub(crate) fn plan(
     roster: &Roster,
+    places: &Places,
     files: &Files<'_>,
     marks: &Marks,
     now: SystemTime,
@@ -89,12 +91,14 @@ pub(crate) fn plan(
     let entries = side_by_side(roster, files);
     plan.write_living(&entries);
     plan.clear_marks(roster, files, marks);
-    let lost = lost(&entries);
     if roster.is_alone {
         plan.remark_alone(&entries);
     } else {
         plan.remove_left(&entries);
-        let is_wipe = plan.remark_wipe(&entries, &lost, policy);
+        let (replaced, lost) = lost(&entries, roster, places);
+        plan.remove_replaced(&replaced);
+        let all = count(&entries) - replaced.len();
+        let is_wipe = plan.remark_wipe(all, &lost, policy);
         plan.hold(&lost, marks, now, policy.hold, is_wipe);
     }
     plan.remarks.extend(remarks::refused(&roster.refused));
@@ -186,6 +190,17 @@ impl Plan {
         }
     }
 
+    /// Removes the nodes that cannot come back as they were, whatever the hold: HAProxy
+    /// would take the new owner of their place for them as well, and send it their share.
+    fn remove_replaced(&mut self, replaced: &[Replaced<'_>]) {
+        for Replaced { node, owner } in replaced {
+            self.actions.push(Action::Remove {
+                name: node.name.clone(),
+                why: format!("its place {} is now {owner}'s", node.place()),
+            });
+        }
+    }
+
     fn hold(
         &mut self,
         lost: &[(&Name, Loss)],
@@ -227,13 +242,7 @@ impl Plan {
 
     /// Whether so many nodes are lost that the list itself may be wrong. If so, it
     /// adds a remark.
-    fn remark_wipe(
-        &mut self,
-        entries: &[Entry<'_>],
-        lost: &[(&Name, Loss)],
-        policy: Policy,
-    ) -> bool {
-        let all = count(entries);
+    fn remark_wipe(&mut self, all: usize, lost: &[(&Name, Loss)], policy: Policy) -> bool {
         let is_wipe = lost.len() > 1 && policy.max_lost.is_below(lost.len(), all);
         if is_wipe {
             let text = format!(
@@ -250,15 +259,36 @@ impl Plan {
     }
 }
 
-/// The nodes that have a file, but neither live nor have left according to the list.
-fn lost<'a>(entries: &[Entry<'a>]) -> Vec<(&'a Name, Loss)> {
-    let loss = |entry: &Entry<'a>| match entry.claim {
-        _ if entry.file.is_none() => None,
-        None => Some((entry.name, Loss::Absent)),
-        Some(Claim::Lost(loss)) => Some((entry.name, *loss)),
-        Some(Claim::Living(_) | Claim::Left) => None,
-    };
-    entries.iter().filter_map(loss).collect()
+/// A node that is lost, and whose place a living member has.
+struct Replaced<'a> {
+    node: &'a Node,
+    owner: &'a Name,
+}
+
+/// The nodes that have a file, but neither live nor have left according to the list: those
+/// whose place is another's, and all others.
+fn lost<'a>(
+    entries: &[Entry<'a>],
+    roster: &'a Roster,
+    places: &Places,
+) -> (Vec<Replaced<'a>>, Vec<(&'a Name, Loss)>) {
+    let (mut replaced, mut others) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let Some(file) = entry.file else {
+            continue;
+        };
+        let why = match entry.claim {
+            None => Loss::Absent,
+            Some(Claim::Lost(loss)) => *loss,
+            Some(Claim::Living(_) | Claim::Left) => continue,
+        };
+        let found = file.and_then(|node| Some((node, places.owner(node.place(), roster)?)));
+        match found {
+            Some((node, owner)) => replaced.push(Replaced { node, owner }),
+            None => others.push((entry.name, why)),
+        }
+    }
+    (replaced, others)
 }
 
 /// How many nodes there will be when `/nodes` follows the list, with the lost ones.

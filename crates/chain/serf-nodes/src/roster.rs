@@ -77,6 +77,22 @@ impl Roster {
         matches!(self.claims.get(name), Some(Claim::Living(_)))
     }
 
+    /// Refuses the living member with the number `rival`, since `owner` has its place.
+    pub(crate) fn refuse(&mut self, rival: usize, owner: usize) {
+        let claim = Claim::Lost(Loss::Refused);
+        let Claim::Living(node) = std::mem::replace(self.claims.value_mut(rival), claim) else {
+            return;
+        };
+        self.refused.push(format!(
+            "refused {}: its place {} is {}'s. Give one of the two another address or \
+             port, or stop it",
+            node.name,
+            node.place(),
+            self.claims.at(owner).0,
+        ));
+        self.refused.sort_unstable();
+    }
+
     fn take(
         &mut self,
         member: &Member<'_>,

@@ -1,3 +1,4 @@
+mod places;
 mod properties;
 
 use super::*;
@@ -21,6 +22,12 @@ fn node(name: &str, address: &str) -> Node {
     Node::parse(&name, &line).unwrap()
 }
 
+/// The address of a node of this name: each has its own.
+fn home(name: &str) -> String {
+    let number = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    format!("10.0.0.{}", number.parse::<u8>().unwrap_or(200))
+}
+
 fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
@@ -35,7 +42,7 @@ struct World {
 
 impl World {
     fn with(names: &[&str]) -> Self {
-        let file = |text: &&str| (name(text), Some(node(text, "10.0.0.1")));
+        let file = |text: &&str| (name(text), Some(node(text, &home(text))));
         Self {
             files: names.iter().map(file).collect(),
             marks: Marks::new(),
@@ -53,7 +60,9 @@ impl World {
 
     fn plan(&self, roster: &Roster, max_lost: &str) -> Plan {
         let (files, policy) = (listed(&self.files), policy(max_lost));
-        plan(roster, &files, &self.marks, self.now, policy)
+        let mut roster = roster.clone();
+        let places = Places::settle(&mut roster, &files);
+        plan(&roster, &places, &files, &self.marks, self.now, policy)
     }
 
     fn apply(&mut self, action: Action) {
@@ -99,7 +108,7 @@ fn roster(members: &[(&str, Claim)]) -> Roster {
 }
 
 fn living(text: &str) -> (&str, Claim) {
-    (text, Claim::Living(node(text, "10.0.0.1")))
+    (text, Claim::Living(node(text, &home(text))))
 }
 
 fn failed(text: &str) -> (&str, Claim) {
@@ -113,7 +122,7 @@ fn remarks(plan: &Plan) -> Vec<&str> {
 #[test]
 fn new_and_changed_nodes_are_written_and_equal_ones_are_not() {
     let mut world = World::with(&["s1", "s2"]);
-    let moved = Claim::Living(node("s2", "10.0.0.2 weight=50"));
+    let moved = Claim::Living(node("s2", "10.0.0.102 weight=50"));
     let plan = world.follow(&roster(&[living("s1"), ("s2", moved), living("s3")]), "50%");
     let written: Vec<_> = plan
         .actions

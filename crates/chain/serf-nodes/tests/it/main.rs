@@ -14,6 +14,7 @@ mod fixtures;
 mod log_only;
 mod members;
 mod options;
+mod places;
 mod scale;
 
 use std::fs;

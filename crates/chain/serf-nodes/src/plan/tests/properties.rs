@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 fn any_claim() -> impl Strategy<Value = Option<Claim>> {
     prop_oneof![
-        (1u8..4).prop_map(|host| {
-            let address = format!("10.0.0.{host}");
+        (1u8..8, any_port()).prop_map(|(host, port)| {
+            let address = format!("10.0.0.{host}{port}");
             Some(Claim::Living(node("x", &address)))
         }),
         Just(Some(Claim::Lost(Loss::Failed))),
@@ -16,9 +16,14 @@ fn any_claim() -> impl Strategy<Value = Option<Claim>> {
     ]
 }
 
+/// The first two are the same port.
+fn any_port() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just(""), Just(" port=3000"), Just(" port=80")]
+}
+
 /// A few names, each of which may have a file, a mark and a claim.
 fn any_world() -> impl Strategy<Value = (World, Roster)> {
-    let file = proptest::option::of(proptest::option::of(1u8..4));
+    let file = proptest::option::of(proptest::option::of((1u8..8, any_port())));
     let mark = proptest::option::of(proptest::option::of(0u64..100));
     let names = proptest::collection::vec((any_claim(), file, mark), 0..12);
     (names, proptest::bool::weighted(0.1)).prop_map(|(names, is_alone)| {
@@ -36,7 +41,7 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
             });
             claims.extend(claim.map(|claim| (name(&text), claim)));
             if let Some(file) = file {
-                let node = file.map(|host| node(&text, &format!("10.0.0.{host}")));
+                let node = file.map(|(host, port)| node(&text, &format!("10.0.0.{host}{port}")));
                 world.files.insert(name(&text), node);
             }
             if let Some(ago) = mark {
@@ -53,7 +58,49 @@ fn any_world() -> impl Strategy<Value = (World, Roster)> {
     })
 }
 
+fn living_nodes(roster: &Roster) -> impl Iterator<Item = &Node> {
+    roster.claims.iter().filter_map(|(_, claim)| match claim {
+        Claim::Living(node) => Some(node),
+        _ => None,
+    })
+}
+
+/// Whether another living member claims the node's place.
+fn has_rival(roster: &Roster, node: &Node) -> bool {
+    living_nodes(roster).any(|other| other.name != node.name && other.place() == node.place())
+}
+
 proptest! {
+    #[test]
+    fn no_two_files_of_living_members_have_one_place_and_each_place_has_one((mut world, roster) in any_world()) {
+        world.follow(&roster, "50%");
+        for place in living_nodes(&roster).map(Node::place) {
+            let owners = world.files.values().flatten().filter(|node| node.place() == place);
+            let owners: Vec<_> = owners.map(|node| &node.name).collect();
+            let living = owners.iter().filter(|name| roster.is_living(name)).count();
+            prop_assert_eq!(living, 1, "{:?} at {}", owners, place);
+            prop_assert!(owners.len() == 1 || roster.is_alone, "{:?} at {}", owners, place);
+        }
+    }
+
+    #[test]
+    fn a_living_node_that_has_its_file_and_its_place_is_not_pushed_out((mut world, roster) in any_world()) {
+        let before = world.files.clone();
+        let has_place = |node: &Node| {
+            let file = before.get(&node.name).and_then(Option::as_ref);
+            file.is_some_and(|file| file.place() == node.place())
+        };
+        world.follow(&roster, "50%");
+        for node in living_nodes(&roster).filter(|node| has_place(node)) {
+            let is_first = living_nodes(&roster)
+                .filter(|other| other.place() == node.place() && has_place(other))
+                .all(|other| node.name <= other.name);
+            if is_first {
+                prop_assert_eq!(&world.files[&node.name], &Some(node.clone()));
+            }
+        }
+    }
+
     #[test]
     fn every_name_stands_once_beside_its_file_in_order((world, roster) in any_world()) {
         let files = listed(&world.files);
@@ -79,7 +126,9 @@ proptest! {
         world.follow(&roster, "50%");
         for (name, claim) in roster.claims.iter() {
             match claim {
-                Claim::Living(node) => prop_assert_eq!(&world.files[name], &Some(node.clone())),
+                Claim::Living(node) if !has_rival(&roster, node) => {
+                    prop_assert_eq!(&world.files[name], &Some(node.clone()));
+                }
                 Claim::Left if !roster.is_alone => prop_assert!(!world.files.contains_key(name)),
                 _ => {}
             }
@@ -90,13 +139,18 @@ proptest! {
     fn no_more_nodes_are_removed_than_is_allowed((mut world, roster) in any_world(), share in 0usize..=100) {
         let before = world.files.clone();
         let files = listed(&before);
-        let entries = side_by_side(&roster, &files);
-        let (lost, all) = (lost(&entries).len(), count(&entries));
+        let mut settled = roster.clone();
+        let places = Places::settle(&mut settled, &files);
+        let entries = side_by_side(&settled, &files);
+        let (replaced, lost) = lost(&entries, &settled, &places);
+        let (lost, all) = (lost.len(), count(&entries) - replaced.len());
         world.follow(&roster, &format!("{share}%"));
-        let left = |name: &&Name| roster.claims.get(name) == Some(&Claim::Left);
+        let left = |name: &Name| roster.claims.get(name) == Some(&Claim::Left);
+        let is_replaced = |name: &Name| replaced.iter().any(|it| it.node.name == *name);
+        let is_allowed = |name: &Name| !roster.is_alone && (left(name) || is_replaced(name));
         let removed = before
             .keys()
-            .filter(|name| !world.files.contains_key(*name) && (roster.is_alone || !left(name)))
+            .filter(|name| !world.files.contains_key(*name) && !is_allowed(name))
             .count();
         prop_assert!(removed == 0 || !roster.is_alone);
         prop_assert!(removed <= 1 || removed * 100 <= share * all, "{removed} of {all}");
