@@ -1,7 +1,6 @@
 //! `--members`: makes `/nodes` follow the whole member list.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use exit::Exit;
 use nodes::Nodes;
@@ -13,7 +12,7 @@ use crate::marks::MarkFolder;
 use crate::places::Places;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
-use crate::{folder, members, remarks};
+use crate::{due, folder, marks, members, remarks};
 
 pub(crate) fn run(
     list: &Path,
@@ -32,7 +31,7 @@ pub(crate) fn run(
     let files = folder::by_name(&found);
     let places = Places::settle(&mut roster, &files);
     let broken = remarks::broken(&found, &roster);
-    let now = SystemTime::now();
+    let now = marks::now();
     let marks = marked.list()?;
     let leftovers = folder::clear_leftovers(nodes, &found.hidden, marked.path());
     let mut plan = plan(&roster, &places, &files, &marks, now, policy);
@@ -43,6 +42,8 @@ pub(crate) fn run(
     for action in &plan.actions {
         applier.apply(action);
     }
+    let kept = due::keep(nodes.path(), &found.hidden, plan.due);
+    applier.note(kept);
     let said = remarks::say_once(nodes.path(), &plan.remarks, applier.log());
     applier.note(said);
     applier.finish()

@@ -6,6 +6,7 @@ mod admission;
 mod apply;
 mod by_name;
 mod cidr;
+mod due;
 mod event;
 mod folder;
 mod follow;
@@ -75,6 +76,8 @@ const PROGRAM: &str = "serf-nodes";
 ///   /nodes/NAME        one line: NAME ADDRESS [port=N] [weight=N] [service=NAME]
 ///   /nodes/.lock       held while /nodes is read and written
 ///   /nodes/.lost/NAME  since when the node is lost
+///   /nodes/.due        when the next hold ends, as Unix time in seconds; not there if
+///                      no node is held, or if those that are lost stay for longer
 ///   /nodes/.said       remarks on the list that are in the log and still true
 ///   /var/log/serf.log  above 5 MB it becomes serf.log.1
 ///

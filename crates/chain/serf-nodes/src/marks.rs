@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use files::{Durability, Unfit};
@@ -15,6 +15,14 @@ use crate::plan::Marks;
 
 /// The largest mark that is read, in bytes; a date has 25.
 const MAX_FILE: u64 = 64;
+
+/// The present, as exactly as a mark has it: what is reckoned from it stays the same when
+/// it is read back.
+pub(crate) fn now() -> SystemTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.unwrap_or_default().as_millis();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
 
 /// The directory of the marks.
 #[derive(Debug)]
@@ -117,7 +125,6 @@ impl MarkFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()

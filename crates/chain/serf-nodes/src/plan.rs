@@ -49,11 +49,13 @@ pub(crate) enum Action {
     Unmark { name: Name, is_back: bool },
 }
 
-/// All steps, and remarks on the state of the list for a person.
+/// All steps, remarks on the state of the list for a person, and when to look again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) actions: Vec<Action>,
     pub(crate) remarks: Vec<Remark>,
+    /// When the next hold ends.
+    pub(crate) due: Option<SystemTime>,
 }
 
 impl FromStr for Percent {
@@ -220,7 +222,13 @@ impl Plan {
                     name: name.clone(),
                     why: format!("lost for {}, {why}", humantime::format_duration(hold)),
                 });
-            } else if so_far.is_none() {
+                continue;
+            }
+            if !is_wipe {
+                let since = since.filter(|_| so_far.is_some()).unwrap_or(now);
+                self.due = self.due.into_iter().chain(since.checked_add(hold)).min();
+            }
+            if so_far.is_none() {
                 self.actions.push(Action::Mark {
                     name: name.clone(),
                     why: format!(

@@ -171,6 +171,39 @@ fn a_lost_node_stays_until_its_hold_is_over() {
 }
 
 #[test]
+fn the_next_hold_that_ends_is_due() {
+    let mut world = World::with(&["s1", "s2", "s3", "s4"]);
+    let one = roster(&[living("s1"), living("s2"), living("s3"), failed("s4")]);
+    assert_eq!(world.follow(&one, "50%").due, Some(start() + HOLD));
+    world.now += HOLD / 3;
+    let two = roster(&[living("s1"), living("s2"), failed("s3"), failed("s4")]);
+    assert_eq!(world.follow(&two, "50%").due, Some(start() + HOLD));
+    world.now = start() + HOLD;
+    let next = world.now + HOLD / 3;
+    assert_eq!(world.follow(&two, "50%").due, Some(next));
+    assert_eq!(world.names(), ["s1", "s2", "s3"]);
+    world.now = next;
+    assert_eq!(world.follow(&two, "50%").due, None);
+    assert_eq!(world.names(), ["s1", "s2"]);
+}
+
+#[test]
+fn nothing_is_due_while_nobody_is_held_or_all_stay_or_the_agent_is_alone() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let all = [living("s1"), living("s2"), living("s3")];
+    assert_eq!(world.follow(&roster(&all), "50%").due, None);
+    let most = roster(&[living("s1"), failed("s2"), failed("s3")]);
+    assert_eq!(world.follow(&most, "50%").due, None);
+    let alone = Roster {
+        is_alone: true,
+        ..roster(&[living("s1")])
+    };
+    assert_eq!(world.follow(&alone, "50%").due, None);
+    // Those that were marked meanwhile are due again as soon as they are believed.
+    assert_eq!(world.follow(&most, "100%").due, Some(start() + HOLD));
+}
+
+#[test]
 fn a_node_that_comes_back_begins_anew_when_it_is_lost_again() {
     let mut world = World::with(&["s1", "s2", "s3"]);
     let lost = roster(&[living("s1"), living("s2")]);

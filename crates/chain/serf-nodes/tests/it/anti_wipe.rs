@@ -47,6 +47,35 @@ fn a_failed_node_is_held_and_removed_when_its_time_is_over() {
 }
 
 #[test]
+fn the_moment_at_which_a_hold_ends_can_be_read() {
+    let case = three();
+    let due = case.path("nodes/.due");
+    let unix_time = || {
+        let now = std::time::SystemTime::now();
+        now.duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64()
+    };
+    let states = [("s1", "alive"), ("s2", "alive"), ("s3", "failed")];
+    let before = unix_time();
+    follow(&case, &states, &["--hold", "70s"]);
+    let moment = std::fs::read_to_string(&due).unwrap();
+    let seconds: f64 = moment.trim_end().parse().unwrap();
+    let expected = before + 69.99..=unix_time() + 70.01;
+    assert!(expected.contains(&seconds), "{seconds} {expected:?}");
+    follow(&case, &states, &["--hold", "70s"]);
+    assert_eq!(std::fs::read_to_string(&due).unwrap(), moment);
+
+    let most = [("s1", "alive"), ("s2", "failed"), ("s3", "failed")];
+    follow(&case, &most, &["--hold", "70s"]);
+    assert!(!due.exists());
+    follow(&case, &states, &["--hold", "70s"]);
+    assert_eq!(std::fs::read_to_string(&due).unwrap(), moment);
+    follow(&case, &states, &["--hold", "0s"]);
+    assert!(!due.exists());
+}
+
+#[test]
 fn a_node_that_is_absent_is_held_and_told_when_it_is_back() {
     let case = three();
     let absent = follow(&case, &[("s1", "alive"), ("s2", "alive")], &[]);

@@ -102,6 +102,22 @@ proptest! {
     }
 
     #[test]
+    fn before_the_moment_that_is_due_nothing_goes_and_at_it_something_does((mut world, roster) in any_world()) {
+        let due = world.follow(&roster, "50%").due;
+        prop_assert_eq!(world.plan(&roster, "50%").due, due);
+        let Some(due) = due else {
+            world.now += HOLD * 1000;
+            prop_assert!(world.plan(&roster, "50%").actions.is_empty());
+            return Ok(());
+        };
+        world.now = due - Duration::from_millis(1);
+        prop_assert!(world.plan(&roster, "50%").actions.is_empty());
+        world.now = due;
+        let actions = world.plan(&roster, "50%").actions;
+        prop_assert!(matches!(actions[..], [Action::Remove { .. }, ..]), "{:?}", actions);
+    }
+
+    #[test]
     fn every_name_stands_once_beside_its_file_in_order((world, roster) in any_world()) {
         let files = listed(&world.files);
         let entries = side_by_side(&roster, &files);
