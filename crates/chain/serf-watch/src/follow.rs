@@ -5,7 +5,7 @@ use std::hash::RandomState;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
@@ -13,6 +13,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 
+use crate::due;
 use crate::link::{Link, Redial};
 use crate::runner::{self, Runner};
 use crate::session::News;
@@ -39,25 +40,36 @@ pub(crate) struct Follow {
     watch: Watch,
     runner: Runner,
     signals: Signals,
+    due_file: Option<PathBuf>,
     link: Option<Link>,
     redial: Redial,
     keys: RandomState,
     agent_told: Told,
     run_told: Told,
+    due_told: Told,
 }
 
 impl Follow {
-    pub(crate) fn new(agent: Agent, watch: Watch, runner: Runner, signals: Signals) -> Follow {
+    /// `due_file` is where the command says when it wants to be run again.
+    pub(crate) fn new(
+        agent: Agent,
+        watch: Watch,
+        runner: Runner,
+        signals: Signals,
+        due_file: Option<PathBuf>,
+    ) -> Follow {
         Follow {
             agent,
             watch,
             runner,
             signals,
+            due_file,
             link: None,
             redial: Redial::new(Instant::now()),
             keys: RandomState::new(),
             agent_told: Told::default(),
             run_told: Told::default(),
+            due_told: Told::default(),
         }
     }
 
@@ -107,7 +119,8 @@ impl Follow {
                 Due::Run => {
                     if let Err(error) = self.runner.start() {
                         self.run_told.say(&format!("{error:#}"));
-                        self.watch.ended(false, now);
+                        let due = self.due();
+                        self.watch.ended(false, due, now);
                     }
                 }
             }
@@ -184,10 +197,29 @@ impl Follow {
 
     fn reap(&mut self) -> Result<()> {
         if let Some(status) = self.runner.reap()? {
-            self.watch.ended(runner::is_well(status), Instant::now());
+            let due = self.due();
+            self.watch
+                .ended(runner::is_well(status), due, Instant::now());
             self.tell(status);
         }
         Ok(())
+    }
+
+    /// When the command wants to be run again.
+    fn due(&mut self) -> Option<Instant> {
+        let path = self.due_file.as_deref()?;
+        match due::read(path) {
+            Ok(due) => {
+                let message = format!("{} can be read again", path.display());
+                self.due_told.over(&message);
+                due::instant(due?, SystemTime::now(), Instant::now())
+            }
+            Err(error) => {
+                let what = "so what is to be done then is done later";
+                self.due_told.say(&format!("{error:#}, {what}"));
+                None
+            }
+        }
     }
 
     fn tell(&mut self, status: ExitStatus) {

@@ -9,6 +9,7 @@ use clap::Parser;
 use exit::Exit;
 
 mod backoff;
+mod due;
 mod follow;
 mod link;
 mod runner;
@@ -35,6 +36,10 @@ const PROGRAM: &str = "serf-watch";
 ///   the command has failed. There is one run at a time; changes during a run lead to one more
 ///   run after it. The command is not given the list: it asks for it itself, so that it never
 ///   works on an old one.
+///   With --due the command says in a file when it wants to be run again, for what it holds
+///   back until then. The file is read after each run; without one nothing is due. A moment
+///   that has passed before a run began has had its run. Two runs because of it are 100 ms
+///   apart at least.
 ///
 /// Signals:
 ///   TERM, INT    start no more runs and end. A run that has not ended after 5 s gets TERM, and
@@ -68,10 +73,14 @@ struct Args {
     /// How often to ask for the member list in any case
     #[arg(long, default_value = "1s", value_parser = parse_every, value_name = "TIME")]
     every: Duration,
-    /// Run the command this long after its last run even if nothing has changed, for what it
-    /// holds back for a time and for what others have undone; 0s is never
+    /// Run the command this long after its last run even if nothing has changed, for what
+    /// others have undone; 0s is never
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     again: Duration,
+    /// Run the command at the moment in this file as well, which it writes: the Unix time in
+    /// seconds
+    #[arg(long, env = "SERF_WATCH_DUE", value_name = "FILE")]
+    due: Option<PathBuf>,
     /// What to run
     #[arg(required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -92,7 +101,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         },
         Instant::now(),
     );
-    Follow::new(agent, watch, Runner::new(args.command), signals).run()?;
+    Follow::new(agent, watch, Runner::new(args.command), signals, args.due).run()?;
     Ok(Exit::Changed)
 }
 

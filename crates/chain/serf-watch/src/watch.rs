@@ -17,6 +17,10 @@ const SHARE: u32 = 4;
 /// the agent may log a change before its list shows it.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
+/// The shortest pause between a run and the next one at the moment that it has asked for, so
+/// that a command which always asks for the next moment does not run without end.
+const CLOSEST_DUE: Duration = Duration::from_millis(100);
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, PartialEq)]
@@ -56,6 +60,8 @@ pub(crate) struct Watch {
     /// The list with which the last run was started.
     tried: Option<ListHash>,
     running: bool,
+    /// When the last run began.
+    began: Option<Instant>,
     backoff: Backoff,
     run_at: Option<Instant>,
 }
@@ -75,6 +81,7 @@ impl Watch {
             seen: None,
             tried: None,
             running: false,
+            began: None,
             backoff,
             run_at: None,
         }
@@ -84,6 +91,7 @@ impl Watch {
     pub(crate) fn next(&mut self, now: Instant) -> Option<Due> {
         if !self.running && self.is_run_due(now) {
             self.running = true;
+            self.began = Some(now);
             self.tried = self.seen;
             self.run_at = None;
             return Some(Due::Run);
@@ -148,16 +156,21 @@ impl Watch {
         self.ask_at = self.soonest(now).max(now + pause);
     }
 
-    pub(crate) fn ended(&mut self, well: bool, now: Instant) {
+    /// The run has ended, and the command asks for the next one at `due`.
+    pub(crate) fn ended(&mut self, well: bool, due: Option<Instant>, now: Instant) {
         self.running = false;
         // The list may have changed after the command had read it.
         self.ask_at = self.ask_at.min(self.soonest(now));
-        if well {
+        let next = if well {
             self.backoff.reset();
-            self.run_at = self.pace.again.map(|again| now + again);
+            self.pace.again.map(|again| now + again)
         } else {
-            self.run_at = Some(now + self.backoff.pause());
-        }
+            Some(now + self.backoff.pause())
+        };
+        // What was due when the run began has had its run, and is not due again.
+        let due = due.filter(|due| self.began.is_none_or(|began| *due > began));
+        let due = due.map(|due| due.max(now + CLOSEST_DUE));
+        self.run_at = next.into_iter().chain(due).min();
     }
 
     fn soonest(&self, now: Instant) -> Instant {

@@ -60,7 +60,7 @@ impl Bench {
     }
 
     fn ended(&mut self, well: bool) -> Vec<Due> {
-        self.watch.ended(well, self.now);
+        self.watch.ended(well, None, self.now);
         self.steps()
     }
 
@@ -84,6 +84,14 @@ impl Bench {
             .max(self.now);
         (self.now - before, self.steps())
     }
+}
+
+/// While the first run is under way.
+fn running(again: Option<Duration>) -> Bench {
+    let mut bench = paced(again);
+    assert_eq!(bench.steps(), [Due::Ask]);
+    assert_eq!(bench.answer(1), [Due::Run]);
+    bench
 }
 
 #[test]
@@ -194,7 +202,7 @@ fn a_failed_run_is_tried_again_with_growing_pauses() {
     assert_eq!(bench.answer(1), [Due::Run]);
     let mut pauses = Vec::new();
     for _ in 0..7 {
-        bench.watch.ended(false, bench.now);
+        bench.watch.ended(false, None, bench.now);
         let failed = bench.now;
         loop {
             let (_, steps) = bench.wait();
@@ -222,10 +230,10 @@ fn a_change_does_not_wait_for_the_pause_after_a_failure() {
 fn success_makes_the_next_pause_short_again() {
     let mut bench = bench().settled();
     for _ in 0..5 {
-        bench.watch.ended(false, bench.now);
+        bench.watch.ended(false, None, bench.now);
     }
-    bench.watch.ended(true, bench.now);
-    bench.watch.ended(false, bench.now);
+    bench.watch.ended(true, None, bench.now);
+    bench.watch.ended(false, None, bench.now);
     assert_eq!(bench.watch.run_at, Some(bench.now + EVERY));
 }
 
@@ -235,7 +243,7 @@ fn an_agent_that_is_back_has_the_failed_run_tried_at_once() {
     bench.pass(EVERY);
     bench.answer(2);
     for _ in 0..5 {
-        bench.watch.ended(false, bench.now);
+        bench.watch.ended(false, None, bench.now);
     }
     bench.watch.down();
     assert_eq!(bench.pass(60 * EVERY), []);
@@ -274,4 +282,82 @@ fn it_runs_again_after_a_while_although_nothing_changed() {
         steps = bench.wait().1;
     }
     assert_eq!(bench.now - ended, 10 * EVERY);
+}
+
+/// How long after the end of a run that asked for `due` the next one begins, if nothing
+/// changes.
+fn next_run(bench: &mut Bench, well: bool, due: Instant) -> Duration {
+    bench.watch.ended(well, Some(due), bench.now);
+    let ended = bench.now;
+    let mut steps = bench.steps();
+    while !steps.contains(&Due::Run) {
+        if steps.contains(&Due::Ask) {
+            bench.answer(1);
+        }
+        steps = bench.wait().1;
+    }
+    bench.now - ended
+}
+
+#[test]
+fn it_runs_at_the_moment_that_the_command_asks_for() {
+    for again in [None, Some(10 * EVERY)] {
+        let mut bench = running(again);
+        let due = bench.now + 7 * EVERY + 3 * MS;
+        assert_eq!(next_run(&mut bench, true, due), 7 * EVERY + 3 * MS);
+    }
+}
+
+#[test]
+fn a_moment_after_the_next_run_makes_no_further_one() {
+    let mut bench = running(Some(10 * EVERY));
+    let due = bench.now + 25 * EVERY;
+    let pauses: Vec<_> = (0..3).map(|_| next_run(&mut bench, true, due)).collect();
+    assert_eq!(pauses, [10 * EVERY, 10 * EVERY, 5 * EVERY]);
+}
+
+#[test]
+fn a_moment_during_the_run_makes_one_run_and_no_loop() {
+    let mut bench = running(Some(10 * EVERY));
+    let due = bench.now + 30 * MS;
+    bench.now += 50 * MS;
+    let pauses: Vec<_> = (0..3).map(|_| next_run(&mut bench, true, due)).collect();
+    assert_eq!(pauses, [CLOSEST_DUE, 10 * EVERY, 10 * EVERY]);
+}
+
+#[test]
+fn a_moment_in_the_past_is_no_reason_to_run() {
+    let mut bench = running(Some(10 * EVERY));
+    let due = bench.now;
+    assert_eq!(next_run(&mut bench, true, due), 10 * EVERY);
+}
+
+#[test]
+fn a_command_that_always_asks_for_the_next_moment_gets_ten_runs_a_second() {
+    let mut bench = running(Some(10 * EVERY));
+    for _ in 0..20 {
+        let due = bench.now + MS;
+        assert_eq!(next_run(&mut bench, true, due), CLOSEST_DUE);
+    }
+}
+
+#[test]
+fn after_a_failure_a_moment_makes_one_run_and_then_the_pauses_count() {
+    let mut bench = running(None);
+    let due = bench.now + 400 * MS;
+    let pauses: Vec<_> = (0..4).map(|_| next_run(&mut bench, false, due)).collect();
+    assert_eq!(pauses, [400 * MS, 2 * EVERY, 4 * EVERY, 8 * EVERY]);
+}
+
+#[test]
+fn a_moment_without_an_agent_waits_for_it() {
+    let mut bench = running(None);
+    let due = bench.now + EVERY;
+    bench.watch.ended(true, Some(due), bench.now);
+    bench.watch.down();
+    assert_eq!(bench.pass(10 * EVERY), []);
+    assert_eq!(bench.watch.wake_at(), None);
+    bench.watch.up(bench.now);
+    assert_eq!(bench.steps(), [Due::Ask]);
+    assert_eq!(bench.answer(1), [Due::Run]);
 }

@@ -6,6 +6,7 @@
 mod agent;
 mod changes;
 mod command;
+mod due;
 mod lies;
 mod options;
 mod real;
