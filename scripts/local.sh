@@ -190,6 +190,7 @@ launch() {
 # A balancer is told from a node by the folder of its configuration.
 is_balancer() { [ -d "$run/$1/haproxy" ]; }
 
+# What is policy is the caller's; an empty variable counts as one that is not set.
 launch_balancer() {
     launch "$1" "$2" "$root/ha/services" \
         ALLOW_LOOPBACK=1 NODES_DIR="$run/$1/nodes" \
@@ -197,6 +198,13 @@ launch_balancer() {
         HAPROXY_CFG="$run/$1/haproxy/haproxy.cfg" \
         HAPROXY_SOCKET="$run/$1/haproxy.sock" HAPROXY_MASTER="$run/$1/haproxy-master.sock" \
         HAPROXY_HTTP="$2:8080" HAPROXY_STATS="$2:1936" HAPROXY_CLI_BIND="$2:9999" \
+        SERF_ROLE="${SERF_ROLE-}" NODES_ALLOW="${NODES_ALLOW-}" NODES_DENY="${NODES_DENY-}" \
+        NODES_HOLD="${NODES_HOLD-}" NODES_MAX_LOST="${NODES_MAX_LOST-}" \
+        SERF_WATCH_EVERY="${SERF_WATCH_EVERY-}" SERF_WATCH_AGAIN="${SERF_WATCH_AGAIN-}" \
+        HAPROXY_PROGRAM="${HAPROXY_PROGRAM-}" HAPROXY_NO_CHECK="${HAPROXY_NO_CHECK-}" \
+        HAPROXY_TEMPLATE_LIMIT="${HAPROXY_TEMPLATE_LIMIT-}" \
+        HAPROXY_RELOAD_EVERY="${HAPROXY_RELOAD_EVERY-}" \
+        HAPROXY_RELOAD_TIMEOUT="${HAPROXY_RELOAD_TIMEOUT-}" \
         HAPROXY_LOG="$2"
 }
 

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::builder::Resettable;
 
 pub use escape::{Escaped, escape};
 
@@ -73,7 +74,7 @@ fn from_arguments<A: clap::Parser>(
     arguments: impl Iterator<Item = OsString>,
     run: impl FnOnce(A) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
-    match A::try_parse_from(arguments) {
+    match parse(arguments) {
         Ok(arguments) => run(arguments),
         Err(error) if error.use_stderr() => Err(misuse(complaint(&error))),
         Err(page) => {
@@ -81,6 +82,24 @@ fn from_arguments<A: clap::Parser>(
             Ok(Exit::Changed)
         }
     }
+}
+
+/// Parses the arguments, and takes an empty variable as one that is not set: compose
+/// passes on a variable that has no value as an empty one.
+fn parse<A: clap::Parser>(arguments: impl Iterator<Item = OsString>) -> clap::error::Result<A> {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    let mut command = A::command().mut_args(|arg| {
+        if is_empty(&arg) {
+            arg.env(Resettable::Reset)
+        } else {
+            arg
+        }
+    });
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// A panic becomes an error: the standard library has some for failed system calls, as

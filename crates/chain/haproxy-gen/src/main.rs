@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use exit::Exit;
+use clap::ArgAction;
+use clap::builder::FalseyValueParser;
+use exit::{Exit, misuse};
 
 use pairs::{STDOUT, pairs};
 use run::Run;
@@ -145,7 +147,12 @@ struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     variables: Vec<Variable>,
     /// The HAProxy that checks it, looked up in the PATH and /usr/sbin
-    #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
+    #[arg(
+        long,
+        env = "HAPROXY_PROGRAM",
+        default_value = "haproxy",
+        value_name = "PROGRAM"
+    )]
     haproxy: PathBuf,
     /// The command socket of the running HAProxy's master, in whose directory and
     /// environment the check runs
@@ -158,13 +165,24 @@ struct Args {
     master: PathBuf,
     /// Let this command for /bin/sh check the results, which are none of HAProxy's: it
     /// finds their paths in "$1", "$2" ... and ends with 0 if they are right
-    #[arg(long, value_name = "COMMAND", conflicts_with = "no_check")]
+    #[arg(long, env = "HAPROXY_CHECK", value_name = "COMMAND")]
     check: Option<String>,
     /// Do not let HAProxy check the result
-    #[arg(long)]
+    #[arg(
+        long,
+        env = "HAPROXY_NO_CHECK",
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new()
+    )]
     no_check: bool,
     /// How much processor time a template may take
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = limit)]
+    #[arg(
+        long,
+        env = "HAPROXY_TEMPLATE_LIMIT",
+        value_name = "TIME",
+        default_value = "1s",
+        value_parser = limit
+    )]
     limit: Duration,
     /// Show what would change, and write nothing
     #[arg(long)]
@@ -179,6 +197,11 @@ fn main() -> ExitCode {
         if args.reference {
             exit::print(&reference::page())?;
             return Ok(Exit::Changed);
+        }
+        if args.no_check && args.check.is_some() {
+            return Err(misuse(
+                "--check and --no-check (HAPROXY_CHECK and HAPROXY_NO_CHECK) exclude each other",
+            ));
         }
         let pairs = pairs(&args.template, &args.output, args.check.is_some())?;
         let run = Run::new(&args, pairs);

@@ -109,7 +109,13 @@ struct Options {
     )]
     master: PathBuf,
     /// How long a run may take before it gives up
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "HAPROXY_RELOAD_TIMEOUT",
+        default_value = "30s",
+        value_parser = humantime::parse_duration
+    )]
     timeout: Duration,
     /// The shortest time between two reloads
     #[arg(
@@ -117,7 +123,7 @@ struct Options {
         value_name = "TIME",
         env = "HAPROXY_RELOAD_EVERY",
         default_value = "0s",
-        value_parser = time_or_nothing
+        value_parser = humantime::parse_duration
     )]
     reload_every: Duration,
     /// Wait this long, then run: how a run that finds a reload due too early starts this
@@ -136,14 +142,6 @@ struct Options {
     /// With --status: show the same as JSON
     #[arg(long, requires = "status")]
     json: bool,
-}
-
-/// An empty text is none, as of a variable that compose passes on without a value.
-fn time_or_nothing(text: &str) -> Result<Duration, humantime::DurationError> {
-    if text.is_empty() {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text)
 }
 
 fn main() -> ExitCode {

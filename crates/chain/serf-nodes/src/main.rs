@@ -11,6 +11,7 @@ mod event;
 mod folder;
 mod follow;
 mod handler;
+mod listed;
 mod log;
 mod marks;
 mod members;
@@ -28,6 +29,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser};
 
 use cidr::Cidr;
+use listed::Listed;
 use plan::Percent;
 
 /// The name before each message.
@@ -116,7 +118,13 @@ struct Args {
     )]
     nodes: PathBuf,
     /// The role of the members that are nodes
-    #[arg(long, default_value = "backend")]
+    #[arg(
+        long,
+        value_name = "ROLE",
+        env = "SERF_ROLE",
+        hide_env_values = true,
+        default_value = "backend"
+    )]
     role: String,
     /// The log; - is stderr
     #[arg(
@@ -131,16 +139,29 @@ struct Args {
     #[arg(long, env = "ALLOW_LOOPBACK", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     allow_loopback: bool,
     /// Accept only nodes in this network; repeat it, or separate several by commas
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    allow: Vec<Cidr>,
+    #[arg(long, value_name = "CIDR", env = "NODES_ALLOW", hide_env_values = true)]
+    allow: Vec<Listed<Cidr>>,
     /// Never accept a node with this address; several as with --allow
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
-    deny: Vec<IpAddr>,
+    #[arg(long, value_name = "IP", env = "NODES_DENY", hide_env_values = true)]
+    deny: Vec<Listed<IpAddr>>,
     /// How long a lost node stays
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "NODES_HOLD",
+        hide_env_values = true,
+        default_value = "30s",
+        value_parser = humantime::parse_duration
+    )]
     hold: Duration,
     /// If more than this share of the nodes is lost, all lost nodes stay
-    #[arg(long, value_name = "SHARE", default_value = "50%")]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        env = "NODES_MAX_LOST",
+        hide_env_values = true,
+        default_value = "50%"
+    )]
     max_lost: Percent,
 }
 
@@ -152,8 +173,8 @@ fn run(args: Args) -> anyhow::Result<exit::Exit> {
     let admission = admission::Admission {
         role: args.role,
         allow_loopback: args.allow_loopback,
-        allow: args.allow,
-        deny: args.deny,
+        allow: args.allow.into_iter().flat_map(|list| list.0).collect(),
+        deny: args.deny.into_iter().flat_map(|list| list.0).collect(),
     };
     let mut log = log::Log::new(args.log);
     let nodes = nodes::Nodes::new(args.nodes);

@@ -68,14 +68,26 @@ struct Args {
     )]
     rpc: String,
     /// The file that holds the agent's RPC key
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "SERF_RPC_KEY_FILE", value_name = "FILE")]
     rpc_key_file: Option<PathBuf>,
     /// How often to ask for the member list in any case
-    #[arg(long, default_value = "1s", value_parser = parse_every, value_name = "TIME")]
+    #[arg(
+        long,
+        env = "SERF_WATCH_EVERY",
+        default_value = "1s",
+        value_parser = parse_every,
+        value_name = "TIME"
+    )]
     every: Duration,
     /// Run the command this long after its last run even if nothing has changed, for what
     /// others have undone; 0s is never
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(
+        long,
+        env = "SERF_WATCH_AGAIN",
+        default_value = "10s",
+        value_parser = humantime::parse_duration,
+        value_name = "TIME"
+    )]
     again: Duration,
     /// Run the command at the moment in this file as well, which it writes: the Unix time in
     /// seconds

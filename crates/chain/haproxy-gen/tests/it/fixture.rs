@@ -21,6 +21,17 @@ backend nodes
 {%- endfor %}
 ";
 
+/// The variables that stand for options, but for that of the master's socket.
+pub(crate) const VARIABLES: [&str; 7] = [
+    "NODES_DIR",
+    "HAPROXY_TEMPLATE",
+    "HAPROXY_CFG",
+    "HAPROXY_PROGRAM",
+    "HAPROXY_CHECK",
+    "HAPROXY_NO_CHECK",
+    "HAPROXY_TEMPLATE_LIMIT",
+];
+
 /// A folder of nodes, a template, and the place of the result.
 pub(crate) struct Fixture {
     scratch: harness::Scratch,
@@ -98,7 +109,7 @@ impl Fixture {
     /// The program without options, and without the variables that stand for them.
     pub(crate) fn bare() -> Command {
         let mut command = Command::new(cargo_bin!("haproxy-gen"));
-        for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
+        for name in VARIABLES {
             command.env_remove(name);
         }
         // A HAProxy of this machine is none of ours.

@@ -28,7 +28,7 @@ fn script(fixture: &Fixture, text: &str) -> Run {
         .env("etc", fixture.path("etc"))
         .env("nodes", fixture.nodes())
         .env("HAPROXY_MASTER", "/nonexistent/master.sock");
-    for name in ["NODES_DIR", "HAPROXY_TEMPLATE", "HAPROXY_CFG"] {
+    for name in crate::fixture::VARIABLES {
         command.env_remove(name);
     }
     command.output().unwrap().into()

@@ -38,6 +38,58 @@ fn an_option_wins_over_the_environment() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// The code and the words of a run with these variables.
+fn run_with(fixture: &Fixture, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = fixture.command();
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
+}
+
+#[test]
+fn policy_can_come_from_the_environment() {
+    let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
+    let program = ("HAPROXY_PROGRAM", "/nonexistent/haproxy");
+    for (variables, code, says) in [
+        (&[program][..], 111, "run /nonexistent/haproxy: "),
+        (
+            &[program, ("HAPROXY_NO_CHECK", "0")],
+            111,
+            "run /nonexistent",
+        ),
+        (
+            &[("HAPROXY_CHECK", "false")],
+            100,
+            "the check `false` refuses it",
+        ),
+        (
+            &[("HAPROXY_CHECK", "false"), ("HAPROXY_NO_CHECK", "1")],
+            100,
+            "exclude each other",
+        ),
+        (
+            &[("HAPROXY_TEMPLATE_LIMIT", "0s")],
+            100,
+            "it has to be more than 0",
+        ),
+        (&[program, ("HAPROXY_NO_CHECK", "1")], 0, ""),
+    ] {
+        let (is, said) = run_with(&fixture, variables);
+        assert_eq!(is, Some(code), "{variables:?}: {said}");
+        assert!(said.contains(says), "{variables:?}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
+    assert_eq!(run_with(&fixture, &[]).0, Some(0));
+    for name in crate::fixture::VARIABLES {
+        let (code, said) = run_with(&fixture, &[(name, "")]);
+        assert_eq!((code, said.as_str()), (Some(1), ""), "{name}");
+    }
+}
+
 #[test]
 fn a_dash_prints_it_and_writes_nothing() {
     let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);

@@ -284,6 +284,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     command
         .env("HAPROXY_CFG", dir.join("haproxy.cfg"))
         .env_remove("HAPROXY_RELOAD_EVERY")
+        .env_remove("HAPROXY_RELOAD_TIMEOUT")
         .arg("--socket")
         .arg(dir.join("s"))
         .arg("--master")

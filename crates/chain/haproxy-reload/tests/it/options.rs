@@ -10,6 +10,7 @@ fn reload() -> Command {
         "HAPROXY_SOCKET",
         "HAPROXY_MASTER",
         "HAPROXY_RELOAD_EVERY",
+        "HAPROXY_RELOAD_TIMEOUT",
     ];
     for name in names {
         command.env_remove(name);
@@ -38,6 +39,22 @@ fn what_makes_no_sense_is_refused() {
         &["extra"],
     ] {
         reload().args(arguments).assert().code(100);
+    }
+}
+
+#[test]
+fn times_can_come_from_the_environment_and_an_empty_one_is_not_set() {
+    for name in ["HAPROXY_RELOAD_EVERY", "HAPROXY_RELOAD_TIMEOUT"] {
+        let scratch = harness::scratch();
+        let with = |value| {
+            let mut reload = reload();
+            let file = scratch.path().join("haproxy.cfg");
+            reload.env("HAPROXY_CFG", file).env(name, value).assert()
+        };
+        with("seldom").code(100);
+        // It goes on to look for the file.
+        with("").code(111);
+        with("1s").code(111);
     }
 }
 

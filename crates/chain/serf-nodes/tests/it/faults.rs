@@ -6,7 +6,7 @@ use std::process::Command;
 
 use harness::faults::{Program, READING, UNREADABLE, faults, with_fault};
 
-use super::{Case, backend, list};
+use super::{Case, VARIABLES, backend, list};
 
 const WRITING: [&str; 7] = [
     "write", "rename", "close", "fchown", "fchmod", "unlink", "flock",
@@ -79,12 +79,12 @@ fn of_an_event(case: &Case) -> Program {
 
 fn program(case: &Case) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("serf-nodes"));
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
     command
         .env("NODES_DIR", case.path("nodes"))
         .env("SERF_LOG", case.path("serf.log"));
-    for variable in ["ALLOW_LOOPBACK", "SERF_EVENT", "SERF_SELF_NAME"] {
-        command.env_remove(variable);
-    }
     command
 }
 

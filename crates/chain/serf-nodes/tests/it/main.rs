@@ -23,6 +23,20 @@ use std::path::PathBuf;
 use assert_cmd::Command;
 use harness::Scratch;
 
+/// What it reads of its environment.
+pub(crate) const VARIABLES: [&str; 10] = [
+    "NODES_DIR",
+    "SERF_LOG",
+    "ALLOW_LOOPBACK",
+    "SERF_EVENT",
+    "SERF_SELF_NAME",
+    "SERF_ROLE",
+    "NODES_ALLOW",
+    "NODES_DENY",
+    "NODES_HOLD",
+    "NODES_MAX_LOST",
+];
+
 /// The directories of one run, and what the program is given.
 pub(crate) struct Case {
     scratch: Scratch,
@@ -63,13 +77,7 @@ impl Case {
     /// The program, with nothing of the caller's environment that it would read.
     pub(crate) fn command(&self) -> Command {
         let mut command = assert_cmd::cargo_bin_cmd!("serf-nodes");
-        for variable in [
-            "NODES_DIR",
-            "SERF_LOG",
-            "ALLOW_LOOPBACK",
-            "SERF_EVENT",
-            "SERF_SELF_NAME",
-        ] {
+        for variable in VARIABLES {
             command.env_remove(variable);
         }
         command

@@ -57,6 +57,76 @@ fn options_win_over_the_environment() {
     assert!(case.nodes().is_empty() && case.log().is_empty());
 }
 
+/// A run with these variables on a list of three, of whom one has another role and one
+/// has failed.
+fn with(variables: &[(&str, &str)]) -> (Case, super::Ran) {
+    let case = Case::with(&["s1 10.0.0.1", "s2 10.1.0.2", "s3 10.0.0.3"]);
+    let members = [
+        backend("s1", "10.0.0.1", "alive"),
+        backend("s2", "10.1.0.2", "alive").replace(r#""backend""#, r#""web""#),
+        backend("s3", "10.0.0.3", "failed"),
+    ];
+    let mut command = case.command();
+    command.envs(variables.iter().copied());
+    let ran = run(command.args(["--members", "-"]).write_stdin(list(&members)));
+    (case, ran)
+}
+
+#[test]
+fn policy_can_come_from_the_environment() {
+    let gone = ("NODES_HOLD", "0s");
+    let all = ("NODES_MAX_LOST", "100%");
+    for (variables, nodes) in [
+        (&[][..], &["s1", "s2", "s3"][..]),
+        (&[gone], &["s1", "s2", "s3"]),
+        (&[gone, all], &["s1"]),
+        (&[gone, all, ("SERF_ROLE", "web")], &["s2"]),
+        (&[gone, all, ("NODES_DENY", "10.0.0.9, 10.0.0.1")], &[]),
+        (&[gone, all, ("NODES_ALLOW", "10.1.0.0/16,")], &[]),
+        (
+            &[gone, all, ("NODES_ALLOW", "10.1.0.0/16,10.0.0.0/16")],
+            &["s1"],
+        ),
+    ] {
+        let (case, ran) = with(variables);
+        let lines = case.nodes();
+        let names: Vec<_> = lines.iter().map(|line| &line[..2]).collect();
+        assert_eq!(names, nodes, "{variables:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    for variable in super::VARIABLES {
+        if ["NODES_DIR", "SERF_LOG"].contains(&variable) {
+            continue;
+        }
+        let (case, ran) = with(&[(variable, "")]);
+        assert_eq!(
+            (ran.code, case.nodes().len()),
+            (1, 3),
+            "{variable}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_misuse_and_an_empty_option_too() {
+    for (variable, value) in [
+        ("NODES_HOLD", "soon"),
+        ("NODES_MAX_LOST", "most"),
+        ("NODES_ALLOW", "10.0.0.0/33"),
+        ("NODES_DENY", ","),
+    ] {
+        assert_eq!(with(&[(variable, value)]).1.code, 100, "{variable}");
+    }
+    for option in ["--allow", "--deny"] {
+        let ran = Case::new().run(&["--members", "-", option, ""], "");
+        assert_eq!(ran.code, 100, "{option}: {}", ran.stderr);
+    }
+}
+
 #[test]
 fn the_role_of_nodes_can_be_another() {
     let case = Case::new();

@@ -2,8 +2,10 @@
 
 use std::process::Output;
 
+use harness::wait_for;
+
 use crate::agent::Agent;
-use crate::watcher::{Watcher, program};
+use crate::watcher::{LONG, VARIABLES, Watcher, program, text};
 
 fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
@@ -58,4 +60,46 @@ fn the_agents_address_can_come_from_the_environment() {
     agent.wait_asked(2);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn the_pace_and_the_key_can_come_from_the_environment() {
+    let agent = Agent::with_key("64.2", Some("key"));
+    let watcher = Watcher::new();
+    watcher.put("key", "key\n");
+    let mut child = program()
+        .env("SERF_RPC_ADDR", &agent.rpc)
+        .env("SERF_RPC_KEY_FILE", watcher.path("key"))
+        .env("SERF_WATCH_EVERY", "50ms")
+        .env("SERF_WATCH_AGAIN", "100ms")
+        .args([
+            "sh",
+            "-c",
+            "echo run >>\"$0\"",
+            watcher.path("runs").to_str().unwrap(),
+        ])
+        .spawn()
+        .unwrap();
+    wait_for("many runs and questions", LONG, || {
+        let runs = text(&watcher.path("runs")).lines().count();
+        (runs >= 5 && agent.asked() >= 5).then_some(())
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set_and_a_wrong_one_misuse() {
+    for name in VARIABLES {
+        let command = |value| program().env(name, value).output().unwrap();
+        let said = String::from_utf8(command("").stderr).unwrap();
+        assert!(
+            said.contains("required arguments were not provided"),
+            "{said}"
+        );
+    }
+    for name in ["SERF_RPC_ADDR", "SERF_WATCH_EVERY", "SERF_WATCH_AGAIN"] {
+        let output = program().env(name, "often").arg("true").output().unwrap();
+        assert_eq!(output.status.code(), Some(100), "{name}");
+    }
 }

@@ -28,6 +28,15 @@ read -r code <code
 exit \"$code\"
 ";
 
+/// The variables that stand for options.
+pub(crate) const VARIABLES: [&str; 5] = [
+    "SERF_RPC_ADDR",
+    "SERF_RPC_KEY_FILE",
+    "SERF_WATCH_EVERY",
+    "SERF_WATCH_AGAIN",
+    "SERF_WATCH_DUE",
+];
+
 pub(crate) struct Watcher {
     folder: harness::Scratch,
     child: Option<Child>,
@@ -35,7 +44,10 @@ pub(crate) struct Watcher {
 
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_serf-watch"));
-    command.env_remove("SERF_RPC_ADDR").stdin(Stdio::null());
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
     command
 }
 
