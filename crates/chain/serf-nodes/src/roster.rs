@@ -84,8 +84,8 @@ impl Roster {
             return;
         };
         self.refused.push(format!(
-            "refused {}: its place {} is {}'s. Give one of the two another address or \
-             port, or stop it",
+            "refused {}: its place {} is {}'s until that leaves or is lost. Give one of the \
+             two another address or port, or stop it",
             node.name,
             node.place(),
             self.claims.at(owner).0,

@@ -120,8 +120,8 @@ fn of_two_at_one_place_the_one_that_was_there_serves_and_the_other_is_told() {
     assert_eq!(
         remarks(&plan),
         [
-            "refused s1: its place 10.0.0.2:3000 is s2's. Give one of the two another \
-             address or port, or stop it"
+            "refused s1: its place 10.0.0.2:3000 is s2's until that leaves or is lost. Give \
+             one of the two another address or port, or stop it"
         ]
     );
 }
