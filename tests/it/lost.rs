@@ -1,7 +1,7 @@
 //! The member list can be wrong. A node that is lost keeps its file for a while, and a loss
 //! of more than half of the nodes is not believed.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harness::cluster::{Cluster, FAILURE, SOON};
 use harness::load::{self, Running};
@@ -23,6 +23,53 @@ fn a_single_node_that_is_lost_is_held_and_then_removed() {
     set_lost_since(&nodes, EXPIRED);
     cluster.wait_for_nodes(&["s1", "s2"]);
     assert!(lost(&nodes).is_empty());
+}
+
+#[test]
+fn a_hold_ends_at_its_moment() {
+    let cluster = Cluster::new(117);
+    // Nothing but the end of the hold makes the chain run then.
+    started(
+        &cluster,
+        &[("NODES_HOLD", "8s"), ("SERF_WATCH_AGAIN", "1h")],
+    );
+    let nodes = cluster.file("ha", "nodes");
+    cluster.succeed(&["node", "kill", "s3"]);
+    let due: f64 = wait_for("s3 to be held", FAILURE, || {
+        let due = std::fs::read_to_string(nodes.join(".due")).ok()?;
+        due.trim_end().parse().ok()
+    });
+    let gone = wait_for("s3 to be gone", SOON, || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (cluster.node_files("ha") == ["s1", "s2"]).then_some(now.as_secs_f64())
+    });
+    assert!((due..due + 10.0).contains(&gone), "{gone} {due}");
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    assert!(!nodes.join(".due").exists());
+}
+
+#[test]
+fn a_node_that_died_gives_way_to_the_one_that_got_its_address() {
+    let cluster = Cluster::new(118);
+    started(&cluster, &[("NODES_HOLD", "1h")]);
+    cluster.succeed(&["node", "kill", "s1"]);
+    cluster.launch("s4", &cluster.address(101)).unwrap();
+    wait_for("s1 to give way to s4", FAILURE, || {
+        (cluster.node_files("ha") == ["s2", "s3", "s4"]).then_some(())
+    });
+    cluster.wait_for_nodes(&["s2", "s3", "s4"]);
+    let told = format!(
+        "removed s1: its place {}:3000 is now s4's",
+        cluster.address(101)
+    );
+    assert!(cluster.log("ha").contains(&told), "{}", cluster.log("ha"));
+}
+
+/// Starts a balancer with these variables, and three nodes.
+fn started(cluster: &Cluster, variables: &[(&str, &str)]) {
+    let mut up = cluster.script(&["up", "3"]);
+    let output = up.envs(variables.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! `serf-agent`: which settings of its environment the agent is given.
+//! `serf-agent`: which settings of its environment the agent is given. The page of all
+//! settings.
 
-use std::collections::BTreeSet;
+mod page;
+
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use harness::root;
@@ -131,56 +132,4 @@ fn a_balancer_whose_chain_stands_aside_has_the_labs_two_handlers() {
     assert_eq!(aside["event_handlers"], serde_json::json!(handlers));
     let node = agent(&[("MUSTER_CHAIN", "0")]);
     assert!(node.get("event_handlers").is_none());
-}
-
-#[test]
-fn every_variable_that_a_script_of_the_images_reads_is_documented() {
-    let documented: String = [
-        "docs/images.md",
-        "crates/chain/haproxy-gen/src/main.rs",
-        "crates/chain/haproxy-reload/src/main.rs",
-    ]
-    .map(|path| std::fs::read_to_string(root().join(path)).unwrap())
-    .concat();
-    // The shell's own, Serf's for a handler, and what one of these scripts sets for Serf.
-    let own = ["PPID", "PWD", "SERF_EVENT", "SERF_RPC_AUTH", "SERVER_TAG"];
-    let mut read = BTreeSet::new();
-    for folder in ["ha/scripts", "ha/services", "ha/lab", "webapp/services"] {
-        for file in files_below(&root().join(folder)) {
-            let text = std::fs::read_to_string(file).unwrap();
-            read.extend(variables(&text));
-        }
-    }
-    assert!(read.contains("SERF_JOIN_EVERY"), "{read:?}");
-    for name in read.iter().filter(|name| !own.contains(&name.as_str())) {
-        let shown = [format!("`{name}`"), format!("env = \"{name}\"")];
-        assert!(
-            shown.iter().any(|shown| documented.contains(shown)),
-            "{name} is read and not documented"
-        );
-    }
-}
-
-/// The names of environment variables, so in capitals, that stand behind a `$`.
-fn variables(text: &str) -> Vec<String> {
-    let names = text.split('$').skip(1).map(|rest| {
-        let rest = rest.trim_start_matches('{');
-        let end = rest.find(|c: char| !(c.is_ascii_uppercase() || c == '_'));
-        rest[..end.unwrap_or(rest.len())].to_owned()
-    });
-    names.filter(|name| name.len() > 2).collect()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths
-        .flat_map(|path| {
-            if path.is_dir() {
-                files_below(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
 }
