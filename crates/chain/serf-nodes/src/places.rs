@@ -47,6 +47,7 @@ impl Places {
         for (rival, place) in refused {
             roster.refuse(rival, owners[&place]);
         }
+        roster.refused.sort_unstable();
         Self(owners)
     }
 

@@ -79,8 +79,8 @@ impl Percent {
     }
 }
 
-/// Compares the files with the list, whose places are settled. After the plan was applied, the next one at the
-/// same time has no actions.
+/// Compares the files with the list, whose places are settled. After the plan was applied,
+/// the next one at the same time has no actions.
 pub(crate) fn plan(
     roster: &Roster,
     places: &Places,

@@ -77,7 +77,8 @@ impl Roster {
         matches!(self.claims.get(name), Some(Claim::Living(_)))
     }
 
-    /// Refuses the living member with the number `rival`, since `owner` has its place.
+    /// Refuses the living member with the number `rival`, since `owner` has its place. The
+    /// caller sorts the messages again.
     pub(crate) fn refuse(&mut self, rival: usize, owner: usize) {
         let claim = Claim::Lost(Loss::Refused);
         let Claim::Living(node) = std::mem::replace(self.claims.value_mut(rival), claim) else {
@@ -90,7 +91,6 @@ impl Roster {
             node.place(),
             self.claims.at(owner).0,
         ));
-        self.refused.sort_unstable();
     }
 
     fn take(

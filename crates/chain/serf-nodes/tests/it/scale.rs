@@ -42,6 +42,23 @@ fn a_flood_of_hostile_members_is_counted_and_not_spelled_out() {
 }
 
 #[test]
+fn a_flood_of_members_at_the_place_of_a_node_leaves_it_as_it_is() {
+    let case = Case::with(&["s1 10.0.0.1"]);
+    let mut members: Vec<String> = (0..10_000)
+        .map(|number| backend(&format!("a{number}"), "10.0.0.1", "alive"))
+        .collect();
+    members.push(backend("s1", "10.0.0.1", "alive"));
+    let start = Instant::now();
+    let ran = case.follow(&members, &[]);
+    assert!(start.elapsed() < AT_MOST, "{:?}", start.elapsed());
+    assert_eq!(
+        (ran.code, case.nodes()),
+        (1, vec!["s1 10.0.0.1".to_string()])
+    );
+    assert!(ran.stderr.contains("refused 9980 more"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_log_that_is_full_becomes_the_older_one() {
     let case = Case::new();
     case.put("serf.log", &"x".repeat(5 * 1024 * 1024));
