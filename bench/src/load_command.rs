@@ -34,13 +34,12 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let load = load::Load {
-            address: self.url,
-            rate: self.rate,
             connections: match (self.keep_alive, self.close) {
                 (true, _) => Connections::KeepAlive,
                 (_, true) => Connections::Close,
                 _ => Connections::Both,
             },
+            ..load::Load::new(self.url, self.rate)
         };
         let report = load.run_for(Duration::from_secs(self.seconds));
         print(&format!("{}\n", json(&report)))?;

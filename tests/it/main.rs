@@ -31,6 +31,7 @@ mod networks;
 mod report;
 mod scripts;
 mod settings;
+mod silence;
 mod tags;
 mod tour;
 mod view;

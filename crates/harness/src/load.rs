@@ -20,8 +20,7 @@ pub use report::Report;
 
 /// A request that has no answer by then has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many requests can wait for an answer at the same time. When all of them wait, those
-/// that follow are late.
+/// So many requests can wait for an answer at the same time where nobody says otherwise.
 const WORKERS: u32 = 32;
 
 /// What becomes of a connection after its request.
@@ -45,36 +44,47 @@ impl Connections {
     }
 }
 
-/// A load to put on a server: `GET /` so many times a second.
+/// A load to put on a server: a request for `/` so many times a second.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     /// Whom to ask.
     pub address: SocketAddr,
+    /// `GET`, or another method.
+    pub method: &'static str,
     /// Requests a second.
     pub rate: u32,
     /// What becomes of its connections.
     pub connections: Connections,
+    /// So many requests can wait for an answer at the same time. When all of them wait,
+    /// those that follow are late.
+    pub waiting: u32,
 }
 
 /// Begins to ask so many times a second, over kept connections and new ones side by side.
 pub fn start(address: SocketAddr, rate: u32) -> Running {
-    let connections = Connections::Both;
-    Load {
-        address,
-        rate,
-        connections,
-    }
-    .start()
+    Load::new(address, rate).start()
 }
 
 impl Load {
+    /// `GET /` so many times a second, over kept connections and new ones side by side.
+    #[must_use]
+    pub fn new(address: SocketAddr, rate: u32) -> Self {
+        Self {
+            address,
+            method: "GET",
+            rate,
+            connections: Connections::Both,
+            waiting: WORKERS,
+        }
+    }
+
     /// Begins to ask.
     pub fn start(self) -> Running {
         let schedule = Arc::new(Schedule::new(self.rate));
-        let workers = (0..WORKERS)
+        let workers = (0..self.waiting)
             .map(|number| {
                 let schedule = Arc::clone(&schedule);
-                let worker = Worker::new(self.address, self.connections.kept_by(number));
+                let worker = Worker::new(self, self.connections.kept_by(number));
                 thread::spawn(move || worker.work(&schedule))
             })
             .collect();
@@ -165,16 +175,16 @@ fn park_until(due: Instant, over: impl Fn() -> bool) -> bool {
 
 /// A thread with a connection of its own.
 struct Worker {
-    address: SocketAddr,
+    load: Load,
     keep: bool,
     connection: Option<Connection>,
     report: Report,
 }
 
 impl Worker {
-    fn new(address: SocketAddr, keep: bool) -> Self {
+    fn new(load: Load, keep: bool) -> Self {
         Self {
-            address,
+            load,
             keep,
             connection: None,
             report: Report::default(),
@@ -193,7 +203,7 @@ impl Worker {
     fn ask(&mut self, deadline: Instant) -> Result<(), Failure> {
         let mut connection = match self.kept() {
             Some(connection) => connection,
-            None => Connection::open(self.address, deadline)?,
+            None => Connection::open(self.load.address, deadline)?,
         };
         let headers = if self.keep {
             "Connection: keep-alive\r\n"
@@ -201,6 +211,7 @@ impl Worker {
             "Connection: close\r\n"
         };
         let request = Request {
+            method: self.load.method,
             headers,
             ..Request::get("/")
         };

@@ -88,9 +88,8 @@ fn nginx_follows_the_nodes_and_no_request_is_lost() {
         get(chain.example.front(), "/").ok().map(drop)
     });
     let load = Load {
-        address: chain.example.front(),
-        rate: RATE,
         connections: Connections::Close,
+        ..Load::new(chain.example.front(), RATE)
     };
     let load = load.start();
     let path = |name: &str| chain.example.path("nodes").join(name);

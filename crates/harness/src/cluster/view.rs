@@ -18,12 +18,15 @@ pub fn node_files(nodes: &Path) -> Vec<String> {
     names
 }
 
-/// The names on the server lines of the configuration `file`.
+/// The names on the server lines of the configuration `file`, without those of HAProxy's own
+/// sockets, which are no nodes.
 pub fn configured(file: &Path) -> Vec<String> {
     let config = fs::read_to_string(file).unwrap_or_default();
     let server = |line: &str| {
         let mut words = line.split_ascii_whitespace();
-        (words.next()? == "server").then(|| words.next().map(str::to_string))?
+        let name = (words.next()? == "server").then(|| words.next())??;
+        let is_node = !words.next()?.starts_with("unix@");
+        is_node.then(|| name.to_string())
     };
     config.lines().filter_map(server).collect()
 }

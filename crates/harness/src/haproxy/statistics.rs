@@ -22,13 +22,14 @@ impl Statistics {
 
     /// The servers in use and the state of each, such as `UP` or `DOWN 1/2`. Those in
     /// maintenance are left out: HAProxy keeps a server that has left for a while (2.6 until
-    /// a reload).
+    /// a reload). So is our template's `repeated`, which stands for HAProxy itself.
     pub fn states(&self) -> BTreeMap<String, String> {
         let Some(status) = self.column("status") else {
             return BTreeMap::new();
         };
         self.rows()
             .filter(|row| row.len() > status && !matches!(row[1], "FRONTEND" | "BACKEND"))
+            .filter(|row| row[0] != "repeated")
             .filter(|row| !row[status].starts_with("MAINT"))
             .map(|row| (row[1].to_owned(), row[status].to_owned()))
             .collect()

@@ -15,9 +15,8 @@ fn server(serve: impl Fn(&mut Peer) + Send + Clone + 'static) -> SocketAddr {
 
 fn load(address: SocketAddr, connections: Connections) -> super::Report {
     Load {
-        address,
-        rate: 200,
         connections,
+        ..Load::new(address, 200)
     }
     .run_for(Duration::from_millis(300))
 }
