@@ -3,15 +3,16 @@
 
 use std::hash::RandomState;
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
+use serf_rpc::read_key;
 
 use crate::due;
 use crate::link::{Link, Redial};
@@ -25,10 +26,6 @@ use crate::watch::{Due, Watch};
 /// and has [`OBEY`] before it gets KILL.
 const LAST_RUN: Duration = Duration::from_secs(5);
 const OBEY: Duration = Duration::from_secs(1);
-
-/// The largest key file that is read, in bytes. It is longer than any key of Serf's, and guards
-/// against reading the whole of a wrong file.
-const LONGEST_KEY: u64 = 4096;
 
 pub(crate) struct Agent {
     pub(crate) address: String,
@@ -248,18 +245,6 @@ impl Follow {
     }
 }
 
-fn read_key(path: &Path) -> Result<String> {
-    let bytes = files::read(path, LONGEST_KEY)?;
-    let Some(bytes) = bytes else {
-        bail!("read {}: there is no such file", path.display())
-    };
-    let text = String::from_utf8(bytes).with_context(|| format!("read {}", path.display()))?;
-    match text.trim() {
-        "" => bail!("read {}: there is no key in it", path.display()),
-        key => Ok(key.to_owned()),
-    }
-}
-
 fn time_until(moment: Instant) -> TimeSpec {
     moment.saturating_duration_since(Instant::now()).into()
 }
@@ -278,16 +263,5 @@ mod tests {
         assert_eq!(time_until(Instant::now()), TimeSpec::from(Duration::ZERO));
         let late = time_until(Instant::now() + Duration::from_secs(1 << 40));
         assert!(late > TimeSpec::from(Duration::from_secs((1 << 40) - 60)));
-    }
-
-    #[test]
-    fn a_key_is_what_the_file_says_without_its_line_feed() {
-        let folder = harness::scratch();
-        let path = folder.path().join("key");
-        assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("no such file"));
-        files::replace(&path, b"\n", files::Durability::Unsynced).unwrap();
-        assert!(format!("{:#}", read_key(&path).unwrap_err()).contains("there is no key in it"));
-        files::replace(&path, b"geheim\n", files::Durability::Unsynced).unwrap();
-        assert_eq!(read_key(&path).unwrap(), "geheim");
     }
 }

@@ -16,7 +16,6 @@ mod runner;
 mod session;
 mod signals;
 mod told;
-mod values;
 mod watch;
 mod wire;
 

@@ -3,9 +3,8 @@
 use std::hash::RandomState;
 
 use anyhow::{Result, bail};
-use exit::escape;
+use serf_rpc::{AUTH, HANDSHAKE, Values};
 
-use crate::values::Values;
 use crate::wire::{self, ListHash};
 
 /// How much memory a session keeps for received bytes, so that a long list does not occupy its
@@ -108,13 +107,13 @@ impl Session {
     }
 
     fn reply(&mut self, value: &[u8]) -> Result<()> {
-        let reply = wire::reply(value)?;
+        let reply = serf_rpc::reply(value)?;
         if !reply.error.0.is_empty() {
-            bail!("{}{}", self.advice(reply.error.0), escape(reply.error.0));
+            bail!("{}", serf_rpc::complaint(reply.error.0, self.has_key));
         }
         match reply.seq {
-            wire::HANDSHAKE => (),
-            wire::AUTH if self.has_key => (),
+            HANDSHAKE => (),
+            AUTH if self.has_key => (),
             wire::MONITOR if self.monitors => self.next = Next::Record,
             wire::MONITOR => self.monitors = true,
             seq if self.asked == Some(seq) => {
@@ -124,16 +123,6 @@ impl Session {
             seq => bail!("the agent answered question {seq}, which was not asked"),
         }
         Ok(())
-    }
-
-    fn advice(&self, error: &[u8]) -> &'static str {
-        match error {
-            b"Invalid authentication token" => "the agent refuses the key in --rpc-key-file: ",
-            b"Authentication required" if !self.has_key => {
-                "the agent asks for a key, which --rpc-key-file can give: "
-            }
-            _ => "the agent refuses: ",
-        }
     }
 }
 

@@ -106,17 +106,6 @@ fn a_list_of_nobody_is_a_list() {
 }
 
 #[test]
-fn both_kinds_of_strings_are_understood() {
-    let mut bytes = vec![0x82];
-    raw(&mut bytes, b"Seq");
-    bytes.push(7);
-    raw(&mut bytes, b"Error");
-    bytes.extend([0xc4, 2, b'n', b'o']);
-    let reply = reply(&bytes).unwrap();
-    assert_eq!((reply.seq, reply.error.0), (7, &b"no"[..]));
-}
-
-#[test]
 fn what_is_not_a_list_is_no_empty_list() {
     let keys = RandomState::new();
     for bytes in [

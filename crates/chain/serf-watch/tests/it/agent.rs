@@ -235,7 +235,8 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> Result<(), Box<dyn std
                 lock(state).monitors.push((stream.try_clone()?, seq));
                 continue;
             }
-            "members" => {
+            "members-filtered" => {
+                rmp_serde::from_read::<_, IgnoredAny>(stream)?;
                 members(stream, seq, state)?;
                 continue;
             }

@@ -8,7 +8,8 @@
 /// Serf allows has 8 MB.
 pub(crate) const LARGEST: usize = 32 * 1024 * 1024;
 
-pub(crate) struct Values {
+/// Where the values of a stream end; it remembers how far it has looked.
+pub struct Values {
     at: usize,
     /// How many values have yet to be seen before the current one is complete. A map adds two
     /// for each entry, so nested values need no stack.
@@ -26,9 +27,12 @@ impl Default for Values {
     }
 }
 
+/// Bytes that no agent sends.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Lie {
+pub enum Lie {
+    /// A value that is larger than any list.
     TooLarge,
+    /// A value of a type that the RPC does not have.
     NotOurs(u8),
 }
 
@@ -51,7 +55,7 @@ struct Head {
 
 impl Values {
     /// The place of the next value in `buffer`; `None` if it is not complete yet.
-    pub(crate) fn next(&mut self, buffer: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
+    pub fn next(&mut self, buffer: &[u8]) -> Result<Option<std::ops::Range<usize>>, Lie> {
         while self.left > 0 {
             let Some(head) = head(&buffer[self.at..])? else {
                 return Ok(None);
@@ -74,7 +78,7 @@ impl Values {
 
     /// Forgets the values that were returned. The caller has to drop the returned number of bytes
     /// from the front of the buffer.
-    pub(crate) fn forget(&mut self) -> usize {
+    pub fn forget(&mut self) -> usize {
         let gone = std::mem::take(&mut self.begin);
         self.at -= gone;
         gone
