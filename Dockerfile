@@ -46,7 +46,7 @@ RUN set -eu; \
     ln -s ../local/bin/svc /out/base/usr/bin/s6-svc; \
     ln -s ../local/bin/svstat /out/base/usr/bin/s6-svstat; \
     install -D -t /out/ha/usr/local/bin \
-        $bin/serf-nodes $bin/serf-watch \
+        $bin/serf-nodes $bin/serf-members $bin/serf-watch \
         $bin/haproxy-gen $bin/haproxy-reload $bin/haproxy-hangup; \
     install -D -m 644 ha/rsyslog/rsyslog.conf /out/ha/etc/rsyslog.conf; \
     mkdir -p /out/ha/config /out/ha/etc /out/webapp/etc; \

@@ -10,7 +10,8 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 9] = [
+pub(crate) const PROGRAMS: [&str; 10] = [
+    "serf-members",
     "serf-nodes",
     "haproxy-gen",
     "haproxy-reload",

@@ -168,7 +168,7 @@ processes() {
 }
 at_rest() {
     docker top "$(container ha)" -eo pid,ppid,args --forest >"$scratch/processes"
-    ! grep -qE 'defunct|haproxy-(reload|gen)|serf-nodes|serf members|bin/member-event' "$scratch/processes" &&
+    ! grep -qE 'defunct|haproxy-(reload|gen)|serf-nodes|serf-members|bin/member-event' "$scratch/processes" &&
         [ "$(grep -c 'haproxy .*-W' "$scratch/processes")" -eq 2 ]
 }
 

@@ -1,0 +1,112 @@
+//! Prints Serf's member list without those that have left and nobody knows.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use exit::Exit;
+use serf_rpc::{Address, Client, Filter, Member, NOT_LEFT, members, read_key};
+
+mod more;
+mod shown;
+
+use more::More;
+
+const PROGRAM: &str = "serf-members";
+
+/// Prints the member list of a Serf agent, as `serf members -format=json` does.
+///
+/// Interface:
+///   Asks the agent at --rpc, and writes the list to stdout. With --nodes the list is without the
+///   members that have left, of which an agent keeps each for as long as its `tombstone_timeout`
+///   says, but for those that have a file in that folder: for whoever makes the files follow the
+///   list, these have to go, where one of which the list says nothing at all may be alive.
+///
+/// Files:
+///   DIR/NAME     with --nodes: what the files are called, and nothing in them
+///   FILE         the key of --rpc-key-file: its text without the final line feed
+///
+/// Exit codes:
+///   0    the list has been printed
+///   100  used wrongly
+///   111  no agent has answered within --timeout, or the system failed
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    /// Leave out who has left and has no file in this folder, which need not be there
+    #[arg(long, env = "NODES_DIR", value_name = "DIR")]
+    nodes: Option<PathBuf>,
+    /// The address of the agent's RPC: IP:PORT, [IP]:PORT or localhost:PORT
+    #[arg(
+        long,
+        env = "SERF_RPC_ADDR",
+        default_value = "127.0.0.1:7373",
+        value_name = "HOST:PORT"
+    )]
+    rpc: Address,
+    /// The file that holds the agent's RPC key
+    #[arg(long, env = "SERF_RPC_KEY_FILE", value_name = "FILE")]
+    rpc_key_file: Option<PathBuf>,
+    /// How long connecting, asking and answering may take together
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    timeout: Duration,
+}
+
+fn run(args: Args) -> Result<Exit> {
+    // In a script an empty variable is one that is not set.
+    let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
+    let key = args.rpc_key_file.filter(is_set);
+    let key = key.as_deref().map(read_key).transpose()?;
+    let mut client = Client::connect(&args.rpc, key.as_deref(), args.timeout)?;
+    match args.nodes.filter(is_set) {
+        None => show(&members(&client.members()?)?),
+        Some(folder) => show_known(&mut client, &names(&folder)?),
+    }
+}
+
+/// Shows all but those that have left and are not in `nodes`.
+fn show_known(client: &mut Client, nodes: &BTreeSet<String>) -> Result<Exit> {
+    let first = client.members_filtered(&Filter {
+        status: NOT_LEFT.to_owned(),
+        ..Filter::default()
+    })?;
+    let mut list = members(&first)?;
+    // The answer of the second question has to live as long as the list.
+    let second;
+    match more::more(nodes, &list) {
+        More::Nothing => (),
+        More::Named(filter) => {
+            second = client.members_filtered(&filter)?;
+            list.extend(members(&second)?);
+        }
+        More::All => {
+            second = client.members()?;
+            list = members(&second)?;
+            list.retain(|member| more::is_wanted(nodes, member));
+        }
+    }
+    show(&list)
+}
+
+fn show(list: &[Member]) -> Result<Exit> {
+    exit::print(&shown::json(list)?)?;
+    Ok(Exit::Changed)
+}
+
+/// The names of the nodes that have a file in `folder`.
+fn names(folder: &Path) -> Result<BTreeSet<String>> {
+    let entries = match files::list(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        result => result.with_context(|| format!("list {}", folder.display()))?,
+    };
+    let names = entries.iter().filter_map(|entry| entry.name.to_str());
+    let names = names.filter_map(|name| nodes::Name::parse(name).ok());
+    Ok(names.map(|name| name.as_str().to_owned()).collect())
+}
+
+fn main() -> ExitCode {
+    exit::main(PROGRAM, run)
+}
