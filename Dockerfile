@@ -41,7 +41,7 @@ RUN set -eu; \
     install -D $bin/init /out/base/init; \
     install -D $bin/with-contenv /out/base/usr/bin/with-contenv; \
     install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat \
-        $bin/node-address $bin/serf-discover ha/scripts/*; \
+        $bin/node-address $bin/serf-discover $bin/node-health ha/scripts/*; \
     install -D ha/lab/serf /out/base/opt/bin/serf; \
     ln -s ../local/bin/svc /out/base/usr/bin/s6-svc; \
     ln -s ../local/bin/svstat /out/base/usr/bin/s6-svstat; \
@@ -86,7 +86,7 @@ USER muster
 # listens on loopback.
 EXPOSE 7946/tcp 7946/udp 7373
 ENTRYPOINT ["/init"]
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["is-serving"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["node-health"]
 
 # ---------------------------------------------------------------- ha
 FROM base AS ha

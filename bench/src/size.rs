@@ -10,12 +10,13 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 10] = [
+pub(crate) const PROGRAMS: [&str; 11] = [
     "serf-members",
     "serf-nodes",
     "haproxy-gen",
     "haproxy-reload",
     "serf-watch",
+    "node-health",
     "init",
     "with-contenv",
     "svc",

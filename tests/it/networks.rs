@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use harness::cluster::{FAILURE, node_files};
+use harness::cluster::{FAILURE, node_files, program};
 use harness::wait_for;
 
 use crate::lan::{Lan, Plug};
@@ -154,10 +154,13 @@ fn a_cluster_lives_on_ipv6_alone() {
     is_healthy(&lan, 1, "3000");
 }
 
-/// The health check of the image says that what listens there serves.
+/// The health check of the image says that what listens there serves, and that the host is a
+/// member.
 fn is_healthy(lan: &Lan, number: u8, port: &str) {
-    let script = harness::root().join("ha/scripts/is-serving");
-    let mut check = lan.run_on(number, script.to_str().unwrap());
-    let output = check.env("HEALTH_PORT", port).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let mut check = lan.run_on(number, program("node-health").to_str().unwrap());
+    check.env("HEALTH_PORT", port);
+    check.env("NODE_HEALTH_MARK", lan.state(number).join("joined"));
+    let output = check.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.ends_with("is a member with 2 others\n"), "{output:?}");
 }

@@ -1,7 +1,7 @@
 //! The list as `serf members -format=json` shows it.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -69,12 +69,10 @@ fn text(bytes: Bytes) -> String {
 /// The address as Go shows it, also one that is none.
 fn address(member: &Member) -> String {
     let bytes = member.addr.map_or(&[][..], |addr| addr.0);
-    let ip = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    let ip = ip.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-    match ip {
-        Ok(ip) => SocketAddr::new(ip.to_canonical(), member.port).to_string(),
-        Err(_) if bytes.is_empty() => format!(":{}", member.port),
-        Err(_) => {
+    match member.ip() {
+        Some(ip) => SocketAddr::new(ip, member.port).to_string(),
+        None if bytes.is_empty() => format!(":{}", member.port),
+        None => {
             let mut text = String::from("?");
             for byte in bytes {
                 let _ = write!(text, "{byte:02x}");

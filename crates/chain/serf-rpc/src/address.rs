@@ -1,4 +1,4 @@
-//! Where an agent takes commands.
+//! Where a server of this node listens.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Where an agent takes commands: `IP:PORT`, `[IP]:PORT` or `localhost:PORT`. There are no
+/// Where a server of this node listens: `IP:PORT`, `[IP]:PORT` or `localhost:PORT`. There are no
 /// other names, since a static program cannot look them up reliably.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -57,7 +57,7 @@ impl Address {
 }
 
 /// The time until then, or that it is over.
-pub(crate) fn left_until(deadline: Instant) -> io::Result<Duration> {
+pub fn left_until(deadline: Instant) -> io::Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
         left => Ok(left),

@@ -13,7 +13,7 @@ mod stats;
 mod values;
 mod wire;
 
-pub use address::Address;
+pub use address::{Address, left_until};
 pub use client::Client;
 pub use filter::{Filter, NOT_LEFT, any_of};
 pub use key::read_key;

@@ -1,6 +1,7 @@
 //! The list of members.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -43,6 +44,17 @@ pub struct Member<'a> {
     /// The one that it speaks.
     #[serde(default)]
     pub delegate_cur: u8,
+}
+
+impl Member<'_> {
+    /// Its address, if it is one.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        let bytes = self.addr?.0;
+        let ip = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+        let ip = ip.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+        ip.ok().map(|ip| ip.to_canonical())
+    }
 }
 
 /// Reads a list.
