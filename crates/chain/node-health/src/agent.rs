@@ -1,22 +1,16 @@
 //! Asks the Serf agent.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use serf_rpc::{Address, Client, Filter, any_of, members, read_key};
+use serf_rpc::{Agent, Filter, any_of, members};
 
 use crate::verdict::Membership;
 
 /// What the agent says of the membership, and the address of its own node.
-pub(crate) fn ask(
-    address: &Address,
-    key_file: Option<&Path>,
-    limit: Duration,
-) -> Result<(Membership, Option<SocketAddr>)> {
-    let key = key_file.map(read_key).transpose()?;
-    let mut client = Client::connect(address, key.as_deref(), limit)?;
+pub(crate) fn ask(agent: &Agent, limit: Duration) -> Result<(Membership, Option<SocketAddr>)> {
+    let mut client = agent.connect(limit)?;
     let stats = client.stats()?;
     let list = client.members_filtered(&Filter {
         name: any_of([&stats.name[..]]),

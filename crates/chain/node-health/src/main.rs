@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use exit::Exit;
-use serf_rpc::Address;
+use serf_rpc::{Address, Agent};
 
 mod agent;
 mod mark;
@@ -70,17 +70,8 @@ struct Args {
     /// Where it serves, in place of that: IP:PORT, [IP]:PORT or localhost:PORT
     #[arg(long, env = "HEALTH_ADDRESS", value_name = "HOST:PORT")]
     address: Option<String>,
-    /// The address of the agent's RPC: IP:PORT, [IP]:PORT or localhost:PORT
-    #[arg(
-        long,
-        env = "SERF_RPC_ADDR",
-        default_value = "127.0.0.1:7373",
-        value_name = "HOST:PORT"
-    )]
-    rpc: Address,
-    /// The file that holds the agent's RPC key
-    #[arg(long, env = "SERF_RPC_KEY_FILE", value_name = "FILE")]
-    rpc_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    agent: Agent,
     /// The names and addresses of seeds, separated by blanks
     #[arg(
         long,
@@ -127,9 +118,7 @@ fn run(args: Args) -> Result<Exit> {
 
 /// What there is to know of the membership. The seeds are looked for only where they matter.
 fn cluster(args: &Args) -> (verdict::Agent, Option<verdict::Seeds>, verdict::Mark) {
-    let key_file = args.rpc_key_file.as_deref();
-    let key_file = key_file.filter(|path| !path.as_os_str().is_empty());
-    let (agent, own) = match agent::ask(&args.rpc, key_file, AGENT) {
+    let (agent, own) = match agent::ask(&args.agent, AGENT) {
         Ok((membership, own)) => (verdict::Agent::Answers(membership), own),
         Err(error) => (verdict::Agent::Silent(format!("{error:#}")), None),
     };

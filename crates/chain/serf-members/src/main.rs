@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use exit::Exit;
-use serf_rpc::{Address, Client, Filter, Member, NOT_LEFT, members, read_key};
+use serf_rpc::{Agent, Client, Filter, Member, NOT_LEFT, members};
 
 mod more;
 mod shown;
@@ -39,29 +39,18 @@ struct Args {
     /// Leave out who has left and has no file in this folder, which need not be there
     #[arg(long, env = "NODES_DIR", value_name = "DIR")]
     nodes: Option<PathBuf>,
-    /// The address of the agent's RPC: IP:PORT, [IP]:PORT or localhost:PORT
-    #[arg(
-        long,
-        env = "SERF_RPC_ADDR",
-        default_value = "127.0.0.1:7373",
-        value_name = "HOST:PORT"
-    )]
-    rpc: Address,
-    /// The file that holds the agent's RPC key
-    #[arg(long, env = "SERF_RPC_KEY_FILE", value_name = "FILE")]
-    rpc_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    agent: Agent,
     /// How long connecting, asking and answering may take together
     #[arg(long, default_value = "2s", value_parser = humantime::parse_duration, value_name = "TIME")]
     timeout: Duration,
 }
 
 fn run(args: Args) -> Result<Exit> {
+    let mut client = args.agent.connect(args.timeout)?;
     // In a script an empty variable is one that is not set.
-    let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
-    let key = args.rpc_key_file.filter(is_set);
-    let key = key.as_deref().map(read_key).transpose()?;
-    let mut client = Client::connect(&args.rpc, key.as_deref(), args.timeout)?;
-    match args.nodes.filter(is_set) {
+    let nodes = args.nodes.filter(|path| !path.as_os_str().is_empty());
+    match nodes {
         None => show(&members(&client.members()?)?),
         Some(folder) => show_known(&mut client, &names(&folder)?),
     }

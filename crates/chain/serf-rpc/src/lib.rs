@@ -5,6 +5,7 @@
 //! all of its waiting has one end.
 
 mod address;
+mod agent;
 mod client;
 mod filter;
 mod key;
@@ -14,6 +15,7 @@ mod values;
 mod wire;
 
 pub use address::{Address, left_until};
+pub use agent::Agent;
 pub use client::Client;
 pub use filter::{Filter, NOT_LEFT, any_of};
 pub use key::read_key;
