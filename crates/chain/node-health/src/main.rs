@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use exit::Exit;
 use serf_rpc::{Address, Agent};
@@ -16,13 +16,13 @@ mod seeds;
 mod verdict;
 mod web;
 
-use verdict::{Facts, Verdict};
+use verdict::{Facts, Now, Verdict};
 
 const PROGRAM: &str = "node-health";
 
 /// How long the web server and the agent each may take, at the same time, and how long looking
 /// up the names of the seeds may take after the agent. An engine gives a check 3 s.
-const WEB: Duration = Duration::from_millis(2_400);
+const LIMIT: Duration = Duration::from_millis(2_400);
 const AGENT: Duration = Duration::from_millis(1_400);
 const NAMES: Duration = Duration::from_secs(1);
 
@@ -44,9 +44,11 @@ const JOIN: &str = "cluster";
 ///                (another key, another network)
 ///
 /// Files:
-///   --mark       is made, empty, when another member is there, and says from then on that the
-///                node was a member, also after its agent has started again. Where it cannot be
-///                made, that is said, and nothing else changes
+///   --mark       says what the node was. `joined`: a member with others, once, which it stays
+///                also after its agent has started again. `alone`: alone, when it was written,
+///                and its seeds gave nobody else; for 45 s from then on it has time to join
+///                those who have come. Where the file cannot be written, that is said, and
+///                nothing else changes
 ///
 /// Exit codes:
 ///   0    healthy
@@ -80,7 +82,7 @@ struct Args {
         value_name = "SEEDS"
     )]
     join: String,
-    /// Remembers that the node was a member
+    /// Remembers what the node was
     #[arg(
         long,
         env = "NODE_HEALTH_MARK",
@@ -93,44 +95,42 @@ struct Args {
 #[expect(clippy::needless_pass_by_value, reason = "exit::main hands them over")]
 fn run(args: Args) -> Result<Exit> {
     let address = address(&args)?;
-    let deadline = Instant::now() + WEB;
+    let deadline = Instant::now() + LIMIT;
     if args.live {
         return tell(&verdict::live(&web::ask(&address, deadline)));
     }
-    let (web, (membership, seeds, mark)) = thread::scope(|scope| {
+    thread::scope(|scope| {
         let web = thread::Builder::new();
         let web = web.spawn_scoped(scope, || web::ask(&address, deadline));
         let web = web.context("start a thread")?;
-        let cluster = cluster(&args);
-        let web = web.join();
-        anyhow::Ok((
-            web.map_err(|_| anyhow::anyhow!("ask what serves"))?,
-            cluster,
-        ))
-    })?;
-    tell(&verdict::verdict(&Facts {
-        web,
-        membership,
-        mark,
-        seeds,
-    }))
+        let about = cluster(&args);
+        let web = web.join().map_err(|_| anyhow!("ask what serves"))?;
+        tell(&verdict::verdict(&web, &about))
+    })
 }
 
 /// What there is to know of the membership. The seeds are looked for only where they matter.
-fn cluster(args: &Args) -> (verdict::Agent, Option<verdict::Seeds>, verdict::Mark) {
-    let (agent, own) = match agent::ask(&args.agent, AGENT) {
+fn cluster(args: &Args) -> Facts {
+    let (membership, own) = match agent::ask(&args.agent, AGENT) {
         Ok((membership, own)) => (verdict::Agent::Answers(membership), own),
         Err(error) => (verdict::Agent::Silent(format!("{error:#}")), None),
     };
-    let mark = mark::keep(&args.mark, agent.has_others());
-    let asks = verdict::asks_seeds(&agent, &mark);
+    let was = mark::read(&args.mark);
     let join = if args.join.trim().is_empty() {
         JOIN
     } else {
         &args.join
     };
+    let asks = verdict::asks_seeds(&membership, &was);
     let seeds = asks.then(|| seeds::look(join, own, NAMES));
-    (agent, seeds, mark)
+    let now = verdict::to_remember(&membership, &was, seeds.as_ref());
+    let kept = now.map_or(Ok(()), |now| mark::write(&args.mark, now == Now::Joined));
+    Facts {
+        membership,
+        was,
+        forgets: kept.err().map(|error| format!("{error:#}")),
+        seeds,
+    }
 }
 
 fn tell(verdict: &Verdict) -> Result<Exit> {

@@ -1,25 +1,37 @@
-//! Remembers that the node had others.
+//! Remembers what the node was: a member with others, or rightly alone.
 
-use std::fs::File;
-use std::io::ErrorKind;
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::verdict::Mark;
+use anyhow::Result;
+use files::Durability;
 
-/// Makes the file if the node has others, and says whether it ever had.
-pub(crate) fn keep(path: &Path, has_others: bool) -> Mark {
-    if path.symlink_metadata().is_ok() {
-        return Mark::Had;
+use crate::verdict::Was;
+
+const JOINED: &[u8] = b"joined\n";
+const ALONE: &[u8] = b"alone\n";
+
+/// What the file says. One that cannot be read says nothing.
+pub(crate) fn read(path: &Path) -> Was {
+    let content = files::read(path, 64).ok().flatten();
+    match content.as_deref() {
+        Some(JOINED) => Was::Joined,
+        Some(ALONE) => Was::Alone {
+            ago: age(path).unwrap_or_default(),
+        },
+        _ => Was::Never,
     }
-    if !has_others {
-        return Mark::Never;
-    }
-    match File::options().write(true).create_new(true).open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Mark::Fails(format!("make {}: {error}", path.display()))
-        }
-        _ => Mark::Had,
-    }
+}
+
+/// The time since the file was written; none where the clock says that it will be.
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
+
+pub(crate) fn write(path: &Path, is_joined: bool) -> Result<()> {
+    let content = if is_joined { JOINED } else { ALONE };
+    files::replace(path, content, Durability::Unsynced)
 }
 
 #[cfg(test)]
@@ -27,22 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_had_others_once_is_remembered() {
+    fn what_was_written_is_read() {
         let folder = harness::scratch();
         let path = folder.path().join("joined");
-        assert!(matches!(keep(&path, false), Mark::Never));
-        assert!(matches!(keep(&path, true), Mark::Had));
-        assert!(matches!(keep(&path, false), Mark::Had));
-    }
-
-    #[test]
-    fn what_cannot_be_made_is_told_with_its_path() {
-        let Mark::Fails(why) = keep(Path::new("/nonexistent/joined"), true) else {
-            panic!("it was made")
-        };
-        assert!(
-            why.starts_with("make /nonexistent/joined: No such file"),
-            "{why}"
-        );
+        assert_eq!(read(&path), Was::Never);
+        write(&path, false).unwrap();
+        assert!(matches!(read(&path), Was::Alone { ago } if ago < Duration::from_secs(600)));
+        write(&path, true).unwrap();
+        assert_eq!(read(&path), Was::Joined);
+        files::replace(&path, b"no", Durability::Unsynced).unwrap();
+        assert_eq!(read(&path), Was::Never);
     }
 }

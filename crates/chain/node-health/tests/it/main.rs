@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -58,6 +59,10 @@ impl Node {
         self.folder.path().join("joined")
     }
 
+    fn marked(&self) -> String {
+        fs::read_to_string(self.mark()).unwrap()
+    }
+
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node-health"));
         command
@@ -111,11 +116,11 @@ fn answering(ip: &str, status: &'static str) -> SocketAddr {
 fn a_member_with_others_is_healthy_and_stays_so_when_it_has_lost_them() {
     let mut ha = Node::start("67.1", &[]);
     ha.wait(0, "node-health: healthy: it serves, and is alone");
-    assert!(!ha.mark().exists());
+    assert_eq!(ha.marked(), "alone\n");
     let s1 = ha.joined_by("67.2");
     ha.wait(0, "healthy: it serves, and is a member with 1 other\n");
     s1.wait(0, "with 1 other");
-    assert!(ha.mark().exists());
+    assert_eq!(ha.marked(), "joined\n");
     drop(s1);
     ha.wait(0, "has lost the others: 1 failed or left");
     // An agent that starts again knows nobody, and only the file says that there were others.
@@ -134,7 +139,16 @@ fn who_never_had_others_although_there_are_some_is_told_to_look_at_the_key() {
     ha.wait(0, "alone: SERF_JOIN gives nobody else");
     let with = |join: &str| run(ha.command(&[]).env("SERF_JOIN", join));
     let other = harness::address("67.12");
-    let (code, said) = with(&format!("{} {other}:7946 10.9.9.9", ha.ip));
+    let both = format!("{} {other}:7946 10.9.9.9", ha.ip);
+    let (code, said) = with(&both);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("was alone until now: it has yet to join 10.9.9.9"),
+        "{said}"
+    );
+    // That is known from the file, without which it was never right to be alone.
+    fs::remove_file(ha.mark()).unwrap();
+    let (code, said) = with(&both);
     assert_eq!(code, Some(1));
     let told = "although SERF_JOIN gives 10.9.9.9 and 1 more: give all of them the same gossip key";
     assert!(said.contains(told), "{said}");
@@ -143,11 +157,34 @@ fn who_never_had_others_although_there_are_some_is_told_to_look_at_the_key() {
 }
 
 #[test]
+fn who_has_another_key_is_not_healthy_and_the_others_are() {
+    let key = "-encrypt=MDEyMzQ1Njc4OTAxMjM0NQ==";
+    let ha = Node::start("67.91", &[key]);
+    let seed = format!("-retry-join={}", ha.ip);
+    let seed = [&seed, "-retry-interval=1s"];
+    let s1 = Node::start("67.92", &[&seed[..], &[key]].concat());
+    let other = "-encrypt=NTQzMjEwOTg3NjU0MzIxMA==";
+    let s2 = Node::start("67.93", &[&seed[..], &[other]].concat());
+    let check = |node: &Node| run(node.command(&[]).env("SERF_JOIN", &ha.ip));
+    for (node, code, told) in [
+        (&ha, 0, "is a member with 1 other"),
+        (&s1, 0, "is a member with 1 other"),
+        (&s2, 1, "it has never had another member"),
+    ] {
+        wait_for(told, LONG, || {
+            let (found, said) = check(node);
+            (found == Some(code) && said.contains(told)).then_some(())
+        });
+    }
+}
+
+#[test]
 fn names_of_seeds_are_looked_up() {
     let ha = Node::start("67.21", &[]);
     ha.wait(0, "alone");
     let getent = |script: &str| {
         write_program(&ha.folder.path().join("getent"), script);
+        let _ = fs::remove_file(ha.mark());
         run(ha.command(&[]).env("SERF_JOIN", "cluster"))
     };
     let says = |ip: &str| {
