@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod forged;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -143,6 +145,33 @@ fn of_those_that_have_left_it_shows_the_ones_that_have_a_file() {
     assert_eq!(names(ha.list(&nodes)), ["ha", "s1"]);
     // A folder that is not there yet has no nodes.
     assert_eq!(names(ha.list(&["--nodes", "/nonexistent/nodes"])), ["ha"]);
+}
+
+#[test]
+fn hundreds_that_have_left_make_no_look_larger() {
+    let ha = Agent::start("ha", "66.51", &[]);
+    ha.wait("ha", "alive");
+    let names: Vec<String> = (0..300).map(|n| format!("webapp-{n}")).collect();
+    // Few at a time, since the agent drops what comes faster than it can take it.
+    for some in names.chunks(50) {
+        wait_for("all of them to have left", LONG, || {
+            for name in some {
+                forged::leave(&harness::address("66.51"), name);
+            }
+            let list = list(&ha.serfs())?;
+            let has_left = |name| list.get(name).is_some_and(|it| it["status"] == "left");
+            some.iter().all(has_left).then_some(())
+        });
+    }
+    assert!(ha.serfs().stdout.len() > 60_000);
+    let folder = harness::scratch();
+    put(folder.path(), "webapp-7");
+    let nodes = ["--nodes", folder.path().to_str().unwrap()];
+    assert!(ha.ours(&nodes).stdout.len() < 1_000);
+    assert_eq!(
+        ha.list(&nodes).into_keys().collect::<Vec<_>>(),
+        ["ha", "webapp-7"]
+    );
 }
 
 #[test]
