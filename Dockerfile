@@ -100,7 +100,8 @@ RUN set -eu; \
     chown -R muster:muster /run /var/log /usr/local/etc/haproxy
 COPY --from=build /out/ha/ /
 USER muster
-# Ready means: HAProxy answers. Whether nodes are there is not its fault.
+# Healthy means: HAProxy answers, and the agent is a member. Whether there are nodes that
+# serve is not its fault.
 ENV ROLE=balancer TAG=ha HEALTH_PORT=1936
 EXPOSE 80 1936 9999
 # Last, so that a release of the same files costs no layer of them.
