@@ -21,9 +21,10 @@ use verdict::{Facts, Now, Verdict};
 const PROGRAM: &str = "node-health";
 
 /// How long the web server and the agent each may take, at the same time, and how long looking
-/// up the names of the seeds may take after the agent. An engine gives a check 3 s.
-const LIMIT: Duration = Duration::from_millis(2_400);
-const AGENT: Duration = Duration::from_millis(1_400);
+/// up the names of the seeds may take after the agent. An engine gives a check 3 s,
+/// and the kernel counts such times in steps of up to an eighth of them.
+const LIMIT: Duration = Duration::from_millis(2_100);
+const AGENT: Duration = Duration::from_millis(1_200);
 const NAMES: Duration = Duration::from_secs(1);
 
 /// The seed of a node that is not told any.
