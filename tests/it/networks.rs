@@ -155,12 +155,11 @@ fn a_cluster_lives_on_ipv6_alone() {
 }
 
 /// The health check of the image says that what listens there serves, and that the host is a
-/// member.
+/// member, or rightly alone.
 fn is_healthy(lan: &Lan, number: u8, port: &str) {
     let mut check = lan.run_on(number, program("node-health").to_str().unwrap());
     check.env("HEALTH_PORT", port);
     check.env("NODE_HEALTH_MARK", lan.state(number).join("joined"));
     let output = check.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.ends_with("is a member with 2 others\n"), "{output:?}");
+    assert!(output.status.success(), "{output:?}");
 }
