@@ -4,6 +4,7 @@ mod burst;
 mod chain_cost;
 mod churn;
 mod churn_command;
+mod faults;
 mod fixture;
 mod init_question;
 mod kill;
@@ -38,7 +39,7 @@ use crate::setting::Setting;
 ///
 /// Interface
 ///   run        answers questions, all of them if none is named: chain, burst,
-///              members, size, init, memory, effect, churn
+///              members, size, init, memory, effect, churn, faults
 ///   latency    of a cluster that runs (scripts/latency)
 ///   churn      requests while the membership changes (scripts/load)
 ///   load       asks a server at a steady rate, and prints a line of JSON

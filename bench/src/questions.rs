@@ -10,10 +10,10 @@ use crate::picture::Picture;
 use crate::ratio::{Ratio, judge};
 use crate::setting::{Setting, progress};
 use crate::table::Answer;
-use crate::{burst, chain_cost, init_question, machine, members, results, size};
+use crate::{burst, chain_cost, faults, init_question, machine, members, results, size};
 
-pub(crate) const NAMES: [&str; 8] = [
-    "chain", "burst", "members", "size", "init", "memory", "effect", "churn",
+pub(crate) const NAMES: [&str; 9] = [
+    "chain", "burst", "members", "size", "init", "memory", "effect", "churn", "faults",
 ];
 
 /// Answers these questions, or all of them if there are none. Quick answers are judged.
@@ -63,6 +63,7 @@ fn measure(setting: &Setting, name: &str) -> anyhow::Result<Answer> {
         "burst" => burst::question(setting),
         "members" => members::question(setting),
         "size" => size::question(setting),
+        "faults" => faults::question(setting),
         _ => init_question::question(setting),
     }
 }

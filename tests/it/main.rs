@@ -20,7 +20,6 @@ mod handlers;
 mod hold;
 mod hostile;
 mod join;
-mod lan;
 mod limits;
 mod load;
 mod lost;

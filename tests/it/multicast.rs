@@ -3,17 +3,15 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use harness::cluster::{FAILURE, SOON};
+use harness::cluster::{FAILURE, SOON, living};
+use harness::lan::{Lan, Plug};
 use harness::wait_for;
-
-use crate::lan::{Lan, Plug};
-use crate::view;
 
 const DISCOVER: [(&str, &str); 2] = [("SERF_DISCOVER", "muster"), ("SERF_JOIN", "nobody.invalid")];
 
 fn wait_for_members(lan: &Lan, number: u8, names: &[&str]) {
     wait_for(&format!("n{number} to know {names:?}"), FAILURE, || {
-        (view::living(&mut lan.run_on(number, "serf")) == names).then_some(())
+        (living(&mut lan.run_on(number, "serf")) == names).then_some(())
     });
 }
 
@@ -116,13 +114,13 @@ fn agents_with_serfs_own_discovery_find_ours_and_are_found() {
     for ours_is_first in [true, false] {
         let mut lan = Lan::new(if ours_is_first { "ours" } else { "plain" });
         // Serf asks on the interface of the default route.
-        lan.plug_in(Plug::At(crate::lan::Switch::Near), 1);
-        lan.plug_in(Plug::At(crate::lan::Switch::Near), 2);
+        lan.plug_in(Plug::At(harness::lan::Switch::Near), 1);
+        lan.plug_in(Plug::At(harness::lan::Switch::Near), 2);
         let mut plain = None;
         if !ours_is_first {
             plain = Some(plain_agent(&lan, 2));
             wait_for("the plain agent", SOON, || {
-                (view::living(&mut lan.run_on(2, "serf")) == ["plain2"]).then_some(())
+                (living(&mut lan.run_on(2, "serf")) == ["plain2"]).then_some(())
             });
         }
         lan.boot(1, "webapp/services", &DISCOVER);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use harness::cluster::{FAILURE, SOON, node_files};
+use harness::lan::{Lan, Switch};
 use harness::wait_for;
 
 use crate::hold::{EXPIRED, lost, set_lost_since};
-use crate::lan::{Lan, Switch};
 
 #[test]
 fn a_balancer_that_was_cut_off_keeps_its_nodes_and_is_right_when_the_cable_is_back() {

@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use harness::cluster::{FAILURE, node_files, program};
+use harness::lan::{Lan, Plug};
 use harness::wait_for;
-
-use crate::lan::{Lan, Plug};
 
 /// The addresses of the living members, by name, as host `number` knows them.
 fn members(lan: &Lan, number: u8) -> BTreeMap<String, String> {

@@ -2,16 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::cluster::{SOON, program};
+use harness::cluster::SOON;
 use harness::http::{Connection, Request};
+use harness::lan::Lan;
 use harness::load::{Connections, Load, Report, Running};
 use harness::{send, wait_for};
 use nix::sys::signal::Signal::{self, SIGCONT, SIGKILL, SIGSTOP, SIGUSR1};
-
-use crate::lan::Lan;
 
 /// The balancer; the nodes are 1, 2 and 3.
 const BALANCER: u8 = 42;
@@ -66,19 +64,8 @@ fn stop_after(running: Running, more: u64) -> Report {
     running.stop()
 }
 
-/// The process of a node's web application.
-fn web_application(lan: &Lan, number: u8) -> u32 {
-    let service = lan.state(number).join("services/webapp");
-    let mut svstat = Command::new(program("svstat"));
-    let output = svstat.args(["-o", "pid"]).arg(service).output().unwrap();
-    String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .unwrap()
-}
-
 fn signal(lan: &Lan, number: u8, signal: Signal) {
-    send(web_application(lan, number), signal);
+    send(lan.service_pid(number, "webapp"), signal);
 }
 
 fn wait_until_down(lan: &Lan) {

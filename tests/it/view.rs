@@ -3,20 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use harness::cluster::{BALANCER, Cluster};
+use harness::cluster::{BALANCER, Cluster, living};
 use harness::wait_for;
-
-/// The living backends among the members that `serf` lists.
-pub(crate) fn living(serf: &mut Command) -> Vec<String> {
-    let words = "members -format=json -status=alive -tag role=backend";
-    let output = serf.args(words.split(' ')).output().expect("run serf");
-    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let members = list["members"].as_array().into_iter().flatten();
-    let names = members.filter_map(|member| member["name"].as_str());
-    let mut names: Vec<String> = names.map(str::to_string).collect();
-    names.sort();
-    names
-}
 
 /// Asks the agent of `ha` who is alive as a backend in its cluster.
 pub(crate) fn living_in(cluster: &Cluster) -> Vec<String> {

@@ -1,6 +1,5 @@
 //! The lab's web application: what stands behind the balancer.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,8 +75,8 @@ struct Args {
     tag: String,
     /// Append a line to this file for each request, when it comes: METHOD PATH, and the
     /// name that the header X-Request-Id gives it, or -
-    #[arg(long, env = "WEBAPP_LOG", value_parser = parse_log, default_value = "", hide_default_value = true, value_name = "FILE")]
-    log: Log,
+    #[arg(long, env = "WEBAPP_LOG", value_name = "FILE")]
+    log: Option<PathBuf>,
     /// Write a line feed to this descriptor once it listens
     #[arg(long, value_name = "N")]
     ready_fd: Option<u32>,
@@ -97,14 +96,6 @@ fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn main() -> ExitCode {
     exit::main(PROGRAM, run)
-}
-
-/// A file; none if the variable is set but empty, as compose files leave it.
-#[derive(Clone)]
-struct Log(Option<PathBuf>);
-
-fn parse_log(text: &str) -> Result<Log, Infallible> {
-    Ok(Log((!text.is_empty()).then(|| text.into())))
 }
 
 impl Args {

@@ -28,7 +28,7 @@ pub(crate) async fn serve_until_told(args: Args) -> anyhow::Result<()> {
     // This comes before we listen, since whoever finds the port open may send a signal.
     let mut signals = Signals::new()?;
     let identity = Identity::new(args.fixed_ip(), args.name, args.tag)?;
-    let app = Arc::new(App::new(identity, Access::open(args.log.0.as_deref())?));
+    let app = Arc::new(App::new(identity, Access::open(args.log.as_deref())?));
     let tcp = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("listen on {}", args.listen))?;

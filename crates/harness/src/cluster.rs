@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 
 use crate::{Scratch, root};
 
-pub use view::{configured, node_files};
+pub use view::{configured, living, node_files};
 
 /// How long the membership may need to become right where no failure detection is
 /// involved: tenfold of what a busy machine needs.

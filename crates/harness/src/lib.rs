@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod faults;
 pub mod haproxy;
 pub mod http;
+pub mod lan;
 pub mod load;
 mod net;
 mod owned;

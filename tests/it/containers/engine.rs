@@ -97,12 +97,21 @@ pub(crate) struct Container(pub(crate) String);
 impl Container {
     /// `docker run -d` with these arguments.
     pub(crate) fn run(arguments: &[&str]) -> Container {
+        Container::made_by(&["run", "-d"], arguments)
+    }
+
+    /// `docker create` with these arguments.
+    pub(crate) fn create(arguments: &[&str]) -> Container {
+        Container::made_by(&["create"], arguments)
+    }
+
+    fn made_by(words: &[&str], arguments: &[&str]) -> Container {
         // By the name of a project it is known that this process has started it.
         let label = format!(
             "--label=com.docker.compose.project=muster-test-alone-{}-0",
             std::process::id()
         );
-        Container(docker(&[&["run", "-d", &label], arguments].concat()))
+        Container(docker(&[words, &[&label], arguments].concat()))
     }
 
     pub(crate) fn exec(&self, arguments: &[&str]) -> Option<String> {

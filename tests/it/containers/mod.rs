@@ -8,6 +8,7 @@ mod engine;
 mod init;
 mod life;
 mod logs;
+mod networks;
 mod nodes;
 mod own_images;
 mod project;

@@ -84,12 +84,12 @@ fn main() -> ExitCode {
     exit::main(PROGRAM, run)
 }
 
-fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut silent = Silent::new(args.after);
+fn run(Args { socket, after }: Args) -> anyhow::Result<Exit> {
+    let mut silent = Silent::new(after);
     let mut said = String::new();
     loop {
         let start = Instant::now();
-        let rest = match look(&args.socket, &mut silent) {
+        let rest = match look(&socket, &mut silent) {
             Ok(()) => {
                 said.clear();
                 EVERY.max(start.elapsed() * SHARE)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use super::{BALANCER, Cluster, SOON};
@@ -14,6 +15,18 @@ pub fn node_files(nodes: &Path) -> Vec<String> {
     let entries = fs::read_dir(nodes).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+/// The living backends among the members that `serf` lists.
+pub fn living(serf: &mut Command) -> Vec<String> {
+    let words = "members -format=json -status=alive -tag role=backend";
+    let output = serf.args(words.split(' ')).output().expect("run serf");
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let members = list["members"].as_array().into_iter().flatten();
+    let names = members.filter_map(|member| member["name"].as_str());
+    let mut names: Vec<String> = names.map(str::to_string).collect();
     names.sort();
     names
 }

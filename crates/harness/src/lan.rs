@@ -6,27 +6,28 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-use harness::cluster::{FAILURE, SOON, configured, node_files, program};
-use harness::haproxy::Statistics;
-use harness::load::{self, Running};
-use harness::{root, send, wait_for};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 
-use crate::view;
+use crate::cluster::{FAILURE, SOON, configured, living, node_files, program};
+use crate::haproxy::Statistics;
+use crate::load::{self, Running};
+use crate::{Scratch, root, scratch, send, wait_for};
 
 /// Two bridges with a cable between them, and hosts on them, in network
 /// namespaces that this machine's own network does not see: host N is 10.77.0.N.
-pub(crate) struct Lan {
+pub struct Lan {
     name: String,
     hosts: Vec<Host>,
-    scratch: harness::Scratch,
+    scratch: Scratch,
 }
 
 /// Where a host is plugged in.
 #[derive(Clone, Copy)]
-pub(crate) enum Switch {
+pub enum Switch {
+    /// Where all are that nobody plugs in elsewhere.
     Near,
+    /// At the other end of the cable.
     Far,
 }
 
@@ -41,7 +42,7 @@ impl Switch {
 
 /// How a host is plugged in, and which addresses it has there.
 #[derive(Clone, Copy)]
-pub(crate) enum Plug {
+pub enum Plug {
     /// 10.77.0.N at eth0, which has the default route.
     At(Switch),
     /// `fd77::N` at eth0, and no IPv4 but that of loopback.
@@ -77,11 +78,12 @@ fn must(words: &str) {
 }
 
 impl Lan {
-    pub(crate) fn new(name: &str) -> Self {
+    /// One without hosts. No two at a time may have the same name.
+    pub fn new(name: &str) -> Self {
         let lan = Self {
             name: format!("muster-test-{name}-{}", std::process::id()),
             hosts: Vec::new(),
-            scratch: harness::scratch(),
+            scratch: scratch(),
         };
         let switches = lan.namespace(0);
         must(&format!("netns add {switches}"));
@@ -103,12 +105,12 @@ impl Lan {
     }
 
     /// Plugs a host in and starts the services of `folder` on it.
-    pub(crate) fn start(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
+    pub fn start(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
         self.start_at(Switch::Near, number, folder, settings);
     }
 
     /// Plugs a host in at one of the switches, and starts the services of `folder` on it.
-    pub(crate) fn start_at(
+    pub fn start_at(
         &mut self,
         switch: Switch,
         number: u8,
@@ -120,7 +122,7 @@ impl Lan {
     }
 
     /// Starts the services of `folder` on a host that is plugged in.
-    pub(crate) fn boot(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
+    pub fn boot(&mut self, number: u8, folder: &str, settings: &[(&str, &str)]) {
         let init = self.init(number, folder, settings);
         let mut hosts = self.hosts.iter_mut();
         let host = hosts.find(|host| host.number == number).unwrap();
@@ -128,7 +130,7 @@ impl Lan {
     }
 
     /// Plugs a host in, on which nothing runs yet.
-    pub(crate) fn plug_in(&mut self, plug: Plug, number: u8) {
+    pub fn plug_in(&mut self, plug: Plug, number: u8) {
         let namespace = self.namespace(number);
         must(&format!("netns add {namespace}"));
         self.hosts.push(Host { number, init: None });
@@ -225,34 +227,80 @@ impl Lan {
             .expect("start init in a namespace")
     }
 
-    pub(crate) fn state(&self, number: u8) -> PathBuf {
+    /// Ends a host as its engine would: its services stop in their order.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop(&mut self, number: u8) {
+        let mut init = self.take_init(number);
+        send(init.id(), Signal::SIGTERM);
+        let _ = init.wait();
+    }
+
+    /// Kills everything that runs on a host.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self, number: u8) {
+        let mut init = self.take_init(number);
+        let pids = ip(&format!("netns pids {}", self.namespace(number))).stdout;
+        let pids = String::from_utf8_lossy(&pids).into_owned();
+        for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
+            send(pid, Signal::SIGKILL);
+        }
+        let _ = init.wait();
+    }
+
+    fn take_init(&mut self, number: u8) -> Child {
+        let mut hosts = self.hosts.iter_mut();
+        let host = hosts.find(|host| host.number == number).unwrap();
+        host.init.take().unwrap()
+    }
+
+    /// The process of a service of a host.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn service_pid(&self, number: u8, service: &str) -> u32 {
+        let folder = self.state(number).join("services").join(service);
+        let mut svstat = Command::new(program("svstat"));
+        let output = svstat.args(["-o", "pid"]).arg(folder).output().unwrap();
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// The folder with all that a host writes.
+    pub fn state(&self, number: u8) -> PathBuf {
         self.scratch.path().join(number.to_string())
     }
 
-    pub(crate) fn log(&self, number: u8) -> String {
+    /// What the services of a host have said.
+    pub fn log(&self, number: u8) -> String {
         fs::read_to_string(self.state(number).join("log")).unwrap_or_default()
     }
 
     /// Pulls or plugs the cable of a host.
-    pub(crate) fn cable(&self, number: u8, state: &str) {
+    pub fn cable(&self, number: u8, state: &str) {
         let switches = self.namespace(0);
         must(&format!("-n {switches} link set port{number} {state}"));
     }
 
     /// Pulls or plugs the cable between the switches.
-    pub(crate) fn uplink(&self, state: &str) {
+    pub fn uplink(&self, state: &str) {
         must(&format!("-n {} link set up0 {state}", self.namespace(0)));
     }
 
     /// A program on host `number`.
-    pub(crate) fn run_on(&self, number: u8, program: &str) -> Command {
+    pub fn run_on(&self, number: u8, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace(number), program]);
         command
     }
 
     /// Does something in the network of host `number`.
-    pub(crate) fn within<T: Send + 'static>(
+    pub fn within<T: Send + 'static>(
         &self,
         number: u8,
         work: impl FnOnce() -> T + Send + 'static,
@@ -265,14 +313,14 @@ impl Lan {
     }
 
     /// A load on the balancer of host `number`, from that host itself.
-    pub(crate) fn load(&self, number: u8) -> Running {
+    pub fn load(&self, number: u8) -> Running {
         // The threads of the load begin in the network of the one that starts them.
         let start = || load::start("127.0.0.1:80".parse().unwrap(), 50);
         self.within(number, start).join().unwrap()
     }
 
     /// The nodes that are UP in the HAProxy of host `number`.
-    pub(crate) fn up(&self, number: u8) -> Vec<String> {
+    pub fn up(&self, number: u8) -> Vec<String> {
         let mut curl = self.run_on(number, "curl");
         curl.args(["-s", "-m", "5", "http://127.0.0.1:1936/;csv"]);
         let output = curl.output().unwrap();
@@ -285,10 +333,10 @@ impl Lan {
 
     /// Waits until the members, `/nodes`, `haproxy.cfg` and HAProxy of host
     /// `number` are these, and all of them up.
-    pub(crate) fn wait_for_agreement(&self, number: u8, names: &[&str]) {
+    pub fn wait_for_agreement(&self, number: u8, names: &[&str]) {
         wait_for(&format!("all to agree on {names:?}"), FAILURE, || {
             let state = self.state(number);
-            (view::living(&mut self.run_on(number, "serf")) == names
+            (living(&mut self.run_on(number, "serf")) == names
                 && node_files(&state.join("nodes")) == names
                 && configured(&state.join("haproxy/haproxy.cfg")) == names
                 && self.up(number) == names)
@@ -296,7 +344,8 @@ impl Lan {
         });
     }
 
-    pub(crate) fn wait_until_up(&self, number: u8, names: &[&str]) {
+    /// Waits until these, and no others, are UP in the HAProxy of host `number`.
+    pub fn wait_until_up(&self, number: u8, names: &[&str]) {
         wait_for(&format!("{names:?} to be up"), FAILURE, || {
             (self.up(number) == names).then_some(())
         });
