@@ -12,6 +12,9 @@ use super::project::PATIENCE;
 /// Ten times what two nodes take to find each other.
 const FOUND: Duration = Duration::from_secs(50);
 
+/// The option for a network without a way out.
+const INTERNAL: &[&str] = &["--internal"];
+
 /// What every node of ours is run with.
 const NODE: [&str; 10] = [
     "--read-only",
@@ -26,7 +29,7 @@ const NODE: [&str; 10] = [
     "--health-retries=3",
 ];
 
-/// Networks without a way out, which go with the value, and a volume for the key.
+/// Networks, which go with the value, and a volume for the key.
 struct Networks {
     names: Vec<String>,
     key: String,
@@ -43,7 +46,7 @@ impl Networks {
         let label = format!("--label=com.docker.compose.project={project}");
         for (end, options) in ends {
             let name = format!("{project}-{end}");
-            let create = ["network", "create", "--internal", &label];
+            let create = ["network", "create", &label];
             docker(&[&create[..], options, &[&name]].concat());
             networks.names.push(name);
         }
@@ -113,6 +116,7 @@ fn wait_until_up(networks: &Networks, balancer: &Container, network: usize, coun
 #[test]
 fn nodes_find_each_other_by_multicast_where_no_name_is_known() {
     let _turn = turn();
+    // A network that is internal would not carry multicast.
     for (number, options) in [
         (40, &[][..]),
         (41, &["--ipv6", "--subnet=fd53:6d75:7374::/64"][..]),
@@ -134,7 +138,7 @@ fn nodes_find_each_other_by_multicast_where_no_name_is_known() {
 fn the_network_in_which_the_seeds_are_is_taken_wherever_it_stands_in_the_alphabet() {
     let _turn = turn();
     for (number, gossip, other) in [(42, "a-gossip", "z-other"), (43, "z-gossip", "a-other")] {
-        let networks = Networks::new(number, &[(gossip, &[]), (other, &[])]);
+        let networks = Networks::new(number, &[(gossip, INTERNAL), (other, INTERNAL)]);
         let balancer = networks.start("ha", &[0, 1], &[]);
         let node = networks.start("webapp", &[0, 1], &[]);
         wait_until_up(&networks, &balancer, 0, 1);
@@ -170,7 +174,7 @@ fn wait_for_status(node: &Container, wanted: &str) {
 #[test]
 fn a_node_that_is_of_no_use_is_unhealthy_and_says_why() {
     let _turn = turn();
-    let networks = Networks::new(44, &[("net", &[])]);
+    let networks = Networks::new(44, &[("net", INTERNAL)]);
     let alone = networks.start("webapp", &[0], &[]);
     wait_for_words(&alone, true, "alone");
     wait_for_status(&alone, "healthy");
@@ -211,7 +215,7 @@ fn a_node_that_is_of_no_use_is_unhealthy_and_says_why() {
 #[test]
 fn a_node_that_leaves_is_unhealthy_before_it_ends() {
     let _turn = turn();
-    let networks = Networks::new(45, &[("net", &[])]);
+    let networks = Networks::new(45, &[("net", INTERNAL)]);
     let first = networks.start("webapp", &[0], &[]);
     let second = networks.start("webapp", &[0], &[]);
     for node in [&first, &second] {
