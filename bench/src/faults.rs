@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use harness::lan::{Lan, Plug, Switch};
 use harness::load::{Load, Report};
 use harness::{root, send, wait};
-use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP};
+use nix::sys::signal::Signal::{self, SIGCONT, SIGKILL, SIGSTOP};
 
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table};
@@ -46,48 +46,74 @@ const FAULTS: [Fault; 12] = [
     },
     Fault {
         name: "a node leaves",
-        happens: |stage| stage.leave(),
+        happens: |stage| {
+            stage.leave();
+            Ok(())
+        },
         is_undone: |stage| stage.boot(VICTIM),
     },
     Fault {
         name: "a node is killed (`kill -9` of all that runs on it)",
-        happens: |stage| stage.killed(VICTIM),
+        happens: |stage| {
+            stage.lan.kill(VICTIM);
+            Ok(())
+        },
         is_undone: |stage| stage.boot(VICTIM),
     },
     Fault {
         name: "a node's cable is cut, as by a power cut",
-        happens: |stage| stage.cable("down"),
-        is_undone: |stage| stage.cable("up"),
+        happens: |stage| {
+            stage.lan.cable(VICTIM, "down");
+            Ok(())
+        },
+        is_undone: |stage| {
+            stage.lan.cable(VICTIM, "up");
+            Ok(())
+        },
     },
     Fault {
         name: "a node is frozen",
-        happens: |stage| stage.signal(VICTIM, "webapp", SIGSTOP),
-        is_undone: |stage| stage.signal(VICTIM, "webapp", SIGCONT),
+        happens: |stage| {
+            stage.signal(VICTIM, "webapp", SIGSTOP);
+            Ok(())
+        },
+        is_undone: |stage| {
+            stage.signal(VICTIM, "webapp", SIGCONT);
+            Ok(())
+        },
     },
     Fault {
         name: "a node pauses for a second",
         happens: |stage| {
-            stage.signal(VICTIM, "webapp", SIGSTOP)?;
+            stage.signal(VICTIM, "webapp", SIGSTOP);
             wait::pass(Duration::from_secs(1));
-            stage.signal(VICTIM, "webapp", SIGCONT)
+            stage.signal(VICTIM, "webapp", SIGCONT);
+            Ok(())
         },
         is_undone: |_| Ok(()),
     },
     Fault {
         name: "the balancer's agent is killed",
-        happens: |stage| stage.signal(BALANCER, "serf", SIGKILL),
+        happens: |stage| {
+            stage.signal(BALANCER, "serf", SIGKILL);
+            Ok(())
+        },
         is_undone: |_| Ok(()),
     },
     Fault {
         name: "HAProxy is killed",
-        happens: |stage| stage.signal(BALANCER, "ha", SIGKILL),
+        happens: |stage| {
+            stage.signal(BALANCER, "ha", SIGKILL);
+            Ok(())
+        },
         is_undone: |_| Ok(()),
     },
     Fault {
         name: "the template is broken, and a node leaves",
         happens: |stage| {
             stage.write_template("{% if %}")?;
-            stage.leave()
+            stage.leave();
+            Ok(())
         },
         is_undone: |stage| {
             stage.write_template("")?;
@@ -98,7 +124,8 @@ const FAULTS: [Fault; 12] = [
         name: "the balancer's disk is full, and a node leaves",
         happens: |stage| {
             stage.fill_disk()?;
-            stage.leave()
+            stage.leave();
+            Ok(())
         },
         is_undone: |stage| {
             stage.disk = None;
@@ -108,8 +135,9 @@ const FAULTS: [Fault; 12] = [
     Fault {
         name: "the seed is gone for good, and a node leaves",
         happens: |stage| {
-            stage.killed(1)?;
-            stage.leave()
+            stage.lan.kill(1);
+            stage.leave();
+            Ok(())
         },
         is_undone: |stage| {
             stage.boot(1)?;
@@ -118,8 +146,14 @@ const FAULTS: [Fault; 12] = [
     },
     Fault {
         name: "half of the nodes are cut off from the balancer",
-        happens: |stage| stage.uplink("down"),
-        is_undone: |stage| stage.uplink("up"),
+        happens: |stage| {
+            stage.lan.uplink("down");
+            Ok(())
+        },
+        is_undone: |stage| {
+            stage.lan.uplink("up");
+            Ok(())
+        },
     },
 ];
 
@@ -228,34 +262,12 @@ impl Stage {
         Ok(())
     }
 
-    fn leave(&mut self) -> anyhow::Result<()> {
+    fn leave(&mut self) {
         self.lan.stop(VICTIM);
-        Ok(())
     }
 
-    fn killed(&mut self, number: u8) -> anyhow::Result<()> {
-        self.lan.kill(number);
-        Ok(())
-    }
-
-    fn cable(&self, state: &str) -> anyhow::Result<()> {
-        self.lan.cable(VICTIM, state);
-        Ok(())
-    }
-
-    fn uplink(&self, state: &str) -> anyhow::Result<()> {
-        self.lan.uplink(state);
-        Ok(())
-    }
-
-    fn signal(
-        &self,
-        number: u8,
-        service: &str,
-        signal: nix::sys::signal::Signal,
-    ) -> anyhow::Result<()> {
+    fn signal(&self, number: u8, service: &str, signal: Signal) {
         send(self.lan.service_pid(number, service), signal);
-        Ok(())
     }
 
     fn template(&self) -> PathBuf {

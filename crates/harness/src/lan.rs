@@ -1,6 +1,12 @@
 //! Hosts with a network of their own, for what a loopback net does not have: cables that are
 //! cut, and multicast.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that has no network cannot go on"
+)]
+#![expect(clippy::print_stderr, reason = "a failed test shows the logs")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};

@@ -80,7 +80,7 @@ mod tests {
             panic!("as a test does that fails");
         }));
         assert!(failed.is_err());
-        assert!(processes_of(&path).is_empty());
+        assert_eq!(processes_of(&path), []);
         assert!(!path.exists());
     }
 

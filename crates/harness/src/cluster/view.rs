@@ -19,13 +19,16 @@ pub fn node_files(nodes: &Path) -> Vec<String> {
     names
 }
 
-/// The living backends among the members that `serf` lists.
+/// The living backends among the members that `serf` lists; nobody where no agent answers.
+///
+/// # Panics
+/// When `serf` cannot be run.
 pub fn living(serf: &mut Command) -> Vec<String> {
-    let words = "members -format=json -status=alive -tag role=backend";
+    let words = "members -status=alive -tag role=backend";
     let output = serf.args(words.split(' ')).output().expect("run serf");
-    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let members = list["members"].as_array().into_iter().flatten();
-    let names = members.filter_map(|member| member["name"].as_str());
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = table.lines().filter(|_| output.status.success());
+    let names = lines.filter_map(|line| line.split_ascii_whitespace().next());
     let mut names: Vec<String> = names.map(str::to_string).collect();
     names.sort();
     names
