@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::engine::{Container, docker, image, limited, told, try_docker, turn};
+use super::engine::{Container, container_log, docker, image, limited, told, try_docker, turn};
 use super::project::{IN_FLIGHT, PATIENCE, Project, Server, steady_load};
 use harness::{http, root, wait_for};
 
@@ -61,18 +61,8 @@ fn a_node_with_another_gossip_key_never_gets_in() {
     project.up(1, &[]);
     project.wait_for_nodes(FIRST, 1);
 
-    // Without the shared volume it makes a key of its own.
-    let network = project.network();
-    let network = ["--network", &network, "--network-alias", "cluster"];
-    let files = ["--tmpfs", "/run:exec,uid=4242"];
-    let image = ["-e", "SERF_NODE=rogue", &image("webapp")];
-    let rogue = Container::run(&[&network[..], &files, &image].concat());
-    wait_for("the rogue to be turned away", PATIENCE, || {
-        rogue
-            .log()
-            .contains("could decrypt the message")
-            .then_some(())
-    });
+    let rogue = with_key(&project, "Z29zc2lwLW9mLXNvbWVib2R5LWVsc2UtLS0tLS0tLS0=");
+    wait_to_be_turned_away(&rogue);
     // If the rogue had joined after all, it would be seen before the node that starts next.
     project.up(2, &["webapp"]);
     let servers = project.wait_for_nodes(FIRST, 2);
@@ -85,8 +75,9 @@ fn a_node_with_another_gossip_key_never_gets_in() {
 fn the_gossip_key_of_a_running_cluster_is_changed_as_documented() {
     let _turn = turn();
     let project = Project::new(22);
-    project.up(1, &[]);
-    project.wait_for_nodes(FIRST, 1);
+    project.up(2, &[]);
+    let before = project.wait_for_nodes(FIRST, 2);
+    let load = steady_load(&project, 80);
     let balancer = &project.containers("ha")[0];
     let key = || docker(&["exec", balancer, "cat", "/secrets/gossip.key"]);
     let old = key();
@@ -104,8 +95,44 @@ fn the_gossip_key_of_a_running_cluster_is_changed_as_documented() {
     assert_ne!(key(), old);
     let keys = docker(&["exec", balancer, "serf", "keys", "-list"]);
     assert!(keys.contains(&key()) && !keys.contains(&old), "{keys}");
-    project.up(2, &["webapp"]);
-    project.wait_for_nodes(FIRST, 2);
+    let log = container_log(balancer);
+    assert!(!log.contains("EventMemberFailed"), "a node was out");
+    assert_eq!(project.wait_for_nodes(FIRST, 2), before);
+    let report = load.stop();
+    assert_eq!(report.failed(), 0, "{report:?}");
+
+    let rogue = with_key(&project, &old);
+    wait_to_be_turned_away(&rogue);
+    project.up(3, &["webapp"]);
+    let servers = project.wait_for_nodes(FIRST, 3);
+    assert!(servers.iter().all(|server| server.name != "rogue"));
+}
+
+/// A node called `rogue`, beside those of the project, with a key of its own.
+fn with_key(project: &Project, key: &str) -> Container {
+    let network = project.network();
+    let network = ["--network", &network, "--network-alias", "cluster"];
+    let files = ["--tmpfs", "/run:exec,uid=4242"];
+    let key = format!("umask 077; echo '{key}' >/secrets/gossip.key; exec /init");
+    let image = [
+        "-e",
+        "SERF_NODE=rogue",
+        "--entrypoint",
+        "sh",
+        &image("webapp"),
+        "-c",
+        &key,
+    ];
+    Container::run(&[&network[..], &files, &image].concat())
+}
+
+fn wait_to_be_turned_away(rogue: &Container) {
+    wait_for("the rogue to be turned away", PATIENCE, || {
+        rogue
+            .log()
+            .contains("could decrypt the message")
+            .then_some(())
+    });
 }
 
 #[test]
