@@ -102,7 +102,8 @@ impl Fixture {
     pub(crate) fn servers(&self) -> Vec<String> {
         let config = self.config();
         let servers = config.lines().map(str::trim);
-        let servers = servers.filter(|line| line.starts_with("server "));
+        let servers =
+            servers.filter(|line| line.starts_with("server ") && !line.contains(" unix@"));
         servers.map(str::to_string).collect()
     }
 

@@ -52,7 +52,7 @@ fn a_node_has_the_line_that_the_lab_asks_for() {
     fixture.node("s1 192.168.42.11");
     fixture.node("s2 192.168.42.22 weight=7");
     make(&fixture);
-    let options = "check inter 600ms fastinter 100ms downinter 50ms fall 2 rise 1 weight";
+    let options = "check inter 600ms fastinter 100ms downinter 15ms fall 2 rise 1 weight";
     assert_eq!(
         fixture.servers(),
         [
@@ -82,7 +82,7 @@ fn nothing_but_servers_changes_between_two_memberships_of_a_step() {
 fn dead_nodes_are_looked_at_less_often_the_more_nodes_there_are() {
     let fixture = shipped("haproxy.cfg.tera");
     let mut count = 0;
-    for (nodes, interval) in [(128, "50ms"), (129, "100ms"), (257, "200ms")] {
+    for (nodes, interval) in [(32, "15ms"), (128, "50ms"), (129, "100ms"), (257, "200ms")] {
         while count < nodes {
             count += 1;
             fixture.node(&format!("s{count} 10.0.1.{}", count % 256));
