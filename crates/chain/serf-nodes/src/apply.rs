@@ -1,10 +1,11 @@
 //! Carries out the actions of a plan.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use anyhow::anyhow;
 use exit::Exit;
-use nodes::{Node, Nodes};
+use nodes::{Name, Node, Nodes};
 
 use crate::log::Log;
 use crate::marks::MarkFolder;
@@ -21,6 +22,8 @@ pub(crate) struct Applier<'a> {
     now: SystemTime,
     has_changed: bool,
     failures: usize,
+    /// The nodes whose files could not be written.
+    unwritten: BTreeSet<Name>,
 }
 
 impl<'a> Applier<'a> {
@@ -37,6 +40,7 @@ impl<'a> Applier<'a> {
             now,
             has_changed: false,
             failures: 0,
+            unwritten: BTreeSet::new(),
         }
     }
 
@@ -46,6 +50,9 @@ impl<'a> Applier<'a> {
 
     pub(crate) fn apply(&mut self, action: &Action) {
         let result = self.try_apply(action);
+        if let (Err(_), Action::Add { node } | Action::Write { node, .. }) = (&result, action) {
+            self.unwritten.insert(node.name.clone());
+        }
         self.note(result);
     }
 
@@ -85,7 +92,10 @@ impl<'a> Applier<'a> {
                 self.write(node, old.as_ref())?;
                 self.lost.unmark(&node.name)?;
             }
-            Action::Remove { name, why } => {
+            Action::Remove {
+                owner: Some(owner), ..
+            } if self.unwritten.contains(owner) => {}
+            Action::Remove { name, why, .. } => {
                 if self.nodes.remove(name)? {
                     self.has_changed = true;
                     self.log.tell(format_args!("removed {name}: {why}"));

@@ -143,6 +143,7 @@ fn decide(
     let remove = |why: &str| Action::Remove {
         name: name.clone(),
         why: why.to_string(),
+        owner: None,
     };
     match kind {
         Kind::Other => Ok(None),

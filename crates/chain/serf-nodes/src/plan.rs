@@ -40,8 +40,13 @@ pub(crate) enum Action {
     Add { node: Node },
     /// Write the node's file, which holds `old` so far.
     Write { node: Node, old: Option<Node> },
-    /// Remove the node's file.
-    Remove { name: Name, why: String },
+    /// Remove the node's file; not if that of `owner`, which has its place now, could not be
+    /// written: nobody would be left there.
+    Remove {
+        name: Name,
+        why: String,
+        owner: Option<Name>,
+    },
     /// Mark a node as lost since this run.
     Mark { name: Name, why: String },
     /// Remove the mark of a node. `is_back` says that the node lives and still has its
@@ -187,6 +192,7 @@ impl Plan {
                 self.actions.push(Action::Remove {
                     name: entry.name.clone(),
                     why: "it has left".to_string(),
+                    owner: None,
                 });
             }
         }
@@ -199,6 +205,7 @@ impl Plan {
             self.actions.push(Action::Remove {
                 name: node.name.clone(),
                 why: format!("its place {} is now {owner}'s", node.place()),
+                owner: Some((*owner).clone()),
             });
         }
     }
@@ -221,6 +228,7 @@ impl Plan {
                 self.actions.push(Action::Remove {
                     name: name.clone(),
                     why: format!("lost for {}, {why}", humantime::format_duration(hold)),
+                    owner: None,
                 });
                 continue;
             }

@@ -152,6 +152,25 @@ fn whatever_cannot_be_written_each_file_is_as_before_or_as_it_is_to_be() {
     }
 }
 
+/// The same, and s3 is where s4 was.
+fn of_a_place(case: &Case) -> Program {
+    let program = of_the_list(case);
+    let members = [
+        backend("s3", "10.0.0.4", "alive"),
+        backend("s4", "10.0.0.4", "failed"),
+    ];
+    case.put("list", &list(&members));
+    program
+}
+
+#[test]
+fn whatever_cannot_be_written_a_place_is_never_without_a_node() {
+    let failed = each(of_a_place, &WRITING, &["ENOSPC", "EIO"], |left, _, _, _| {
+        left.contains_key("nodes/s3") || left.contains_key("nodes/s4")
+    });
+    assert!(failed > 5, "{failed}");
+}
+
 #[test]
 fn an_event_of_which_one_node_cannot_be_read_changes_none() {
     let case = Case::new();
