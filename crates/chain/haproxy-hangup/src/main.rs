@@ -21,10 +21,11 @@ const PROGRAM: &str = "haproxy-hangup";
 /// servers.
 const EVERY: Duration = Duration::from_millis(150);
 
-/// The looks may take this share of the time at most.
+/// The looks may take this share of the time at most, where the pause that this needs is
+/// not longer than [`AWAY`].
 const SHARE: u32 = 20;
 
-/// The pause before asking again a HAProxy that does not answer.
+/// The longest pause, and that before asking again a HAProxy that does not answer.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// So many servers' requests are ended with one line, which has to fit in HAProxy's
@@ -89,12 +90,14 @@ fn run(Args { socket, after }: Args) -> anyhow::Result<Exit> {
     let mut said = String::new();
     loop {
         let start = Instant::now();
-        let rest = match look(&socket, &mut silent) {
+        let length = match look(&socket, &mut silent) {
             Ok(()) => {
                 said.clear();
-                EVERY.max(start.elapsed() * SHARE)
+                rest(start.elapsed())
             }
             Err(error) => {
+                // Who was DOWN before may have been UP since.
+                silent = Silent::new(after);
                 let text = format!("look for silent servers: {error:#}");
                 if text != said {
                     exit::say(PROGRAM, &text);
@@ -103,8 +106,14 @@ fn run(Args { socket, after }: Args) -> anyhow::Result<Exit> {
                 AWAY
             }
         };
-        pause(rest);
+        pause(length);
     }
+}
+
+/// The pause after a look. One look that was held up, as by a reload, does not put off the
+/// next one for long.
+fn rest(took: Duration) -> Duration {
+    (took * SHARE).clamp(EVERY, AWAY)
 }
 
 /// Looks once, and ends the requests of those servers for which it is time.
@@ -149,4 +158,17 @@ fn look(path: &std::path::Path, silent: &mut Silent) -> anyhow::Result<()> {
     }
     silent.looked(&due, Instant::now());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_was_held_up_does_not_put_off_the_next_one_for_long() {
+        let milliseconds = Duration::from_millis;
+        for (took, pause) in [(0, 150), (5, 150), (10, 200), (50, 1000), (1900, 1000)] {
+            assert_eq!(rest(milliseconds(took)), milliseconds(pause), "{took}");
+        }
+    }
 }
