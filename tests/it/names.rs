@@ -141,6 +141,8 @@ fn a_place_that_cannot_be_written_does_no_harm() {
     for kept in ["missing/name", "hostname/name"] {
         assert_eq!(container.name_kept_in(kept), "webapp-3-1f2e3d4c");
     }
+    std::fs::File::create(container.dir.path().join("empty")).unwrap();
+    assert_eq!(container.name_kept_in("empty"), "webapp-3-1f2e3d4c");
 }
 
 #[test]
