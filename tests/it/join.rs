@@ -36,6 +36,33 @@ fn joined(members: &[&str], seeds: &str) -> String {
 }
 
 #[test]
+fn a_seed_is_told_by_the_addresses_that_an_agent_can_join() {
+    let dir = harness::scratch();
+    let getent = r#"#!/bin/sh
+case $2 in
+    cluster) printf '%s STREAM\n' fe80::1%eth0 fd77::1 10.0.0.1 10.0.0.1 ;;
+    *) echo "$2 STREAM" ;;
+esac
+"#;
+    harness::write_program(&dir.path().join("getent"), getent);
+    let path = std::env::var("PATH").unwrap();
+    let seeds = |join: &str| {
+        let mut command = Command::new(root().join("ha/scripts/serf-seeds"));
+        command
+            .env("PATH", format!("{}:{path}", dir.path().display()))
+            .env_remove("SERF_BIND");
+        let output = command.env("SERF_JOIN", join).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(seeds("cluster"), "10.0.0.1:7946\n[fd77::1]:7946\n");
+    assert_eq!(
+        seeds("s1/10.0.0.1:7000 s2/[fd77::2]:7000"),
+        "10.0.0.1:7000\n[fd77::2]:7000\n"
+    );
+}
+
+#[test]
 fn a_cluster_that_is_whole_is_left_in_peace() {
     assert_eq!(
         joined(&["10.0.0.1:7946", "10.0.0.2:7946"], "10.0.0.1 10.0.0.2"),
