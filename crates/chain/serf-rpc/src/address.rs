@@ -43,16 +43,18 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Connects to the first of its addresses at which somebody listens.
+    /// Connects to the first of its addresses at which somebody listens. The error is that of
+    /// the first one.
     pub fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
-        let mut last = io::ErrorKind::InvalidInput.into();
+        let mut found: Option<io::Error> = None;
         for address in &self.all {
             match TcpStream::connect_timeout(address, left_until(deadline)?) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
+                // The other address may fail only because this host has no IPv6.
+                Err(error) => found = found.or(Some(error)),
             }
         }
-        Err(last)
+        Err(found.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
     }
 }
 
@@ -84,5 +86,18 @@ mod tests {
         ] {
             bad.parse::<Address>().unwrap_err();
         }
+    }
+
+    #[test]
+    fn what_the_first_address_says_is_told() {
+        // Nobody listens at the first, and no host is at the second.
+        let all = ["127.0.0.1:1", "255.255.255.255:1"].map(|it| it.parse().unwrap());
+        let address = Address {
+            text: String::new(),
+            all: all.to_vec(),
+        };
+        let error = address.connect(Instant::now() + Duration::from_secs(60));
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
     }
 }
