@@ -89,3 +89,50 @@ fn while_a_seed_is_missing_all_are_joined() {
         "10.0.0.1:8000\n"
     );
 }
+
+#[test]
+fn an_agent_at_another_address_than_the_seeds_is_started_again_and_so_is_what_announces_it() {
+    let dir = harness::scratch();
+    let at = |name: &str| dir.path().join(name);
+    for folder in ["join", "serf", "announce", "bin"] {
+        fs::create_dir(at(folder)).unwrap();
+    }
+    for (program, text) in [
+        (
+            "serf",
+            r#"[ "$1" != members ] || echo '"addr": "10.78.0.1:7946"'"#,
+        ),
+        ("svc", r#"echo "$@" >>../told"#),
+        ("node-address", "echo 10.77.0.1"),
+        ("serf-discover", "exit 1"),
+        // The fifth pause is the first of the longest ones, after which it looks.
+        (
+            "sleep",
+            r#"echo >>../turns; [ "$(wc -l <../turns)" -le 5 ] || kill $PPID"#,
+        ),
+    ] {
+        let path = at("bin").join(program);
+        harness::write_program(&path, &format!("#!/bin/sh\n{text}\n"));
+    }
+    let settings = at("serf/agent.json");
+    let bound = b"  \"bind\": \"10.78.0.1:7946\",\n";
+    files::replace(&settings, bound, files::Durability::Unsynced).unwrap();
+    let path = [
+        at("bin"),
+        root().join("ha/scripts"),
+        std::env::var("PATH").unwrap().into(),
+    ];
+    let path = path.map(|it| it.display().to_string()).join(":");
+    Command::new(root().join("ha/scripts/serf-join"))
+        .current_dir(at("join"))
+        .env("PATH", path)
+        .env("SERF_JOIN", "10.77.0.1")
+        .env("SERF_DISCOVER", "muster")
+        .env_remove("SERF_BIND")
+        .env_remove("SERF_IFACE")
+        .output()
+        .unwrap();
+    let told = fs::read_to_string(at("told")).unwrap();
+    assert_eq!(told, "-k ../serf\n-t ../announce\n");
+    assert!(!settings.exists(), "it says the old address");
+}
