@@ -1,8 +1,6 @@
 //! Which network a cluster is in: hosts that have two, and hosts that have IPv6 alone.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use harness::cluster::{FAILURE, node_files, program};
 use harness::lan::{Lan, Plug};
@@ -85,9 +83,7 @@ fn an_address_that_was_guessed_is_left_when_the_seeds_say_another_one() {
     let programs = harness::scratch();
     let answers = programs.path().join("answers");
     let getent = format!("#!/bin/sh\nexec cat {} 2>/dev/null\n", answers.display());
-    let getent_path = programs.path().join("getent");
-    put(&getent_path, &getent);
-    std::fs::set_permissions(&getent_path, PermissionsExt::from_mode(0o755)).unwrap();
+    harness::write_program(&programs.path().join("getent"), &getent);
     let path = format!(
         "{}:{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
         programs.path().display(),
@@ -98,15 +94,12 @@ fn an_address_that_was_guessed_is_left_when_the_seeds_say_another_one() {
     let settings = [("PATH", path.as_str()), ("SERF_JOIN", "cluster")];
     lan.boot(1, "webapp/services", &settings);
     wait_for_members(&lan, 1, &[("n1", "10.78.0.1:7946")]);
-    put(&answers, "10.77.0.1 STREAM cluster\n");
+    let answer = b"10.77.0.1 STREAM cluster\n";
+    files::replace(&answers, answer, files::Durability::Unsynced).unwrap();
     wait_for_members(&lan, 1, &[("n1", "10.77.0.1:7946")]);
     let said = lan.log(1);
     assert_eq!(said.matches("starting it again").count(), 1, "{said}");
     is_healthy(&lan, 1, "3000");
-}
-
-fn put(file: &Path, text: &str) {
-    files::replace(file, text.as_bytes(), files::Durability::Unsynced).unwrap();
 }
 
 #[test]
