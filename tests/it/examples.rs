@@ -312,3 +312,41 @@ fn backups_serve_while_no_other_node_is_up_and_only_then() {
     });
     assert_eq!(example.worker(), worker, "no reload");
 }
+
+#[test]
+fn more_visitors_than_haproxy_takes_connections_wait_and_are_answered() {
+    const PLACES: usize = 20;
+    let shipped = fs::read_to_string(root().join("ha/config/haproxy.cfg.tera")).unwrap();
+    let mut template = shipped;
+    for (line, instead) in [
+        ("fd-hard-limit 100000", format!("maxconn {PLACES}")),
+        // The kernel lets as many wait as may be accepted, unless it is told otherwise.
+        (
+            "maxconn \"${HAPROXY_CLIENTS-4000}\"",
+            "maxconn 8\n    backlog 1024".to_owned(),
+        ),
+    ] {
+        assert!(template.contains(line), "{line}");
+        template = template.replace(line, &instead);
+    }
+    let scratch = harness::scratch();
+    let path = scratch.path().join("haproxy.cfg.tera");
+    files::replace(&path, template.as_bytes(), files::Durability::Unsynced).unwrap();
+    let mut example = Example::new(119, path.to_str().unwrap());
+    example.join("s1", 1, "");
+    let deadline = Instant::now() + SOON;
+    let request = Request {
+        method: "GET",
+        path: "/",
+        headers: "Connection: close\r\n",
+        body: "",
+    };
+    let open = || Connection::open(example.front(), deadline).unwrap();
+    let mut visitors: Vec<_> = (0..2 * PLACES).map(|_| open()).collect();
+    for visitor in &mut visitors {
+        visitor.send(&request, deadline).unwrap();
+    }
+    for visitor in &mut visitors {
+        assert_eq!(visitor.answer(deadline).unwrap().status, 200);
+    }
+}
