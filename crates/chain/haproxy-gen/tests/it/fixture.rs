@@ -102,8 +102,9 @@ impl Fixture {
     pub(crate) fn servers(&self) -> Vec<String> {
         let config = self.config();
         let servers = config.lines().map(str::trim);
-        let servers =
-            servers.filter(|line| line.starts_with("server ") && !line.contains(" unix@"));
+        // `again` is HAProxy itself.
+        let is_node = |line: &&str| line.starts_with("server ") && !line.contains(" unix@");
+        let servers = servers.filter(is_node);
         servers.map(str::to_string).collect()
     }
 
