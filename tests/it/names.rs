@@ -145,6 +145,13 @@ fn a_place_that_cannot_be_written_does_no_harm() {
 }
 
 #[test]
+fn an_empty_file_holds_no_name() {
+    let container = Container::new("1f2e3d4c5b6a", "muster_webapp_3.heig");
+    put(container.dir.path(), "empty", "");
+    assert_eq!(container.name_kept_in("empty"), "webapp-3-1f2e3d4c");
+}
+
+#[test]
 fn a_thousand_replicas_have_a_thousand_names() {
     let container = Container::new("", "webapp.heig");
     let mut random = fastrand::Rng::with_seed(7);

@@ -96,11 +96,40 @@ fn what_could_leave_its_place_in_the_settings_is_refused() {
         ("SERF_NODE", "s1\", \"rpc_addr\": \"0.0.0.0:7373"),
         ("SERVICE", "shop\n"),
         ("SERF_JOIN", "ha \"x\""),
+        ("ROLE", "backend\", \"port\": \"1"),
     ] {
         let output = started(&[(name, value)]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(100), "{output:?}");
         assert!(said.contains("has characters other than"), "{said}");
+    }
+}
+
+#[test]
+fn a_seed_is_no_pattern_of_files() {
+    let output = started(&[("SERF_JOIN", "ha *")]);
+    assert_eq!(output.status.code(), Some(100), "{output:?}");
+}
+
+#[test]
+fn a_seed_is_no_option_of_the_program_that_looks_it_up() {
+    let mut seeds = Command::new(root().join("ha/scripts/serf-seeds"));
+    let output = seeds.env("SERF_JOIN", "-sfiles").output().unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_file_without_a_key_is_told() {
+    let dir = harness::scratch();
+    let empty = dir.path().join("empty");
+    files::replace(&empty, b"", files::Durability::Unsynced).unwrap();
+    let empty = empty.display().to_string();
+    for setting in ["SERF_KEY_FILE", "SERF_RPC_KEY_FILE"] {
+        let output = started(&[(setting, &empty)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(&empty), "{setting}: {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        assert_eq!(output.status.code(), Some(111), "{output:?}");
     }
 }
 
