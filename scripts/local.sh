@@ -197,6 +197,7 @@ launch_balancer() {
         HAPROXY_TEMPLATE="${HAPROXY_TEMPLATE:-$root/ha/config/haproxy.cfg.tera}" \
         HAPROXY_CFG="$run/$1/haproxy/haproxy.cfg" \
         HAPROXY_SOCKET="$run/$1/haproxy.sock" HAPROXY_MASTER="$run/$1/haproxy-master.sock" \
+        HEALTH_ADDRESS="$2:1936" NODE_HEALTH_MARK="$run/$1/health" \
         HAPROXY_HTTP="$2:8080" HAPROXY_STATS="$2:1936" HAPROXY_CLI_BIND="$2:9999" \
         SERF_ROLE="${SERF_ROLE-}" NODES_ALLOW="${NODES_ALLOW-}" NODES_DENY="${NODES_DENY-}" \
         NODES_HOLD="${NODES_HOLD-}" NODES_MAX_LOST="${NODES_MAX_LOST-}" \
@@ -212,6 +213,7 @@ launch_balancer() {
 launch_node() {
     launch "$1" "$2" "$root/webapp/services" \
         SERVER_NAME="$1" SERVER_IP="$2" SERVER_TAG=local WEBAPP_LISTEN="$2:${PORT:-3000}" \
+        HEALTH_ADDRESS="$2:${PORT:-3000}" NODE_HEALTH_MARK="$run/$1/health" \
         PORT="${PORT-}" WEIGHT="${WEIGHT-}" SERVICE="${SERVICE-}"
 }
 

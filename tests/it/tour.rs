@@ -180,3 +180,12 @@ fn every_agent_leaves_gracefully_and_nothing_is_left() {
         .count();
     assert_eq!(left, 0, "processes are left");
 }
+
+#[test]
+fn each_node_of_the_cluster_can_be_asked_for_its_health() {
+    let cluster = Cluster::up(89, 1);
+    for name in ["ha", "s1"] {
+        cluster.succeed(&["node", "run", name, "node-health"]);
+        assert!(cluster.file(name, "health").exists(), "{name}");
+    }
+}
