@@ -3,6 +3,7 @@
 
 mod silent;
 mod states;
+mod trouble;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use exit::{Exit, escape};
 use haproxy_socket::{SILENCE, Socket, pause, stat};
 
 use silent::{Silent, is_timeout};
+use trouble::Trouble;
 
 const PROGRAM: &str = "haproxy-hangup";
 
@@ -49,8 +51,8 @@ const TOGETHER: usize = 50;
 ///
 /// Exit codes
 ///   100  used wrongly
-///   It ends by a signal only. A HAProxy that does not answer is told once, and asked
-///   again each second.
+///   It ends by a signal only. A HAProxy that does not answer is asked again each
+///   second, and told once, if it does not answer then either.
 ///
 /// Notes
 ///   --after has to be longer than `timeout connect`: to a server that is DOWN no new
@@ -87,21 +89,20 @@ fn main() -> ExitCode {
 
 fn run(Args { socket, after }: Args) -> anyhow::Result<Exit> {
     let mut silent = Silent::new(after);
-    let mut said = String::new();
+    let mut trouble = Trouble::default();
     loop {
         let start = Instant::now();
         let length = match look(&socket, &mut silent) {
             Ok(()) => {
-                said.clear();
+                trouble.is_over();
                 rest(start.elapsed())
             }
             Err(error) => {
                 // Who was DOWN before may have been UP since.
                 silent = Silent::new(after);
                 let text = format!("look for silent servers: {error:#}");
-                if text != said {
+                if trouble.is_news(&text) {
                     exit::say(PROGRAM, &text);
-                    said = text;
                 }
                 AWAY
             }
