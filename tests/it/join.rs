@@ -39,9 +39,9 @@ fn joined(members: &[&str], seeds: &str) -> String {
 fn a_seed_is_told_by_the_addresses_that_an_agent_can_join() {
     let dir = harness::scratch();
     let getent = r#"#!/bin/sh
-case $2 in
+case $3 in
     cluster) printf '%s STREAM\n' fe80::1%eth0 fd77::1 10.0.0.1 10.0.0.1 ;;
-    *) echo "$2 STREAM" ;;
+    *) echo "$3 STREAM" ;;
 esac
 "#;
     harness::write_program(&dir.path().join("getent"), getent);
