@@ -89,12 +89,12 @@ struct Balancer<'a>(Fixture<'a>);
 impl<'a> Balancer<'a> {
     fn new(setting: &'a Setting, list: &Path) -> anyhow::Result<Self> {
         let fixture = Fixture::new(setting, 0)?;
-        let (bin, serf) = (fixture.path("bin"), fixture.path("bin/serf"));
+        let (bin, agent) = (fixture.path("bin"), fixture.path("bin/serf-members"));
         fs::create_dir(&bin).with_context(|| format!("make {}", bin.display()))?;
         let script = format!("#!/bin/sh\nexec cat '{}'\n", list.display());
-        replace(&serf, script.as_bytes(), Durability::Unsynced)?;
-        fs::set_permissions(&serf, Permissions::from_mode(0o755))
-            .with_context(|| format!("make {} executable", serf.display()))?;
+        replace(&agent, script.as_bytes(), Durability::Unsynced)?;
+        fs::set_permissions(&agent, Permissions::from_mode(0o755))
+            .with_context(|| format!("make {} executable", agent.display()))?;
         Ok(Self(fixture))
     }
 

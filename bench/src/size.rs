@@ -10,12 +10,15 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 11] = [
+pub(crate) const PROGRAMS: [&str; 14] = [
     "serf-members",
     "serf-nodes",
     "haproxy-gen",
     "haproxy-reload",
+    "haproxy-hangup",
     "serf-watch",
+    "serf-discover",
+    "node-address",
     "node-health",
     "init",
     "with-contenv",

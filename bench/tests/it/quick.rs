@@ -10,8 +10,8 @@ use harness::{Scratch, root};
 
 use crate::{alone, programs, run, text};
 
-const QUESTIONS: [&str; 8] = [
-    "chain", "burst", "members", "size", "init", "memory", "effect", "churn",
+const QUESTIONS: [&str; 9] = [
+    "chain", "burst", "members", "size", "init", "memory", "effect", "churn", "faults",
 ];
 
 fn quick(programs: &Path, questions: &[&str]) -> Output {

@@ -19,17 +19,21 @@ pub fn node_files(nodes: &Path) -> Vec<String> {
     names
 }
 
-/// The living backends among the members that `serf` lists; nobody where no agent answers.
+/// The living backends among the members that `serf` lists, as JSON escapes them; nobody
+/// where no agent answers.
 ///
 /// # Panics
 /// When `serf` cannot be run.
 pub fn living(serf: &mut Command) -> Vec<String> {
-    let words = "members -status=alive -tag role=backend";
+    let words = "members -format=json -status=alive -tag role=backend";
     let output = serf.args(words.split(' ')).output().expect("run serf");
-    let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = table.lines().filter(|_| output.status.success());
-    let names = lines.filter_map(|line| line.split_ascii_whitespace().next());
-    let mut names: Vec<String> = names.map(str::to_string).collect();
+    let list = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Each key has a line of its own, and in JSON no line feed is a part of a name.
+    let name = |line: &str| {
+        let name = line.trim().strip_prefix("\"name\": \"")?;
+        name.strip_suffix("\",").map(str::to_string)
+    };
+    let mut names: Vec<String> = list.lines().filter_map(name).collect();
     names.sort();
     names
 }
