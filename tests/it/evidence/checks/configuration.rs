@@ -61,7 +61,9 @@ pub(super) fn configuration(
     )?;
     let servers = text
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("server "));
+        .filter_map(|line| line.trim().strip_prefix("server "))
+        // The template's own `again` is no node.
+        .filter(|server| !server.contains(" unix@"));
     let servers: Vec<String> = servers
         .map(|server| {
             let words: Vec<&str> = server.split(' ').take(2).collect();
