@@ -143,11 +143,11 @@ fn tell(verdict: &Verdict) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Where the node serves. In a script an empty variable is one that is not set.
+/// Where the node serves.
 fn address(args: &Args) -> Result<Address> {
-    let given = |option: &Option<String>| option.clone().filter(|text| !text.is_empty());
-    let port = given(&args.port).map(|port| format!("localhost:{port}"));
-    let text = given(&args.address).or(port);
+    let port = args.port.as_ref();
+    let port = port.map(|port| format!("localhost:{port}"));
+    let text = args.address.clone().or(port);
     let text = text.ok_or_else(|| exit::misuse("say where the node serves, in HEALTH_PORT"))?;
     let address = text.parse::<Address>();
     address.map_err(|why| exit::misuse(format_args!("where the node serves, '{text}': {why}")))

@@ -48,9 +48,7 @@ struct Args {
 
 fn run(args: Args) -> Result<Exit> {
     let mut client = args.agent.connect(args.timeout)?;
-    // In a script an empty variable is one that is not set.
-    let nodes = args.nodes.filter(|path| !path.as_os_str().is_empty());
-    match nodes {
+    match args.nodes {
         None => show(&members(&client.members()?)?),
         Some(folder) => show_known(&mut client, &names(&folder)?),
     }

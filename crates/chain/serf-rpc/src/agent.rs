@@ -28,12 +28,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Connects to it, with the key that the file has now. In a script an empty variable is one
-    /// that is not set, so an empty path is none.
+    /// Connects to it, with the key that the file has now.
     pub fn connect(&self, limit: Duration) -> Result<Client> {
-        let file = self.rpc_key_file.as_deref();
-        let file = file.filter(|path| !path.as_os_str().is_empty());
-        let key = file.map(read_key).transpose()?;
+        let key = self.rpc_key_file.as_deref().map(read_key).transpose()?;
         Client::connect(&self.rpc, key.as_deref(), limit)
     }
 }
