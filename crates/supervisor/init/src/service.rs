@@ -25,6 +25,9 @@ use crate::process::sys;
 use machine::{Machine, State};
 use restarts::Restarts;
 
+/// A process that still runs this long after SIGKILL is not waited for.
+pub(crate) const AFTER_KILL: Duration = Duration::from_secs(1);
+
 /// What identifies a directory: it stays the same when the directory is renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
@@ -50,6 +53,14 @@ pub(crate) enum Standing {
     Vanished,
     /// It was asked to stop for good: see [`Service::dismiss`].
     Dismissed,
+}
+
+/// Whether the stop goes on without a service that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Abandoned {
+    No,
+    At(Instant),
+    Yes,
 }
 
 /// A supervised service.
@@ -80,14 +91,32 @@ pub(crate) struct Service {
     is_expected: bool,
     /// An essential service has died: everything ends with this code.
     final_code: Option<u8>,
+    /// Everything stops, and it was asked.
+    is_stopping: bool,
+    /// How long it may take to end in that stop, where its own files do not say; none
+    /// is for ever.
+    grace: Option<Duration>,
+    /// When a logger gets its signal, which had all of its input to read first.
+    signal_at: Option<Instant>,
     /// When `run`, which was to stop, is killed.
     kill_at: Option<Instant>,
     /// When `finish` has run for too long and is killed.
     finish_kill_at: Option<Instant>,
+    /// The stop does not wait any more for a process that SIGKILL has not ended.
+    abandoned: Abandoned,
     /// When the status is written again that could not be written.
     status_at: Option<Instant>,
     /// When a service that was dismissed is supervised again, if it is still listed.
     back_at: Option<Instant>,
+}
+
+impl Abandoned {
+    fn at(self) -> Option<Instant> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::No | Self::Yes => None,
+        }
+    }
 }
 
 impl Id {
@@ -143,6 +172,16 @@ impl Service {
         }
         let status = self.machine.status();
         status.ready || self.enter().is_err() || !Self::files().join("notification-fd").exists()
+    }
+
+    /// Everything stops, and it was asked to.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    /// The stop has not to wait for it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_gone() || self.abandoned == Abandoned::Yes
     }
 
     /// The code with which everything ends because this essential service has died;
@@ -203,6 +242,8 @@ impl Service {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let times = [
             self.machine.starts_at(),
+            self.abandoned.at(),
+            self.signal_at,
             self.kill_at,
             self.finish_kill_at,
             self.status_at,

@@ -118,7 +118,7 @@ impl Supervisor {
     fn deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
             Phase::Setup(scripts) | Phase::Finishing(scripts) => scripts.deadline(),
-            Phase::Stopping(stopping) => Some(stopping.deadline),
+            Phase::Stopping(stopping) => stopping.deadline(),
             Phase::Draining(draining) => Some(draining.deadline),
             Phase::Running => self.command_waits_until.filter(|_| self.command.waits()),
             Phase::Done => None,

@@ -68,10 +68,9 @@ impl Settings {
         })
     }
 
-    /// `timeout-kill`: how long after the down signal SIGKILL follows; without it never.
+    /// `timeout-kill`: how long after the down signal SIGKILL follows; after 0 never.
     pub fn timeout_kill(&mut self) -> Option<Duration> {
         self.milliseconds("timeout-kill")
-            .filter(|time| !time.is_zero())
     }
 
     /// `timeout-finish`: how long `finish` may run; none means for ever.

@@ -35,12 +35,14 @@ pub(crate) struct Variables {
     pub(crate) if_script_fails: IfScriptFails,
     /// `S6_KEEP_ENV`: services start with the whole environment.
     pub(crate) keep_env: bool,
-    /// `S6_SERVICES_GRACETIME`: the longest wait for services that are to stop.
-    pub(crate) services_grace: Duration,
+    /// `S6_SERVICES_GRACETIME`: how long a service or the command may take to stop once
+    /// it was asked, and how long a service waits for its turn; `None` for ever.
+    pub(crate) services_grace: Option<Duration>,
     /// `S6_KILL_GRACETIME`: the longest wait for everything else, from TERM to KILL.
     pub(crate) kill_grace: Duration,
-    /// `S6_KILL_FINISH_MAXTIME`: the longest run of one script of `cont-finish.d`.
-    pub(crate) finish_max: Duration,
+    /// `S6_KILL_FINISH_MAXTIME`: the longest run of one script of `cont-finish.d`; `None`
+    /// for ever.
+    pub(crate) finish_max: Option<Duration>,
     /// `S6_CMD_WAIT_FOR_SERVICES`: the command starts when every service is up, or ready where it announces that.
     pub(crate) command_waits: bool,
     /// `S6_CMD_WAIT_FOR_SERVICES_MAXTIME`: the longest such wait; `None` for ever.
@@ -66,12 +68,11 @@ impl Variables {
         let variables = Variables {
             if_script_fails,
             keep_env,
-            services_grace: Duration::from_millis(number("S6_SERVICES_GRACETIME", 3000)),
+            services_grace: limit(number("S6_SERVICES_GRACETIME", 3000)),
             kill_grace: Duration::from_millis(number("S6_KILL_GRACETIME", 3000)),
-            finish_max: Duration::from_millis(number("S6_KILL_FINISH_MAXTIME", 5000)),
+            finish_max: limit(number("S6_KILL_FINISH_MAXTIME", 5000)),
             command_waits: number("S6_CMD_WAIT_FOR_SERVICES", 0) != 0,
-            command_waits_max: (command_waits_max != 0)
-                .then(|| Duration::from_millis(command_waits_max)),
+            command_waits_max: limit(command_waits_max),
             sync_disks: number("S6_SYNC_DISKS", 0) != 0,
             complaints: Vec::new(),
         };
@@ -107,6 +108,11 @@ fn number(value: Option<String>, name: &str, default: u64, complaints: &mut Vec<
     })
 }
 
+/// In s6-overlay a limit of 0 ms is none.
+fn limit(milliseconds: u64) -> Option<Duration> {
+    (milliseconds != 0).then(|| Duration::from_millis(milliseconds))
+}
+
 fn shorten(value: &str) -> String {
     value.chars().take(20).collect()
 }
@@ -135,9 +141,9 @@ mod tests {
     fn the_defaults_are_s6_overlays() {
         let variables = read(&[]);
         assert_eq!(variables.if_script_fails, IfScriptFails::GoOn);
-        assert_eq!(variables.services_grace, Duration::from_secs(3));
+        assert_eq!(variables.services_grace, Some(Duration::from_secs(3)));
         assert_eq!(variables.kill_grace, Duration::from_secs(3));
-        assert_eq!(variables.finish_max, Duration::from_secs(5));
+        assert_eq!(variables.finish_max, Some(Duration::from_secs(5)));
         assert_eq!(variables.command_waits_max, Some(Duration::from_secs(5)));
         assert!(!variables.keep_env && !variables.command_waits && !variables.sync_disks);
         assert!(variables.complaints.is_empty());
@@ -174,6 +180,20 @@ mod tests {
                 IfScriptFails::Stop
             ]
         );
+    }
+
+    #[test]
+    fn a_limit_of_0_is_none_and_a_grace_of_0_after_the_last_signal_is_no_time() {
+        let variables = read(&[
+            ("S6_SERVICES_GRACETIME", "0"),
+            ("S6_KILL_FINISH_MAXTIME", "0"),
+            ("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "0"),
+            ("S6_KILL_GRACETIME", "0"),
+        ]);
+        assert_eq!(variables.services_grace, None);
+        assert_eq!(variables.finish_max, None);
+        assert_eq!(variables.command_waits_max, None);
+        assert_eq!(variables.kill_grace, Duration::ZERO);
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl Service {
             Action::DownSignal => self.signal(self.ask(Settings::down_signal)),
             Action::ReloadSignal => self.signal(self.ask(Settings::reload_signal)),
             Action::ArmKill => {
-                let time = self.ask(Settings::timeout_kill);
+                let time = self.ask(Settings::timeout_kill).or(self.grace);
+                let time = time.filter(|time| !time.is_zero());
                 self.kill_at = time.map(|time| Instant::now() + time);
             }
             Action::SetNormallyUp(up) => {

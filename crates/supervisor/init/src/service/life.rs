@@ -11,7 +11,7 @@ use servicedir::{KillMode, Layout, Letter, Settings, WaitStatus};
 
 use super::machine::{Event, Machine, Moment, State};
 use super::restarts::Restarts;
-use super::{Id, Plumbing, Service, Standing};
+use super::{AFTER_KILL, Abandoned, Id, Plumbing, Service, Standing};
 use crate::output;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
@@ -55,8 +55,12 @@ impl Service {
             lasted: Duration::ZERO,
             is_expected: false,
             final_code: None,
+            is_stopping: false,
+            grace: None,
+            signal_at: None,
             kill_at: None,
             finish_kill_at: None,
+            abandoned: Abandoned::No,
             status_at: None,
             back_at: None,
         };
@@ -115,6 +119,19 @@ impl Service {
         self.stay_away();
     }
 
+    /// Dismisses it because everything stops. Once it was asked it has `grace` until
+    /// it is killed, unless its own files say otherwise. A logger that does not end at
+    /// the end of its input gets its signal then, and `grace` once more.
+    pub(crate) fn stop(&mut self, loggers: bool, grace: Option<Duration>, nursery: &Nursery) {
+        self.grace = grace;
+        self.dismiss(loggers, nursery);
+        if self.is_logger && !loggers && !self.is_gone() {
+            self.signal_at = grace.map(|grace| Instant::now() + grace);
+        }
+        // Last of all: a bug before it makes the next turn ask again.
+        self.is_stopping = true;
+    }
+
     /// Its process has ended.
     pub(crate) fn ended(&mut self, status: WaitStatus, nursery: &Nursery) {
         match self.state() {
@@ -130,7 +147,9 @@ impl Service {
     fn run_ended(&mut self, wait_status: WaitStatus, nursery: &Nursery) {
         let _ = self.enter();
         self.lasted = self.started_at.elapsed();
+        self.signal_at = None;
         self.kill_at = None;
+        self.abandoned = Abandoned::No;
         if self.ask(Settings::kill_mode) == KillMode::Group {
             // The leader was reaped, but its number is not given to others as long
             // as its group has members.
@@ -163,17 +182,19 @@ impl Service {
 
     /// Does what is due by now.
     pub(crate) fn due(&mut self, now: Instant, nursery: &Nursery) {
+        if take_due(&mut self.signal_at, now) {
+            self.ask_for(Letter::Down, nursery);
+        }
         if take_due(&mut self.kill_at, now) {
-            self.kill();
+            self.kill_late("does not end: killed", now);
             self.kill_at = Some(now + KILL_AGAIN);
         }
         if take_due(&mut self.finish_kill_at, now) {
-            output::say(format_args!(
-                "{}: ./finish takes too long: killed",
-                self.name
-            ));
-            self.kill();
+            self.kill_late("./finish takes too long: killed", now);
             self.finish_kill_at = Some(now + KILL_AGAIN);
+        }
+        if self.abandoned.at().is_some_and(|at| at <= now) {
+            self.abandoned = Abandoned::Yes;
         }
         if self.status_at.is_some_and(|at| at <= now) && self.enter().is_ok() {
             self.write_status(*self.machine.status());
@@ -186,6 +207,14 @@ impl Service {
         }
     }
 
+    fn kill_late(&mut self, why: &str, now: Instant) {
+        output::say(format_args!("{}: {why}", self.name));
+        self.kill();
+        if self.is_stopping && self.abandoned == Abandoned::No {
+            self.abandoned = Abandoned::At(now + AFTER_KILL);
+        }
+    }
+
     /// Supervises the directory no more, which clients see by the lock.
     pub(super) fn leave(&mut self) {
         // To ask the clock can panic in theory, and nothing else here can: asked first,
@@ -193,6 +222,7 @@ impl Service {
         let back_at = Instant::now() + BACK;
         self.end_lines();
         self.held = None;
+        self.signal_at = None;
         self.kill_at = None;
         self.finish_kill_at = None;
         self.status_at = None;

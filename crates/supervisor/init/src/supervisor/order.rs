@@ -55,13 +55,6 @@ impl Order {
     pub(crate) fn needs(&self, index: usize) -> &[usize] {
         self.needs.get(index).map_or(&[], Vec::as_slice)
     }
-
-    /// Who needs `index`.
-    pub(crate) fn needed_by(&self, index: usize) -> impl Iterator<Item = usize> {
-        let all = self.needs.iter().enumerate();
-        all.filter(move |(_, needs)| needs.contains(&index))
-            .map(|(dependent, _)| dependent)
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +79,6 @@ mod tests {
         assert!(complaints.is_empty());
         assert_eq!(order.needs(0), [1]);
         assert_eq!(order.needs(2), [0, 1]);
-        assert_eq!(order.needed_by(1).collect::<Vec<_>>(), [0, 2]);
         assert_eq!(order.needs(9), []);
     }
 

@@ -24,12 +24,36 @@ pub(crate) enum Phase {
 /// How far the stop of the command and the services is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopping {
-    /// When the next step is taken although not all have stopped.
-    pub(super) deadline: Instant,
-    /// The grace time was over, and everybody was killed.
-    pub(super) is_forced: bool,
+    /// When the services are asked that were not yet, although the command or others
+    /// that need them still run; none if they wait for as long as it takes.
+    pub(super) turns_end_at: Option<Instant>,
+    pub(super) command: CommandStop,
     /// Loggers get the signal too; otherwise they see the end of their input.
     pub(super) loggers: bool,
+}
+
+/// What the stop does next about a command that was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommandStop {
+    /// It has as much time as it needs.
+    Waits,
+    /// It is killed at this moment.
+    KillAt(Instant),
+    /// It was killed, and is not waited for after this moment.
+    AbandonAt(Instant),
+    /// It is not waited for.
+    Abandoned,
+}
+
+impl Stopping {
+    /// When its next step is due, if it does not depend on others alone.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let command = match self.command {
+            CommandStop::KillAt(at) | CommandStop::AbandonAt(at) => Some(at),
+            CommandStop::Waits | CommandStop::Abandoned => None,
+        };
+        [self.turns_end_at, command].into_iter().flatten().min()
+    }
 }
 
 /// How far the end of whatever has been left running is.

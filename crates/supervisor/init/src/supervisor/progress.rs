@@ -80,7 +80,7 @@ impl Supervisor {
             output::say(format_args!("{error:#}"));
             Vec::new()
         });
-        let most = Some(self.variables.finish_max);
+        let most = self.variables.finish_max;
         self.phase = Phase::Finishing(Sequence::new("cont-finish.d", scripts, most));
     }
 

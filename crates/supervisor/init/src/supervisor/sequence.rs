@@ -11,6 +11,9 @@ use crate::overlay::Script;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
 
+/// A script whose time is over is killed so long after it was asked to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Scripts that are still to run, and the one that runs.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
@@ -25,6 +28,8 @@ struct Running {
     name: String,
     pid: i32,
     deadline: Option<Instant>,
+    /// Its time was over, and it was asked to end.
+    is_asked: bool,
 }
 
 impl Sequence {
@@ -57,6 +62,7 @@ impl Sequence {
                     name,
                     pid,
                     deadline,
+                    is_asked: false,
                 });
                 None
             }
@@ -81,14 +87,19 @@ impl Sequence {
 
     pub(crate) fn due(&mut self, now: Instant) {
         let is_late = self.deadline().is_some_and(|at| at <= now);
-        if let Some(running) = self.running.as_mut().filter(|_| is_late) {
-            output::say_under(
-                &self.heading,
-                format_args!("{}: takes too long: killed", running.name),
-            );
-            running.deadline = None;
-            let _ = sys::kill(running.pid, libc::SIGKILL);
-        }
+        let Some(running) = self.running.as_mut().filter(|_| is_late) else {
+            return;
+        };
+        let (signal, what) = if running.is_asked {
+            (libc::SIGKILL, "does not end: killed")
+        } else {
+            (libc::SIGTERM, "takes too long: asked to end")
+        };
+        output::say_under(&self.heading, format_args!("{}: {what}", running.name));
+        running.deadline = (!running.is_asked).then(|| now + LAST_WORDS);
+        running.is_asked = true;
+        let _ = sys::kill(running.pid, signal);
+        let _ = sys::kill(running.pid, libc::SIGCONT);
     }
 
     /// Starts no further script, and asks the one that runs to end.

@@ -29,4 +29,5 @@ mod settings;
 mod side_by_side;
 mod stages;
 mod status;
+mod stop;
 mod world;
