@@ -91,6 +91,10 @@ pub(crate) struct Service {
     is_expected: bool,
     /// An essential service has died: everything ends with this code.
     final_code: Option<u8>,
+    /// A oneshot has failed with this code, and nobody has dealt with that yet.
+    failure: Option<u8>,
+    /// When the `run` of a oneshot has run for too long and is asked to end.
+    run_until: Option<Instant>,
     /// Everything stops, and it was asked.
     is_stopping: bool,
     /// How long it may take to end in that stop, where its own files do not say; none
@@ -167,11 +171,25 @@ impl Service {
     /// Whether the services that need it may start: it is up, and if it announces
     /// readiness, it is ready.
     pub(crate) fn is_there(&self) -> bool {
+        if self.state() == State::Done {
+            return true;
+        }
         if !self.machine.is_up() {
             return false;
         }
         let status = self.machine.status();
-        status.ready || self.enter().is_err() || !Self::files().join("notification-fd").exists()
+        if status.ready || self.enter().is_err() {
+            return true;
+        }
+        let says_when = ["notification-fd", "oneshot"];
+        !says_when
+            .iter()
+            .any(|name| Self::files().join(name).exists())
+    }
+
+    /// The code of a oneshot that has failed; it is given once.
+    pub(crate) fn failure(&mut self) -> Option<u8> {
+        self.failure.take()
     }
 
     /// Everything stops, and it was asked to.
@@ -243,6 +261,7 @@ impl Service {
         let times = [
             self.machine.starts_at(),
             self.abandoned.at(),
+            self.run_until,
             self.signal_at,
             self.kill_at,
             self.finish_kill_at,
@@ -265,7 +284,7 @@ impl Service {
     /// process that is no child any more, or it is gone and still has its lock.
     pub(crate) fn has_missed_an_end(&self) -> bool {
         match self.state() {
-            State::Down => false,
+            State::Down | State::Done => false,
             State::Gone => self.held.is_some(),
             _ => !sys::is_child(self.pid()),
         }

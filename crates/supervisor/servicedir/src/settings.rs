@@ -151,6 +151,23 @@ impl Settings {
         self.directory.join("essential").exists()
     }
 
+    /// `oneshot`: `run` ends, and the service is up if it ended with 0. The first line
+    /// may say how many ms `run` has; without a number, and with 0, it has no limit.
+    pub fn oneshot(&mut self) -> Option<Option<Duration>> {
+        let line = self.line("oneshot")?;
+        if line.is_empty() {
+            return Some(None);
+        }
+        let limit = self.milliseconds("oneshot");
+        Some(limit.filter(|time| !time.is_zero()))
+    }
+
+    /// Whether there is a file `oneshot`.
+    #[must_use]
+    pub fn is_oneshot(&self) -> bool {
+        self.directory.join("oneshot").exists()
+    }
+
     /// `dependencies.d/`: the services that this one needs, in name order.
     #[must_use]
     pub fn dependencies(&self) -> Vec<String> {

@@ -72,6 +72,11 @@ impl NotStarted {
         }
     }
 
+    /// It is the system that could not do it now, not the program that is wrong.
+    pub(crate) fn is_of_the_system(&self) -> bool {
+        self.wait != AFTER_EXEC
+    }
+
     /// The exit code that a shell has for this.
     pub(crate) fn code(&self) -> u8 {
         if self.errno == libc::ENOENT { 127 } else { 126 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use servicedir::{Death, KillMode, Settings, Signal, Status};
+use servicedir::{Death, KillMode, Settings, Signal, Status, WaitStatus};
 
 use super::Service;
 use super::machine::{Action, Event, Moment};
@@ -103,6 +103,11 @@ impl Service {
 
     fn start(&mut self, nursery: &Nursery) -> Event {
         self.started_at = Instant::now();
+        let oneshot = self.ask(Settings::oneshot);
+        if oneshot.is_some() && !Self::files().join("run").exists() {
+            return Self::completed();
+        }
+        self.run_until = oneshot.flatten().map(|time| self.started_at + time);
         match self.start_run(nursery) {
             Ok(pid) => {
                 self.is_expected = false;
@@ -111,8 +116,15 @@ impl Service {
                 }
             }
             Err(failed) => {
+                self.run_until = None;
+                let code = failed.code();
+                let is_final = oneshot.is_some() && !failed.is_of_the_system();
                 let NotStarted { why, wait, .. } = failed;
                 let name = &self.name;
+                if is_final {
+                    output::say(format_args!("{name}: start ./run: {why}"));
+                    return self.failed(WaitStatus(u16::from(code) << 8));
+                }
                 output::say(format_args!(
                     "{name}: start ./run: {why}; trying again in {wait:?}"
                 ));

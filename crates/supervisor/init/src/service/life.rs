@@ -18,6 +18,8 @@ use crate::process::sys;
 
 /// A process that has survived SIGKILL for this long gets it again.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
+/// The code of a oneshot that had to be asked to end, as `timeout` has it.
+const TOO_LONG: u8 = 124;
 /// A service that was dismissed but is still listed is supervised again after this.
 const BACK: Duration = Duration::from_secs(1);
 
@@ -55,6 +57,8 @@ impl Service {
             lasted: Duration::ZERO,
             is_expected: false,
             final_code: None,
+            failure: None,
+            run_until: None,
             is_stopping: false,
             grace: None,
             signal_at: None,
@@ -137,7 +141,7 @@ impl Service {
         match self.state() {
             State::Up | State::LastUp => self.run_ended(status, nursery),
             State::Finish | State::LastFinish => self.finish_ended(status, nursery),
-            State::Down | State::Gone => {}
+            State::Down | State::Done | State::Gone => {}
         }
         if self.is_gone() {
             self.leave();
@@ -156,9 +160,41 @@ impl Service {
             let _ = sys::kill(-self.pid(), libc::SIGKILL);
         }
         self.notification = None;
+        self.run_until = None;
         self.end_lines();
+        let event = self.end_of_run(wait_status);
+        self.feed(event, nursery);
+    }
+
+    fn end_of_run(&mut self, wait_status: WaitStatus) -> Event {
+        let is_oneshot = self.ask(|settings| settings.is_oneshot());
+        if is_oneshot && wait_status.exit_code() == Some(0) {
+            return Self::completed();
+        }
         self.note_essential_death(wait_status);
-        self.feed(Event::Died { wait_status }, nursery);
+        if is_oneshot {
+            return self.failed(wait_status);
+        }
+        Event::Died { wait_status }
+    }
+
+    pub(super) fn completed() -> Event {
+        Event::Completed {
+            pid: std::process::id().into(),
+        }
+    }
+
+    /// A oneshot is tried once. One that was told to go has not failed.
+    pub(super) fn failed(&mut self, wait_status: WaitStatus) -> Event {
+        if self.wants_up() {
+            let code = wait_status.shell_code();
+            let name = &self.name;
+            output::say(format_args!(
+                "{name}: its run failed with {code}: what needs it does not start (svc -u tries again)"
+            ));
+            self.failure = Some(code);
+        }
+        Event::Failed { wait_status }
     }
 
     /// The unasked death of an essential service ends everything at once, unless its
@@ -182,6 +218,9 @@ impl Service {
 
     /// Does what is due by now.
     pub(crate) fn due(&mut self, now: Instant, nursery: &Nursery) {
+        if take_due(&mut self.run_until, now) {
+            self.hurry_run(now, nursery);
+        }
         if take_due(&mut self.signal_at, now) {
             self.ask_for(Letter::Down, nursery);
         }
@@ -207,6 +246,15 @@ impl Service {
         }
     }
 
+    /// The time that a oneshot has for its `run` is over.
+    fn hurry_run(&mut self, now: Instant, nursery: &Nursery) {
+        let name = &self.name;
+        output::say(format_args!("{name}: ./run takes too long: asked to end"));
+        self.failure = Some(TOO_LONG);
+        self.feed(Event::Letter(Letter::Down), nursery);
+        self.kill_at = self.kill_at.or(Some(now + KILL_AGAIN));
+    }
+
     fn kill_late(&mut self, why: &str, now: Instant) {
         output::say(format_args!("{}: {why}", self.name));
         self.kill();
@@ -222,6 +270,7 @@ impl Service {
         let back_at = Instant::now() + BACK;
         self.end_lines();
         self.held = None;
+        self.run_until = None;
         self.signal_at = None;
         self.kill_at = None;
         self.finish_kill_at = None;

@@ -22,6 +22,8 @@ pub(crate) enum State {
     Down,
     /// `run` runs.
     Up,
+    /// A oneshot whose `run` has ended well: it is up, and nothing runs.
+    Done,
     /// `run` has ended, `finish` runs.
     Finish,
     /// As `Up`, but the service is not started again afterwards.
@@ -49,6 +51,11 @@ pub(crate) enum Event {
     Ready,
     /// `run` has ended.
     Died { wait_status: WaitStatus },
+    /// The `run` of a oneshot has ended well, or it has none. Its record shows `pid`,
+    /// the supervisor's: s6 knows nobody who is up without a process.
+    Completed { pid: u64 },
+    /// The `run` of a oneshot has failed, or could not be started.
+    Failed { wait_status: WaitStatus },
     /// `finish` was started.
     FinishStarted { pid: u64 },
     /// There is no `finish`.
@@ -155,6 +162,7 @@ impl Machine {
         &self.status
     }
 
+    /// Its `run` runs.
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.state, State::Up | State::LastUp)
     }
@@ -188,6 +196,12 @@ impl Machine {
             (State::Down, Event::NotStarted { wait }) => {
                 self.starts_at = now.at + wait;
                 vec![]
+            }
+            (State::Down | State::Up | State::LastUp, Event::Completed { pid }) => {
+                self.completed(pid, now)
+            }
+            (State::Down | State::Up | State::LastUp, Event::Failed { wait_status }) => {
+                self.failed(wait_status, now)
             }
             (State::Up | State::LastUp, Event::Ready) => self.ready(now),
             (State::Up | State::LastUp, Event::Died { wait_status }) => self.died(wait_status, now),
@@ -289,7 +303,10 @@ impl Machine {
     fn bring_down(&mut self, before: &[Action]) -> Vec<Action> {
         self.status.want_up = false;
         let mut actions = before.to_vec();
-        if self.is_up() {
+        if self.state == State::Done {
+            self.state = State::Finish;
+            actions.push(self.undo());
+        } else if self.is_up() {
             self.status.paused = false;
             // SIGCONT comes second, so that a service that was stopped goes on with
             // the down signal already waiting for it.
@@ -301,11 +318,22 @@ impl Machine {
         actions
     }
 
+    /// `finish` is the way down of a oneshot.
+    fn undo(&mut self) -> Action {
+        self.status.pid = 0;
+        self.status.ready = false;
+        Action::StartFinish
+    }
+
     fn exit(&mut self) -> Vec<Action> {
+        if self.state == State::Done {
+            self.state = State::LastFinish;
+            return vec![self.undo()];
+        }
         self.state = match self.state {
             State::Up | State::LastUp => State::LastUp,
             State::Finish | State::LastFinish => State::LastFinish,
-            State::Down | State::Gone => State::Gone,
+            State::Down | State::Done | State::Gone => State::Gone,
         };
         if self.state == State::Gone {
             vec![Notify(b"x")]
@@ -338,6 +366,38 @@ impl Machine {
         self.status.ready_stamp = now.stamp;
         self.throttled_until = now.at + THROTTLE;
         vec![self.write_status(), Notify(b"U")]
+    }
+
+    /// One that is to go leaves at once by its way down.
+    fn completed(&mut self, pid: u64, now: Moment) -> Vec<Action> {
+        self.status.wait_status = WaitStatus::default();
+        self.status.paused = false;
+        if self.state == State::LastUp {
+            self.state = State::LastFinish;
+            return vec![self.undo()];
+        }
+        if self.state == State::Down {
+            self.status.stamp = now.stamp;
+        }
+        self.state = State::Done;
+        self.status.pid = pid;
+        self.status.ready = true;
+        self.status.ready_stamp = now.stamp;
+        vec![self.write_status(), Notify(b"U")]
+    }
+
+    /// It is not up, so there is nothing for its `finish` to undo.
+    fn failed(&mut self, wait_status: WaitStatus, now: Moment) -> Vec<Action> {
+        self.status.wait_status = wait_status;
+        self.status.paused = false;
+        self.status.stamp = now.stamp;
+        self.status.want_up = false;
+        if self.state == State::LastUp {
+            self.state = State::LastFinish;
+        }
+        let mut actions = vec![Action::Tally];
+        actions.extend(self.finished(b"dOD", None, now));
+        actions
     }
 
     fn died(&mut self, wait_status: WaitStatus, now: Moment) -> Vec<Action> {

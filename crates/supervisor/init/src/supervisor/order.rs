@@ -11,6 +11,7 @@ pub(crate) struct Dependent {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order {
     needs: Vec<Vec<usize>>,
+    needed_by: Vec<Vec<usize>>,
 }
 
 impl Order {
@@ -19,6 +20,7 @@ impl Order {
     pub(crate) fn new(dependents: &[Dependent]) -> (Self, Vec<String>) {
         let mut order = Self {
             needs: vec![Vec::new(); dependents.len()],
+            needed_by: vec![Vec::new(); dependents.len()],
         };
         let mut complaints = Vec::new();
         for (index, node) in dependents.iter().enumerate() {
@@ -44,6 +46,7 @@ impl Order {
             return Err("which needs it in turn: not waited for");
         }
         self.needs[index].push(needed);
+        self.needed_by[needed].push(index);
         Ok(())
     }
 
@@ -54,6 +57,11 @@ impl Order {
     /// What `index` needs.
     pub(crate) fn needs(&self, index: usize) -> &[usize] {
         self.needs.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who needs `index`.
+    pub(crate) fn needed_by(&self, index: usize) -> &[usize] {
+        self.needed_by.get(index).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -79,6 +87,7 @@ mod tests {
         assert!(complaints.is_empty());
         assert_eq!(order.needs(0), [1]);
         assert_eq!(order.needs(2), [0, 1]);
+        assert_eq!(order.needed_by(1), [0, 2]);
         assert_eq!(order.needs(9), []);
     }
 

@@ -31,6 +31,7 @@ impl Supervisor {
             Phase::Setup(_) | Phase::Finishing(_) => self.run_script(),
             Phase::Running => {
                 self.start_those_that_waited();
+                self.notice_failed_oneshots();
                 self.start_command(now);
                 matches!(self.phase, Phase::Stopping(_))
             }
@@ -107,10 +108,49 @@ impl Supervisor {
             return;
         }
         let is_late = self.command_waits_until.is_some_and(|at| at <= now);
-        let mut wanted = self.services.iter().filter(|service| service.wants_up());
-        let may_start = !self.variables.command_waits || is_late || wanted.all(Service::is_there);
+        let may_start =
+            !self.variables.command_waits || is_late || self.are_all_there_that_can_be();
         if may_start && let Some(code) = self.command.start(&self.nursery) {
             self.stop(Some(code), false);
+        }
+    }
+    /// Every service that is wanted up is there, but for those that wait for one that
+    /// nobody starts any more, such as a oneshot that has failed.
+    fn are_all_there_that_can_be(&self) -> bool {
+        let is_lost = self.lost();
+        let mut all = self.services.iter().zip(is_lost);
+        all.all(|(service, is_lost)| is_lost || !service.wants_up() || service.is_there())
+    }
+
+    /// For each service whether it waits in vain, for one that is down and not wanted
+    /// up, or for one that waits in vain itself.
+    fn lost(&self) -> Vec<bool> {
+        let mut is_lost = vec![false; self.services.len()];
+        let is_down = |service: &Service| !service.wants_up() && !service.is_there();
+        let all = self.services.iter().enumerate();
+        let mut next: Vec<usize> = all
+            .filter(|(_, service)| is_down(service))
+            .map(|(index, _)| index)
+            .collect();
+        while let Some(needed) = next.pop() {
+            for other in self.order.needed_by(needed) {
+                if !is_lost[*other] && self.services[*other].waits_for_needs() {
+                    is_lost[*other] = true;
+                    next.push(*other);
+                }
+            }
+        }
+        is_lost
+    }
+
+    fn notice_failed_oneshots(&mut self) {
+        let failures: Vec<u8> = self
+            .services
+            .iter_mut()
+            .filter_map(Service::failure)
+            .collect();
+        for code in failures {
+            self.on_failed_oneshot(code);
         }
     }
 }

@@ -83,6 +83,15 @@ impl Supervisor {
         }
     }
 
+    /// What needs a oneshot that has failed waits in vain; whether the rest goes on
+    /// without it is asked of the same variable as for scripts.
+    pub(super) fn on_failed_oneshot(&mut self, code: u8) {
+        if self.variables.if_script_fails == IfScriptFails::Stop {
+            output::say("a oneshot failed: we stop");
+            self.stop(Some(code), false);
+        }
+    }
+
     /// A script of `cont-init.d` that fails matters only where that is asked for.
     pub(super) fn on_script_result(&mut self, code: u8) {
         if code == 0 || !matches!(self.phase, Phase::Setup(_)) {

@@ -18,6 +18,7 @@ mod failing;
 mod help;
 mod load;
 mod namespace;
+mod oneshot;
 mod order;
 mod plain;
 mod policy;

@@ -4,6 +4,7 @@ use servicedir::LETTERS;
 
 use super::*;
 
+mod oneshots;
 mod properties;
 mod restarts;
 
@@ -30,6 +31,10 @@ const GIVES_UP: Event = Event::FinishDied {
     wait_status: WaitStatus(125 << 8),
 };
 const STARTED: Event = Event::Started { pid: 7 };
+const COMPLETED: Event = Event::Completed { pid: 1 };
+const FAILED: Event = Event::Failed {
+    wait_status: WaitStatus(0x0300),
+};
 const FINISHING: Event = Event::FinishStarted { pid: 8 };
 
 fn at(state: State) -> (Machine, Moment) {
@@ -39,6 +44,7 @@ fn at(state: State) -> (Machine, Moment) {
     let way: &[Event] = match state {
         State::Down => &[],
         State::Up => &[STARTED],
+        State::Done => &[STARTED, COMPLETED],
         State::Finish => &[STARTED, DIED, FINISHING],
         State::LastUp => &[STARTED, last],
         State::LastFinish => &[STARTED, last, DIED, FINISHING],

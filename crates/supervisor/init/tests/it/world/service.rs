@@ -14,11 +14,15 @@ pub(crate) struct Service {
 impl Service {
     /// A service whose `run` is this shell script.
     pub(crate) fn new(name: &str, run: &str) -> Service {
+        Service::only_files(name).script("run", run)
+    }
+
+    /// A service directory that has nothing yet.
+    pub(crate) fn only_files(name: &str) -> Service {
         Service {
             name: name.into(),
             files: Vec::new(),
         }
-        .script("run", run)
     }
 
     /// A service that sleeps until it gets a signal.

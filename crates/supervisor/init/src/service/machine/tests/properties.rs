@@ -13,6 +13,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Ready),
         Just(STARTED),
         Just(DIED),
+        Just(COMPLETED),
+        Just(FAILED),
         Just(FINISHING),
         Just(Event::NoFinish),
         Just(Event::FinishNotStarted),
@@ -49,7 +51,8 @@ proptest! {
             prop_assert!(!starts || machine.state() == State::Down);
             prop_assert!(before != State::Gone || actions.is_empty());
             let status = machine.status();
-            prop_assert_eq!(machine.is_up(), status.is_up() && before_finish(&machine));
+            let is_up = machine.is_up() || machine.state() == State::Done;
+            prop_assert_eq!(is_up, status.is_up() && before_finish(&machine));
             prop_assert!(machine.is_up() || !status.paused);
             if machine.state() == State::Down {
                 prop_assert!(status.ready && status.pid == 0 && !status.finishing);
