@@ -6,12 +6,14 @@
 
 pub mod contenv;
 mod copy;
+mod definitions;
 mod listing;
 pub(crate) mod place;
 mod prepare;
 mod scripts;
 mod variables;
 
+pub(crate) use definitions::{converter, definitions};
 pub(crate) use prepare::{prepare, written_code};
 pub(crate) use scripts::{Script, scripts};
 pub use variables::keeps_environment;

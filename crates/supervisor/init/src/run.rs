@@ -56,7 +56,8 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     if std::process::id() != 1 {
         nix::sys::prctl::set_child_subreaper(true).context("become a subreaper")?;
     }
-    let variables = Variables::read(|name| std::env::var(name).ok());
+    let definitions = overlay::definitions(&options.services).filter(|_| !options.in_place);
+    let variables = Variables::read(|name| std::env::var(name).ok(), definitions.is_some());
     let nursery = Nursery {
         inherited: inherited.clone(),
         keep_environment: variables.keep_env || options.in_place,
@@ -67,7 +68,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let scandir = open_scandir(options)?;
     let layout = scandir.as_ref().map_or_else(Layout::default, |_| layout());
     let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, layout, command);
-    prepare(&mut supervisor, options)?;
+    prepare(&mut supervisor, options, definitions.as_deref())?;
     panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
     survive(|after_bug| supervisor.turn(after_bug));
     end(&supervisor, options, &inherited)
@@ -100,6 +101,7 @@ fn is_plain(options: &Options) -> bool {
     !options.in_place
         && !options.command.is_empty()
         && !has_services
+        && overlay::definitions(&options.services).is_none()
         && !has_scripts("cont-init.d")
         && !has_scripts("cont-finish.d")
 }
@@ -126,7 +128,11 @@ fn layout() -> Layout {
 
 /// What s6-overlay does before it supervises. A directory that is supervised in place
 /// needs none of it.
-fn prepare(supervisor: &mut Supervisor, options: &Options) -> anyhow::Result<()> {
+fn prepare(
+    supervisor: &mut Supervisor,
+    options: &Options,
+    definitions: Option<&Path>,
+) -> anyhow::Result<()> {
     let Some(scandir) = supervisor.scandir.as_ref().filter(|_| !options.in_place) else {
         return Ok(());
     };
@@ -136,7 +142,11 @@ fn prepare(supervisor: &mut Supervisor, options: &Options) -> anyhow::Result<()>
     let services = std::path::absolute(&options.services)?;
     let scripts = overlay::prepare(&services, scandir.path())?;
     let first = Sequence::new("cont-init.d", scripts, None);
-    supervisor.set_scripts(first, beside(&services, "cont-finish.d"));
+    let converter = definitions
+        .map(std::path::absolute)
+        .transpose()?
+        .map(|definitions| overlay::converter(&definitions, scandir.path()));
+    supervisor.set_scripts(first, converter, beside(&services, "cont-finish.d"));
     Ok(())
 }
 
@@ -165,14 +175,17 @@ fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> any
     }
     output::finish(LAST_OUTPUT);
     let Some(scandir) = &supervisor.scandir else {
-        return Ok(supervisor.code.unwrap_or(0));
+        let code = supervisor.code.or(supervisor.stopped_command);
+        return Ok(code.unwrap_or(0));
     };
     if options.in_place && supervisor.code.is_none() {
         give_way(scandir, inherited)?;
     }
-    let code = supervisor.code;
-    let code = code.or_else(|| overlay::written_code(scandir.path()));
-    Ok(code.unwrap_or(0))
+    let written = overlay::written_code(scandir.path());
+    // A script that ends everything with a code of its own means more than the end of
+    // the command that follows from it.
+    let code = supervisor.code.or(written.filter(|code| *code != 0));
+    Ok(code.or(supervisor.stopped_command).unwrap_or(0))
 }
 
 /// `.s6-svscan/finish` replaces this program, if it is there.

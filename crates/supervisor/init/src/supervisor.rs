@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use servicedir::Layout;
 
-use crate::overlay::Variables;
+use crate::overlay::{Script, Variables};
 use crate::process::signals::Signals;
 use crate::process::spawn::Nursery;
 use crate::service::Service;
@@ -54,10 +54,15 @@ pub(crate) struct Supervisor {
     refused: Vec<String>,
     command: MainCommand,
     phase: Phase,
+    /// What makes services of s6-overlay 3's definitions, after the scripts that run
+    /// first.
+    converter: Option<Script>,
     /// The directory of the scripts that run at the end.
     at_end: Option<PathBuf>,
     /// The exit code, if something has decided it already.
     pub(crate) code: Option<u8>,
+    /// The code of a command that ended because everything stops.
+    pub(crate) stopped_command: Option<u8>,
     /// The last look found no child at all.
     is_childless: bool,
     /// What is being dealt with: a bug must not make it unheard.
@@ -95,8 +100,10 @@ impl Supervisor {
             refused: Vec::new(),
             command,
             phase: Phase::Setup(Sequence::default()),
+            converter: None,
             at_end: None,
             code: None,
+            stopped_command: None,
             is_childless: false,
             at_hand: None,
             waiting: VecDeque::new(),
@@ -107,10 +114,16 @@ impl Supervisor {
         }
     }
 
-    /// Runs these scripts before the services start, and those of the directory
-    /// `at_end` after the services have ended.
-    pub(crate) fn set_scripts(&mut self, first: Sequence, at_end: PathBuf) {
+    /// Runs these scripts before the services start, then `converter`, and those of the
+    /// directory `at_end` after the services have ended.
+    pub(crate) fn set_scripts(
+        &mut self,
+        first: Sequence,
+        converter: Option<Script>,
+        at_end: PathBuf,
+    ) {
         self.phase = Phase::Setup(first);
+        self.converter = converter;
         self.at_end = Some(at_end);
     }
 

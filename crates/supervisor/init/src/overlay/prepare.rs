@@ -1,15 +1,24 @@
 //! What s6-overlay does before the services start, and what it reads at the end.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use super::place::{DEFAULT_SCANDIR, beside};
 use super::scripts::{Script, scripts};
 use super::{contenv, copy};
 use crate::output;
 
-/// The second path of s6-overlay's scan directory.
-const ALIAS: &str = "/run/s6/services";
+/// The other paths of s6-overlay's scan directory: those of 1 and 2, and of 3.
+const ALIASES: [&str; 2] = ["/run/s6/services", "/run/service"];
+/// The program with which scripts of s6-overlay 3 end the container.
+const HALT: &str = "/run/s6/basedir/bin/halt";
+/// Where s6-overlay 3 lets scripts write the container's exit code. They read it as
+/// well, so it is there from the beginning.
+const RESULT: &str = "/run/s6-linux-init-container-results/exitcode";
 
 /// Keeps the environment for `with-contenv`, copies the services to where they live,
 /// and gives the scripts of `cont-init.d`.
@@ -20,23 +29,49 @@ pub(crate) fn prepare(services: &Path, scandir: &Path) -> anyhow::Result<Vec<Scr
         output::say(format_args!("{shown:?} is no name for a file: not kept"));
     }
     copy::copy_services(services, scandir)?;
-    if scandir == Path::new(DEFAULT_SCANDIR)
-        && let Err(error) = copy::alias(Path::new(DEFAULT_SCANDIR), Path::new(ALIAS))
-    {
-        output::say(format_args!("{error:#}"));
+    if scandir == Path::new(DEFAULT_SCANDIR) {
+        let aliases = ALIASES.map(|path| copy::alias(scandir, Path::new(path)));
+        let all = aliases
+            .into_iter()
+            .chain([put(HALT, &halt(), 0o755), put(RESULT, "0\n", 0o644)]);
+        for error in all.filter_map(Result::err) {
+            output::say(format_args!("{error:#}"));
+        }
     }
     // A script of the container's last life may have left a code there.
     let _ = fs::remove_file(code_file(scandir));
     scripts(&beside(services, "cont-init.d"))
 }
 
-/// The container's exit code, if a script has written one.
+/// The container's exit code, if a script has written one: of two, the one that is no
+/// success.
 pub(crate) fn written_code(scandir: &Path) -> Option<u8> {
-    let text = fs::read_to_string(code_file(scandir)).ok()?;
-    text.trim().parse().ok()
+    let results = Some(PathBuf::from(RESULT)).filter(|_| scandir == Path::new(DEFAULT_SCANDIR));
+    let files = [code_file(scandir)].into_iter().chain(results);
+    files
+        .filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+        .max_by_key(|code| *code != 0)
 }
 
-/// Where s6-overlay lets scripts write the container's exit code.
+/// Where s6-overlay 1 and 2 let scripts write the container's exit code.
 fn code_file(scandir: &Path) -> PathBuf {
     beside(scandir, "env-stage3").join("S6_STAGE2_EXITED")
+}
+
+/// A script that asks us to end, which any shell can.
+fn halt() -> String {
+    format!("#!/bin/sh\nkill -TERM {}\n", std::process::id())
+}
+
+fn put(path: &str, content: &str, mode: u32) -> anyhow::Result<()> {
+    let path = Path::new(path);
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
+    let shown = path.display();
+    // What an earlier life has left there is not followed, and not opened.
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(content.as_bytes()))
+        .with_context(|| format!("write {shown}"))
 }

@@ -29,6 +29,14 @@ impl Script {
             .into_owned()
     }
 
+    /// A program that runs as the scripts do.
+    pub(crate) fn of(name: &str, argv: Vec<OsString>) -> Script {
+        Script {
+            path: name.into(),
+            argv,
+        }
+    }
+
     fn new(path: PathBuf) -> Script {
         let mut argv = if is_executable(&path) {
             Vec::new()

@@ -54,8 +54,10 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    /// Reads the variables through `get`, which looks them up in the environment.
-    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Variables {
+    /// Reads the variables through `get`, which looks them up in the environment. Where
+    /// services are defined as s6-overlay 3 has it, `is_3`, its defaults count: the
+    /// command waits for them, and for as long as it takes.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>, is_3: bool) -> Variables {
         let mut complaints = Vec::new();
         let keep_env = keeps_environment(&get, &mut complaints);
         let mut number = |name, default| number(get(name), name, default, &mut complaints);
@@ -64,14 +66,15 @@ impl Variables {
             1 => IfScriptFails::Stay,
             _ => IfScriptFails::Stop,
         };
-        let command_waits_max = number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 5000);
+        let waits_max = if is_3 { 0 } else { 5000 };
+        let command_waits_max = number("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", waits_max);
         let variables = Variables {
             if_script_fails,
             keep_env,
             services_grace: limit(number("S6_SERVICES_GRACETIME", 3000)),
             kill_grace: Duration::from_millis(number("S6_KILL_GRACETIME", 3000)),
             finish_max: limit(number("S6_KILL_FINISH_MAXTIME", 5000)),
-            command_waits: number("S6_CMD_WAIT_FOR_SERVICES", 0) != 0,
+            command_waits: number("S6_CMD_WAIT_FOR_SERVICES", 0) != 0 || is_3,
             command_waits_max: limit(command_waits_max),
             sync_disks: number("S6_SYNC_DISKS", 0) != 0,
             complaints: Vec::new(),
@@ -130,11 +133,24 @@ mod tests {
     use super::*;
 
     fn read(set: &[(&str, &str)]) -> Variables {
-        Variables::read(|name| {
-            set.iter()
-                .find(|(set, _)| *set == name)
-                .map(|(_, value)| (*value).into())
-        })
+        read_for(set, false)
+    }
+
+    fn read_for(set: &[(&str, &str)], is_3: bool) -> Variables {
+        let get = |name: &str| {
+            let found = set.iter().find(|(set, _)| *set == name);
+            found.map(|(_, value)| (*value).into())
+        };
+        Variables::read(get, is_3)
+    }
+
+    #[test]
+    fn s6_overlay_3_has_the_command_wait_for_ever() {
+        let variables = read_for(&[], true);
+        assert!(variables.command_waits && variables.command_waits_max.is_none());
+        let variables = read_for(&[("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "200")], true);
+        let limit = Some(Duration::from_millis(200));
+        assert_eq!(variables.command_waits_max, limit);
     }
 
     #[test]

@@ -20,7 +20,10 @@ impl Supervisor {
     fn proceed_once(&mut self, now: Instant) -> bool {
         match &self.phase {
             Phase::Setup(scripts) if scripts.is_over() => {
-                self.run(now);
+                match self.converter.take() {
+                    Some(script) => self.phase = Phase::Setup(Sequence::converting(script)),
+                    None => self.run(now),
+                }
                 true
             }
             Phase::Finishing(scripts) if scripts.is_over() => {

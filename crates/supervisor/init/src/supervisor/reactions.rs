@@ -75,7 +75,11 @@ impl Supervisor {
                 self.stop(Some(code), false);
             }
         } else if let Some(code) = self.command.ended(pid, status) {
-            self.stop(Some(code), false);
+            if matches!(self.phase, Phase::Stopping(_)) {
+                self.stopped_command = Some(code);
+            } else {
+                self.stop(Some(code), false);
+            }
         } else if let Phase::Setup(scripts) | Phase::Finishing(scripts) = &mut self.phase
             && let Some(code) = scripts.ended(pid, status)
         {
@@ -94,7 +98,15 @@ impl Supervisor {
 
     /// A script of `cont-init.d` that fails matters only where that is asked for.
     pub(super) fn on_script_result(&mut self, code: u8) {
-        if code == 0 || !matches!(self.phase, Phase::Setup(_)) {
+        let Phase::Setup(scripts) = &self.phase else {
+            return;
+        };
+        if code == 0 {
+            return;
+        }
+        if scripts.is_converting() {
+            output::say("the services of s6-overlay/s6-rc.d could not be made: we stop");
+            self.stop(Some(code), false);
             return;
         }
         match self.variables.if_script_fails {

@@ -21,6 +21,8 @@ pub(crate) struct Sequence {
     waiting: VecDeque<Script>,
     running: Option<Running>,
     most: Option<Duration>,
+    /// It makes the services, without which nothing is to start.
+    is_converting: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,21 @@ impl Sequence {
             waiting: scripts.into(),
             running: None,
             most,
+            is_converting: false,
         }
+    }
+
+    /// What makes services of s6-overlay 3's definitions. It speaks for itself, so it is
+    /// only told of when it fails.
+    pub(crate) fn converting(script: Script) -> Self {
+        Self {
+            is_converting: true,
+            ..Self::new("s6-rc.d", vec![script], None)
+        }
+    }
+
+    pub(crate) fn is_converting(&self) -> bool {
+        self.is_converting
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -54,7 +70,9 @@ impl Sequence {
         }
         let script = self.waiting.pop_front()?;
         let name = script.name();
-        self.say(format_args!("{name}: executing..."));
+        if !self.is_converting {
+            self.say(format_args!("{name}: executing..."));
+        }
         match nursery.script(&script.argv) {
             Ok(pid) => {
                 let deadline = self.most.map(|most| Instant::now() + most);
@@ -77,7 +95,9 @@ impl Sequence {
     pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         let running = self.running.take_if(|running| running.pid == pid)?;
         let code = status.shell_code();
-        self.say(format_args!("{}: exited {code}.", running.name));
+        if !self.is_converting || code != 0 {
+            self.say(format_args!("{}: exited {code}.", running.name));
+        }
         Some(code)
     }
 
