@@ -39,7 +39,7 @@ COPY ha ha
 RUN set -eu; \
     bin=/prebuilt; [ -x $bin/init ] || bin=target/bin; \
     install -D $bin/init /out/base/init; \
-    install -D $bin/with-contenv /out/base/usr/bin/with-contenv; \
+    install -D -t /out/base/usr/bin $bin/with-contenv $bin/from-s6-rc; \
     install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat \
         $bin/node-address $bin/serf-discover $bin/node-health ha/scripts/*; \
     install -D ha/lab/serf /out/base/opt/bin/serf; \

@@ -10,7 +10,7 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 14] = [
+pub(crate) const PROGRAMS: [&str; 15] = [
     "serf-members",
     "serf-nodes",
     "haproxy-gen",
@@ -22,6 +22,7 @@ pub(crate) const PROGRAMS: [&str; 14] = [
     "node-health",
     "init",
     "with-contenv",
+    "from-s6-rc",
     "svc",
     "svstat",
     "webapp",
