@@ -40,11 +40,12 @@ RUN set -eu; \
     bin=/prebuilt; [ -x $bin/init ] || bin=target/bin; \
     install -D $bin/init /out/base/init; \
     install -D -t /out/base/usr/bin $bin/with-contenv $bin/from-s6-rc; \
-    install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat \
+    install -D -t /out/base/usr/local/bin $bin/svc $bin/svstat $bin/svscanctl \
         $bin/node-address $bin/serf-discover $bin/node-health ha/scripts/*; \
     install -D ha/lab/serf /out/base/opt/bin/serf; \
     ln -s ../local/bin/svc /out/base/usr/bin/s6-svc; \
     ln -s ../local/bin/svstat /out/base/usr/bin/s6-svstat; \
+    ln -s ../local/bin/svscanctl /out/base/usr/bin/s6-svscanctl; \
     install -D -t /out/ha/usr/local/bin \
         $bin/serf-nodes $bin/serf-members $bin/serf-watch \
         $bin/haproxy-gen $bin/haproxy-reload $bin/haproxy-hangup; \

@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME-}/.cargo}/bin
 
 # The programs that scripts/build makes.
 # shellcheck disable=SC2034 # for who sources this
-programs='init with-contenv from-s6-rc svc svstat serf-members serf-nodes serf-watch node-address
+programs='init with-contenv from-s6-rc svc svstat svscanctl serf-members serf-nodes serf-watch node-address
 serf-discover haproxy-gen haproxy-reload haproxy-hangup node-health webapp'
 
 page() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$script"; }

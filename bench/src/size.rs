@@ -25,6 +25,7 @@ pub(crate) const PROGRAMS: [&str; 15] = [
     "from-s6-rc",
     "svc",
     "svstat",
+    "svscanctl",
     "webapp",
 ];
 /// What other handlers start for each event, to compare ours with.

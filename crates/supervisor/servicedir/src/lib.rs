@@ -99,14 +99,7 @@ impl Servicedir {
     /// Sends letters to the supervisor. [`is_nobody_there`] tells whether an error means
     /// that there is none.
     pub fn send(&self, letters: &[u8]) -> io::Result<()> {
-        let mut control = OpenOptions::new()
-            .write(true)
-            .custom_flags(O_NONBLOCK)
-            .open(self.join("supervise/control"))?;
-        if letters.is_empty() {
-            return Ok(());
-        }
-        control.write_all(letters)
+        send(&self.join("supervise/control"), letters)
     }
 
     /// Reads the status record, whatever release of s6 its supervisor is of.
@@ -185,6 +178,19 @@ impl Servicedir {
     fn replace(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
         files::put(&self.join(name), content, Durability::Unsynced, None)
     }
+}
+
+/// Writes letters to the FIFO of a supervisor, all at once. [`is_nobody_there`] tells
+/// whether an error means that nobody reads it.
+pub fn send(control: &Path, letters: &[u8]) -> io::Result<()> {
+    let mut control = OpenOptions::new()
+        .write(true)
+        .custom_flags(O_NONBLOCK)
+        .open(control)?;
+    if letters.is_empty() {
+        return Ok(());
+    }
+    control.write_all(letters)
 }
 
 /// Opens the FIFO of a supervisor, which is made if it is missing. It is open for

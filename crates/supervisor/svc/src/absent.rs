@@ -48,6 +48,16 @@ pub fn nobody(service: &Path) -> String {
     )
 }
 
+/// What to do about a scan directory that nobody supervises, as the end of a message.
+#[must_use]
+pub fn no_supervisor(scandir: &Path) -> String {
+    if scandir.join("run").exists() {
+        return " (it is one service: svc controls it, svscanctl the directory that it is in)"
+            .into();
+    }
+    format!(" (init --scan {} would supervise it)", scandir.display())
+}
+
 fn supervised_in(scandir: &Path) -> Vec<String> {
     let Ok(listed) = fs::read_dir(scandir) else {
         return Vec::new();
@@ -120,6 +130,19 @@ mod tests {
             "{}",
             nobody(&service)
         );
+    }
+
+    #[test]
+    fn a_service_is_not_taken_for_a_scan_directory() {
+        let scandir = harness::scratch();
+        let unsupervised = no_supervisor(scandir.path());
+        assert!(
+            unsupervised.starts_with(" (init --scan /"),
+            "{unsupervised}"
+        );
+        fs::File::create(scandir.path().join("run")).unwrap();
+        let service = no_supervisor(scandir.path());
+        assert!(service.contains("it is one service"), "{service}");
     }
 
     fn hold(path: &Path) -> servicedir::Held {

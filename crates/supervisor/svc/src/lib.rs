@@ -1,5 +1,5 @@
-//! What `svc` and `svstat` share: options as s6's programs read them, their pages, and
-//! what to say of a service that is not there.
+//! What `svc`, `svstat` and `svscanctl` share: options as s6's programs read them, their
+//! pages, and what to say of a service that is not there.
 
 pub mod absent;
 pub mod command_line;

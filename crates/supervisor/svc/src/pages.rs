@@ -1,8 +1,9 @@
-//! The pages of the two programs, and all their options for whoever makes manual pages
+//! The pages of the three programs, and all their options for whoever makes manual pages
 //! or completions of them.
 //!
-//! The options are read elsewhere, since clap forgets the order of flags: in `svc` it is
-//! an instruction, and in `svstat` that of the fields. Tests hold both together.
+//! The options are read elsewhere, since clap forgets the order of flags: in `svc` and
+//! `svscanctl` it is an instruction, and in `svstat` that of the fields. Tests hold both
+//! together.
 
 use std::path::PathBuf;
 
@@ -261,4 +262,85 @@ pub struct Svstat {
     /// The service directory
     #[arg(value_name = "SERVICEDIR", required = true, hide_long_help = true)]
     pub service: PathBuf,
+}
+
+/// Control a whole scan directory of services, to the letter of s6-svscanctl
+///
+/// Interface
+///   svscanctl [-zabhitqnN] SCANDIR
+///
+///   The letters are obeyed in the order in which they stand:
+///   -a   look for new services, and start them
+///   -n   stop the services whose directories are gone, and let them go
+///   -h   as -an
+///   -N   stop all services, and supervise those that are still there anew
+///   -t, -i   stop all services, and end: loggers end with their input
+///   -q   as -t, and loggers are stopped too
+///   -b   end at once, and leave the services alone
+///   -z   reap processes that have ended, which is done anyhow
+///
+///   Without letters it only looks whether somebody supervises SCANDIR.
+///
+/// Files
+///   SCANDIR/.s6-svscan/control   the letters are written to it
+///
+/// Exit codes
+///   0    told
+///   100  used wrongly, or nobody supervises SCANDIR
+///   111  the system failed, or there is no such directory
+///
+/// Notes
+///   It does not wait until it is done: `svc -w` waits for a service. init
+///   listens here whether it has a command or not. The letters of s6 2.9 and
+///   older that shut down a machine (p, r, s, 0, 6, 7, 8) are refused.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are s6-svscanctl's letters"
+)]
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "svscanctl",
+    version,
+    verbatim_doc_comment,
+    override_usage = "svscanctl [-zabhitqnN] SCANDIR",
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Svscanctl {
+    /// Show this page
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Show the version
+    #[arg(long, action = clap::ArgAction::Version)]
+    pub version: Option<bool>,
+    /// Reap processes that have ended
+    #[arg(short = 'z', hide_long_help = true)]
+    pub reap: bool,
+    /// Look for new services
+    #[arg(short = 'a', hide_long_help = true)]
+    pub look: bool,
+    /// End at once, and leave the services alone
+    #[arg(short = 'b', hide_long_help = true)]
+    pub abort: bool,
+    /// As -an
+    #[arg(short = 'h', hide_long_help = true)]
+    pub follow: bool,
+    /// As -t
+    #[arg(short = 'i', hide_long_help = true)]
+    pub interrupt: bool,
+    /// Stop all services, and end
+    #[arg(short = 't', hide_long_help = true)]
+    pub terminate: bool,
+    /// As -t, and stop loggers too
+    #[arg(short = 'q', hide_long_help = true)]
+    pub quit: bool,
+    /// Let services go whose directories are gone
+    #[arg(short = 'n', hide_long_help = true)]
+    pub dismiss_vanished: bool,
+    /// Stop all services, and supervise them anew
+    #[arg(short = 'N', hide_long_help = true)]
+    pub dismiss_all: bool,
+    /// The scan directory
+    #[arg(value_name = "SCANDIR", required = true, hide_long_help = true)]
+    pub scandir: PathBuf,
 }

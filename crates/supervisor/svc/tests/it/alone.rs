@@ -96,6 +96,7 @@ fn the_page_fits_eighty_columns_and_its_usage_has_the_letters() {
             "[-s SIGNAL] [-abqhkti12pcyrlPCKoduDUxOQ]",
         ),
         (env!("CARGO_BIN_EXE_svstat"), "[-uwNrpgest | -o FIELD,...]"),
+        (env!("CARGO_BIN_EXE_svscanctl"), "[-zabhitqnN]"),
     ] {
         let wide = help(program, "200");
         assert_eq!(help(program, "80"), wide);
@@ -105,6 +106,11 @@ fn the_page_fits_eighty_columns_and_its_usage_has_the_letters() {
         );
         let usage = wide.split_once("\nUsage: ").unwrap().1;
         assert!(usage.contains(&format!("{letters} ")), "{usage}");
-        assert!(usage.contains("SERVICEDIR"), "{usage}");
+        assert!(
+            ["SERVICEDIR", "SCANDIR"]
+                .iter()
+                .any(|operand| usage.contains(operand)),
+            "{usage}"
+        );
     }
 }

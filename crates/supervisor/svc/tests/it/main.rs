@@ -1,5 +1,5 @@
-//! `svc` and `svstat` beside the real `s6-svc` and `s6-svstat`, on services that a real `s6-svscan` supervises. What
-//! its releases do differently is in [`releases`].
+//! `svc`, `svstat` and `svscanctl` beside the real `s6-svc`, `s6-svstat` and `s6-svscanctl`, on services that a real
+//! `s6-svscan` supervises. What its releases do differently is in [`releases`].
 
 #![expect(clippy::unwrap_used, reason = "a helper's failure is the test's")]
 
@@ -7,4 +7,5 @@ mod against_s6;
 mod alone;
 #[path = "../../../servicedir/tests/releases/mod.rs"]
 mod releases;
+mod scandir;
 mod world;
