@@ -35,7 +35,7 @@ pub fn nobody(service: &Path) -> String {
     let scandir = service.parent().unwrap_or(Path::new(""));
     if service.join("run").exists() && scandir.join(".s6-svscan").exists() {
         return format!(
-            " (a new service is found by: s6-svscanctl -a {})",
+            " (a new service is found by: svscanctl -a {})",
             scandir.display()
         );
     }
@@ -126,7 +126,7 @@ mod tests {
         );
         fs::create_dir(scandir.path().join(".s6-svscan")).unwrap();
         assert!(
-            nobody(&service).contains("s6-svscanctl -a /tmp/"),
+            nobody(&service).contains(": svscanctl -a /tmp/"),
             "{}",
             nobody(&service)
         );

@@ -22,7 +22,7 @@ fn a_new_service_is_answered_with_how_it_is_found() {
     assert!(
         answer
             .err
-            .contains("supervisor not listening (a new service is found by: s6-svscanctl -a "),
+            .contains("supervisor not listening (a new service is found by: svscanctl -a "),
         "{answer:?}"
     );
 }
