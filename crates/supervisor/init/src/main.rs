@@ -63,6 +63,7 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   With a command all but TERM, INT and QUIT go to it; a plain init forwards
 ///   these as well. A script .s6-svscan/SIGHUP (INT, TERM, QUIT, USR1, USR2, PWR,
 ///   WINCH) stands in for the signal's meaning when there is no command.
+///   `svscanctl -h` does what HUP does, with a command too.
 ///
 /// Exit codes
 ///   That of COMMAND, or of the essential service that ended: 128 and the number

@@ -216,3 +216,16 @@ fn variables_without_meaning_are_told() {
     world.wait_output("S6_KILL_GRACETIME is \"soon\"");
     assert_eq!(stop(world).0, 0);
 }
+
+#[test]
+fn a_new_service_is_found_beside_a_command_which_gets_the_signals() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let world = Container::with(&[noted()]).start(&["sleep", "1000"]);
+    world.wait_lines(1);
+    Service::sleeper("new").install(&world.path(""));
+    world.control("-a");
+    world.wait_supervised("new");
+    world.wait_stat("new", "up (pid N) N seconds");
+}
