@@ -194,7 +194,8 @@ impl Settings {
         if number >= 3 {
             return Some(number);
         }
-        self.complain(name, &number.to_string(), "must be 3 or more");
+        let why = "below 3, and 0 to 2 are its standard streams";
+        self.complain(name, &number.to_string(), why);
         None
     }
 
@@ -202,7 +203,13 @@ impl Settings {
         let line = self.line(name)?;
         let number = line.parse().ok().filter(|_| !line.starts_with('+'));
         if number.is_none() {
-            self.complain(name, &line, "no number");
+            let is_digits = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+            let why = if is_digits {
+                "too large a number"
+            } else {
+                "no whole number"
+            };
+            self.complain(name, &line, why);
         }
         number
     }

@@ -242,7 +242,7 @@ fn what_is_wrong_in_a_file_is_told_and_the_default_holds() {
     assert_eq!(settings.kill_mode(), KillMode::Pid);
     let complaints = settings.complaints();
     assert_eq!(complaints.len(), 5);
-    assert_eq!(complaints[1], "timeout-kill: \"5s\" is no number");
+    assert_eq!(complaints[1], "timeout-kill: \"5s\" is no whole number");
 }
 
 #[test]
@@ -252,4 +252,54 @@ fn signals_have_names_and_numbers() {
     }
     assert_eq!(parse_signal("0"), None);
     assert_eq!(parse_signal("SIGSIGHUP"), None);
+}
+
+#[test]
+fn every_complaint_is_a_sentence() {
+    let (_scratch, directory) = directory();
+    let complaint = |name: &str, content: &str| {
+        fs::write(directory.join(name), content).unwrap();
+        let mut settings = directory.settings();
+        settings.notification_fd();
+        settings.timeout_kill();
+        settings.down_signal();
+        settings.kill_mode();
+        fs::remove_file(directory.join(name)).unwrap();
+        settings.complaints().concat()
+    };
+    for (name, content, want) in [
+        (
+            "notification-fd",
+            "-1",
+            "notification-fd: \"-1\" is below 3, and 0 to 2 are its standard streams",
+        ),
+        (
+            "notification-fd",
+            "x",
+            "notification-fd: \"x\" is no whole number",
+        ),
+        (
+            "notification-fd",
+            "",
+            "notification-fd: \"\" is no whole number",
+        ),
+        (
+            "timeout-kill",
+            "-5",
+            "timeout-kill: \"-5\" is no whole number",
+        ),
+        (
+            "timeout-kill",
+            "4294967296",
+            "timeout-kill: \"4294967296\" is too large a number",
+        ),
+        ("down-signal", "FOO", "down-signal: \"FOO\" is no signal"),
+        (
+            "kill-mode",
+            "all",
+            "kill-mode: \"all\" is neither pid nor group",
+        ),
+    ] {
+        assert_eq!(complaint(name, content), want);
+    }
 }

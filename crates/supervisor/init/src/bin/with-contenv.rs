@@ -28,9 +28,10 @@ const PROGRAM: &str = "with-contenv";
 ///
 /// Files
 ///   container_environment   one file for each variable, whose content is the
-///                           value. In a service directory, or its log (as for a
-///                           run script), the one beside the scan directory;
-///                           otherwise /var/run/s6/container_environment.
+///                           value, without one line feed at its end. In a
+///                           service directory, or its log (as for a run script),
+///                           the one beside the scan directory; otherwise
+///                           /var/run/s6/container_environment.
 ///
 /// Exit codes
 ///   PROGRAM's own, or
@@ -42,7 +43,8 @@ const PROGRAM: &str = "with-contenv";
 /// Notes
 ///   Empty and huge values, and those with line feeds, come as they are. What is
 ///   written into the directory later is seen by the next script:
-///     printf %s value >/var/run/s6/container_environment/NAME
+///     echo value >/var/run/s6/container_environment/NAME
+///   A value that ends with a line feed is written with one more.
 #[expect(clippy::doc_markdown, reason = "it is the program's page")]
 #[derive(clap::Parser)]
 #[command(

@@ -1,4 +1,6 @@
-//! The container's environment as a directory: one file for each variable, whose content is the value, byte for byte.
+//! The container's environment as a directory: one file for each variable, whose content is the value. One line feed at
+//! its end is none of the value's, since scripts write `echo value >NAME`; a value that ends in one is written with one
+//! more, so that every value comes back as it was.
 //!
 //! Services start with a small environment, as under s6-overlay, and `with-contenv` gives them this one. A script
 //! that writes one more file gives the next script one more variable.
@@ -104,8 +106,9 @@ fn clear(dir: &Path) -> Result<()> {
 }
 
 fn write_one(path: &Path, value: &[u8]) -> Result<()> {
+    let end: &[u8] = if value.ends_with(b"\n") { b"\n" } else { b"" };
     File::create(path)
-        .and_then(|mut file| file.write_all(value))
+        .and_then(|mut file| file.write_all(&[value, end].concat()))
         .with_context(|| format!("write {}", path.display()))
 }
 
@@ -115,6 +118,7 @@ fn read_one(path: &Path) -> Result<Option<OsString>> {
         return Ok(None);
     }
     let mut value = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    value.pop_if(|last| *last == b'\n');
     // The kernel ends a variable at the first NUL; s6-overlay turns them into line feeds, and scripts rely on it.
     value
         .iter_mut()
@@ -147,6 +151,33 @@ mod tests {
         let env = dir.path().join("env");
         assert!(write(&env, written.clone()).unwrap().is_empty());
         assert_eq!(read(&env).unwrap(), written);
+    }
+
+    #[test]
+    fn the_line_feed_of_an_echo_is_none_of_the_value() {
+        let dir = harness::scratch();
+        for (written, value) in [
+            ("later\n", "later"),
+            ("later", "later"),
+            ("later\n\n", "later\n"),
+            ("\n", ""),
+            ("a\r\n", "a\r"),
+        ] {
+            let mut file = File::create(dir.path().join("ADDED")).unwrap();
+            file.write_all(written.as_bytes()).unwrap();
+            assert_eq!(read(dir.path()).unwrap(), vars(&[("ADDED", value)]));
+        }
+    }
+
+    #[test]
+    fn values_that_end_in_line_feeds_come_back_as_they_were() {
+        let dir = harness::scratch();
+        let written = vars(&[("A", "\n"), ("B", "b\n"), ("C", "c\n\n"), ("D", "\nd")]);
+        let env = dir.path().join("env");
+        write(&env, written.clone()).unwrap();
+        assert_eq!(read(&env).unwrap(), written);
+        assert_eq!(fs::read(env.join("B")).unwrap(), b"b\n\n");
+        assert_eq!(fs::read(env.join("D")).unwrap(), b"\nd");
     }
 
     #[test]

@@ -110,6 +110,23 @@ fn a_script_can_add_a_variable_for_those_that_come_later() {
 }
 
 #[test]
+fn an_echo_adds_a_variable_without_its_line_feed() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
+    let file = container.path("container_environment/ADDED");
+    let adds = format!("echo later >{}", file.display());
+    let world = container
+        .script("etc/cont-init.d/adds", &adds, 0o755)
+        .env("ENDS", "with one\n")
+        .start(&[]);
+    let seen = environment(&world);
+    assert_eq!(seen["ADDED"], "later");
+    assert_eq!(seen["ENDS"], "with one\n");
+}
+
+#[test]
 fn its_own_failures_have_their_codes() {
     let dir = harness::scratch();
     let env = dir.path().join("container_environment");
