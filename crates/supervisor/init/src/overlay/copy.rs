@@ -1,6 +1,7 @@
 //! Service directories, from where the image has them to where they live.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
@@ -17,7 +18,8 @@ const PROGRAMS: [&str; 2] = ["run", "finish"];
 /// Copies every service directory in `from` into `scandir`; gives back their names, in order.
 ///
 /// What an earlier life of the container has left of a service is replaced, but for what the supervisor keeps in it.
-/// A missing `from` is no error: an image may put its services straight into `scandir`.
+/// A missing `from` is no error: an image may put its services straight into `scandir`. Links and programs come last,
+/// since a link may lead to another service.
 pub(crate) fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> {
     create_dirs(scandir)?;
     let mut names = Vec::new();
@@ -27,6 +29,10 @@ pub(crate) fn copy_services(from: &Path, scandir: &Path) -> Result<Vec<String>> 
             copy_service(&from.join(&entry), &scandir.join(&entry))?;
             names.push(entry);
         }
+    }
+    for name in &names {
+        mend_links(&from.join(name), &scandir.join(name))?;
+        make_programs_executable(&scandir.join(name))?;
     }
     Ok(names)
 }
@@ -56,8 +62,11 @@ fn same(one: &Path, other: &Path) -> bool {
 
 fn copy_service(from: &Path, to: &Path) -> Result<()> {
     remove_stale(to)?;
-    copy_dir(from, to)?;
-    for dir in [to.to_path_buf(), to.join("log")] {
+    copy_dir(from, to)
+}
+
+fn make_programs_executable(service: &Path) -> Result<()> {
+    for dir in [service.to_path_buf(), service.join("log")] {
         for program in PROGRAMS {
             make_executable(&dir.join(program))?;
         }
@@ -128,14 +137,47 @@ fn kind(meta: &Metadata) -> Kind {
     }
 }
 
-/// A link is left as it is, since its target belongs to the image and may be read-only.
-fn make_executable(program: &Path) -> Result<()> {
-    match fs::symlink_metadata(program) {
-        Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 == 0 => {
-            set_mode(program, meta.permissions().mode() & 0o7777 | 0o755)
+/// A relative link that leads out of its service leads elsewhere from the copy. If there is nothing, it becomes a link
+/// to what the original leads to.
+fn mend_links(from: &Path, to: &Path) -> Result<()> {
+    for entry in entries(to)? {
+        let (from, to) = (from.join(&entry), to.join(&entry));
+        match fs::symlink_metadata(&to) {
+            Ok(meta) if meta.is_dir() && !KEPT.contains(&entry.as_str()) => mend_links(&from, &to)?,
+            Ok(meta) if meta.is_symlink() && !to.exists() => {
+                let target = from.canonicalize().ok();
+                if let Some(target) = target.filter(|it| it.is_file() || it.is_dir()) {
+                    replace(&to, |to| symlink(target, to))?;
+                }
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
+}
+
+/// The target of a link is left as it is, since it belongs to the image and may be read-only. Where it cannot be
+/// executed, as a file of a `ConfigMap`, to which every name in the mounted directory is a link, the link becomes a copy.
+fn make_executable(program: &Path) -> Result<()> {
+    let Ok(meta) = fs::metadata(program) else {
+        return Ok(());
+    };
+    if !meta.is_file() || meta.permissions().mode() & 0o111 != 0 {
+        return Ok(());
+    }
+    if program.is_symlink() {
+        let target = program
+            .canonicalize()
+            .with_context(|| format!("read {}", program.display()))?;
+        replace(program, |program| fs::copy(target, program).map(drop))?;
+    }
+    set_mode(program, meta.permissions().mode() & 0o7777 | 0o755)
+}
+
+fn replace(link: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+    fs::remove_file(link)
+        .and_then(|()| make(link))
+        .with_context(|| format!("replace {}", link.display()))
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<()> {

@@ -1,8 +1,10 @@
 //! What happens before and after the services: `cont-init.d`, `cont-finish.d` and the `S6_*` variables.
 
+use std::os::unix::fs::symlink;
+
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Service, World, ours_alone};
+use crate::world::{Container, Service, World, ours_alone, write_file};
 
 const REASON: &str = "stages are s6-overlay's, not s6's";
 
@@ -130,6 +132,22 @@ fn a_service_directory_is_copied_and_the_source_stays_as_it_is() {
     world.wait_lines(1);
     let source = world.dir.path().join("etc/services.d/s");
     assert!(!source.join("supervise").exists());
+    assert_eq!(stop(world).0, 0);
+}
+
+#[test]
+fn a_service_from_a_configmap_runs() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[]);
+    let service = container.path("etc/services.d/web");
+    let run = "#!/bin/sh\necho run >>../../log; exec sleep 1000\n";
+    write_file(&service.join("..2026_11_29/run"), run, 0o644);
+    symlink("..2026_11_29", service.join("..data")).unwrap();
+    symlink("..data/run", service.join("run")).unwrap();
+    let world = container.start(&[]);
+    world.wait_lines(1);
     assert_eq!(stop(world).0, 0);
 }
 

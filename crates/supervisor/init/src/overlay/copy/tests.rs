@@ -92,6 +92,109 @@ fn links_are_copied_as_links() {
     );
 }
 
+/// A `ConfigMap` as the kubelet mounts it: what people see are links to a hidden directory, which is exchanged whole.
+fn mount(at: &Path, files: &[(&str, &str)]) {
+    const HIDDEN: &str = "..2026_11_29_18_00_00.123456789";
+    fs::create_dir_all(at.join(HIDDEN)).unwrap();
+    symlink(HIDDEN, at.join("..data")).unwrap();
+    for (path, content) in files {
+        let file = at.join(HIDDEN).join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        let seen = Path::new(path).iter().next().unwrap();
+        if fs::symlink_metadata(at.join(seen)).is_err() {
+            symlink(Path::new("..data").join(seen), at.join(seen)).unwrap();
+        }
+    }
+}
+
+const RUN: &str = "#!/bin/sh\nexec sleep 1000\n";
+
+#[test]
+fn a_service_that_is_mounted_as_a_configmap_can_be_executed() {
+    let image = Image::with(&[]);
+    let service = image.from().join("web");
+    let files = [("run", RUN), ("finish", ""), ("notification-fd", "3")];
+    mount(&service, &files);
+    image.copy();
+    assert_eq!(image.mode("web/run"), 0o755);
+    assert_eq!(image.mode("web/finish"), 0o755);
+    assert_eq!(image.mode("web/notification-fd"), 0o644);
+    assert_eq!(fs::read_to_string(image.to("web/run")).unwrap(), RUN);
+    let source = fs::metadata(service.join("run")).unwrap();
+    assert_eq!(source.permissions().mode() & 0o111, 0, "it is not ours");
+    assert_eq!(image.copy(), ["web"], "again, as after a restart");
+}
+
+#[test]
+fn services_that_are_mounted_together_as_one_configmap_are_copied() {
+    let image = Image::with(&[]);
+    let files = [
+        ("web/run", RUN),
+        ("web/log/run", RUN),
+        ("web/dependencies.d/db", ""),
+        ("db/run", RUN),
+    ];
+    mount(&image.from(), &files);
+    assert_eq!(image.copy(), ["db", "web"]);
+    for program in ["web/run", "web/log/run", "db/run"] {
+        assert_eq!(image.mode(program), 0o755, "{program}");
+    }
+    assert!(image.to("web/dependencies.d/db").is_file());
+}
+
+#[test]
+fn a_link_out_of_the_service_leads_to_the_same_file_as_before() {
+    let image = Image::with(&[("web/data/x", ""), ("web/finish", ""), ("db/run", RUN)]);
+    let common = image.dir.path().join("common");
+    fs::create_dir(&common).unwrap();
+    fs::write(common.join("conf"), "here").unwrap();
+    fs::write(common.join("run"), RUN).unwrap();
+    let links = [
+        ("../../common/conf", "web/conf"),
+        ("../../common/run", "web/run"),
+        ("../../../common", "web/data/all"),
+        ("../db/run", "web/other"),
+        ("/nonexistent", "web/nowhere"),
+    ];
+    for (target, link) in links {
+        symlink(target, image.from().join(link)).unwrap();
+    }
+    image.copy();
+    assert_eq!(fs::read_to_string(image.to("web/conf")).unwrap(), "here");
+    assert_eq!(
+        fs::read_link(image.to("web/conf")).unwrap(),
+        common.join("conf")
+    );
+    assert!(image.to("web/data/all/conf").exists());
+    assert_eq!(image.mode("web/run"), 0o755);
+    assert_eq!(
+        fs::read_link(image.to("web/other")).unwrap(),
+        Path::new("../db/run")
+    );
+    assert_eq!(
+        fs::read_link(image.to("web/nowhere")).unwrap(),
+        Path::new("/nonexistent")
+    );
+}
+
+#[test]
+fn a_program_that_can_be_executed_stays_a_link() {
+    let image = Image::with(&[("web/program", RUN), ("web/finish", "")]);
+    fs::set_permissions(
+        image.from().join("web/program"),
+        Permissions::from_mode(0o755),
+    )
+    .unwrap();
+    symlink("program", image.from().join("web/run")).unwrap();
+    image.copy();
+    assert_eq!(
+        fs::read_link(image.to("web/run")).unwrap(),
+        Path::new("program")
+    );
+}
+
 #[test]
 fn a_service_that_is_a_link_is_copied_as_a_directory() {
     let image = Image::with(&[]);
