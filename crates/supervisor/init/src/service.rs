@@ -87,6 +87,8 @@ pub(crate) struct Service {
     started_at: Instant,
     /// How long its last `run` ran; the time of `finish` does not count.
     lasted: Duration,
+    /// How often its `run` has ended.
+    deaths: u64,
     /// Somebody has asked for a restart, so the next death is no failure.
     is_expected: bool,
     /// An essential service has died: everything ends with this code.
@@ -200,6 +202,29 @@ impl Service {
     /// The stop has not to wait for it.
     pub(crate) fn is_over(&self) -> bool {
         self.is_gone() || self.abandoned == Abandoned::Yes
+    }
+
+    /// It is down until somebody starts it.
+    pub(crate) fn is_left_down(&self) -> bool {
+        !self.wants_up() && !self.machine.is_up()
+    }
+
+    /// Why those that need it wait, as the end of a sentence.
+    pub(crate) fn why_not_there(&self) -> String {
+        let why = if self.is_left_down() {
+            "which is down until somebody starts it"
+        } else if self.machine.is_up() {
+            "which is not ready"
+        } else if self.waits_for_needs() {
+            "which waits itself"
+        } else {
+            "which is not up"
+        };
+        match self.deaths {
+            0 => why.into(),
+            1 => format!("{why} (it has died once)"),
+            deaths => format!("{why} (it has died {deaths} times)"),
+        }
     }
 
     /// The code with which everything ends because this essential service has died;

@@ -2,15 +2,16 @@
 //!
 //! [`Supervisor`] is the data, and each module adds functions to it that call only those
 //! of modules below. From the top these are `turn`, one round of the loop; `progress`
-//! from one phase to the next; `dispatch` of whatever happens; `reactions`, what it
+//! from one phase to the next; `silence`, which tells of long waits; `dispatch` of whatever happens; `reactions`, what it
 //! leads to; `scan` and `shutdown`, the two large ones of these; and `wait`, where
 //! the loop sleeps. The others know nothing of a supervisor: `scandir`, `command`,
-//! `sequence`, `order`, `phase` and `happening`.
+//! `sequence`, `order`, `patience`, `phase` and `happening`.
 
 pub(crate) mod command;
 mod dispatch;
 mod happening;
 mod order;
+mod patience;
 pub(crate) mod phase;
 mod progress;
 mod reactions;
@@ -18,6 +19,7 @@ mod scan;
 pub(crate) mod scandir;
 pub(crate) mod sequence;
 mod shutdown;
+mod silence;
 mod turn;
 mod wait;
 
@@ -34,6 +36,7 @@ use crate::service::Service;
 use command::MainCommand;
 use happening::Happening;
 use order::Order;
+use patience::{Patience, Waiting};
 use phase::Phase;
 use scandir::Scandir;
 use sequence::Sequence;
@@ -78,6 +81,10 @@ pub(crate) struct Supervisor {
     scan_at: Option<Instant>,
     /// How long the command waits for the services.
     command_waits_until: Option<Instant>,
+    /// When the wait of the command for the services is told of.
+    command_patience: Option<Patience>,
+    /// The services that wait for others.
+    waiting_for_needs: Waiting,
 }
 
 impl Supervisor {
@@ -111,6 +118,8 @@ impl Supervisor {
             more_to_reap: false,
             scan_at: None,
             command_waits_until: None,
+            command_patience: None,
+            waiting_for_needs: Waiting::default(),
         }
     }
 
@@ -133,7 +142,10 @@ impl Supervisor {
             Phase::Setup(scripts) | Phase::Finishing(scripts) => scripts.deadline(),
             Phase::Stopping(stopping) => stopping.deadline(),
             Phase::Draining(draining) => Some(draining.deadline),
-            Phase::Running => self.command_waits_until.filter(|_| self.command.waits()),
+            Phase::Running => {
+                let late = self.command_waits_until.filter(|_| self.command.waits());
+                late.into_iter().chain(self.tell_at()).min()
+            }
             Phase::Done => None,
         };
         let services = self.services.iter().filter_map(Service::deadline);

@@ -2,11 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use servicedir::reason;
 
 use super::listing::list;
 use crate::process::shebang::{Shebang, beginning_of};
@@ -17,6 +19,8 @@ pub(crate) struct Script {
     path: PathBuf,
     /// Program and arguments that run it.
     pub(crate) argv: Vec<OsString>,
+    /// Why it is none that can run.
+    pub(crate) broken: Option<String>,
 }
 
 impl Script {
@@ -34,17 +38,26 @@ impl Script {
         Script {
             path: name.into(),
             argv,
+            broken: None,
         }
     }
 
-    fn new(path: PathBuf) -> Script {
-        let mut argv = if is_executable(&path) {
+    /// `None` for a directory, which s6-overlay leaves out as well. A link to what is missing, as to a file that was not
+    /// mounted, is a script that fails.
+    fn new(path: PathBuf) -> Option<Script> {
+        let broken = match fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => return None,
+            Ok(meta) if meta.is_file() => None,
+            Ok(_) => Some("it is no regular file".into()),
+            Err(error) => Some(unreachable(&path, &error)),
+        };
+        let mut argv = if broken.is_some() || is_executable(&path) {
             Vec::new()
         } else {
             interpreter(&path)
         };
         argv.push(path.clone().into_os_string());
-        Script { path, argv }
+        Some(Script { path, argv, broken })
     }
 }
 
@@ -55,9 +68,19 @@ pub(crate) fn scripts(dir: &Path) -> Result<Vec<Script>> {
         .filter(|entry| !is_hidden(&entry.file_name()))
         .map(fs::DirEntry::path)
         .collect();
-    paths.retain(|path| path.is_file());
     paths.sort();
-    Ok(paths.into_iter().map(Script::new).collect())
+    Ok(paths.into_iter().filter_map(Script::new).collect())
+}
+
+fn unreachable(path: &Path, error: &io::Error) -> String {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "which is missing".into(),
+        _ => format!("which cannot be reached: {}", reason(error)),
+    };
+    match fs::read_link(path) {
+        Ok(target) => format!("it links to {}, {why}", target.display()),
+        Err(_) => reason(error),
+    }
 }
 
 fn is_hidden(name: &OsStr) -> bool {
@@ -122,8 +145,33 @@ mod tests {
         let dir = harness::scratch();
         fs::create_dir(dir.path().join("sub")).unwrap();
         script(dir.path(), ".gitkeep", "", 0o644);
-        std::os::unix::fs::symlink("/nonexistent", dir.path().join("dangling")).unwrap();
+        std::os::unix::fs::symlink("sub", dir.path().join("linked")).unwrap();
         assert_eq!(scripts(dir.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn what_can_be_no_script_has_the_reason() {
+        let dir = harness::scratch();
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, dir.path().join(name)).unwrap();
+        };
+        link("/nonexistent/x", "10-dangling");
+        link("20-loop", "20-loop");
+        let fifo = dir.path().join("30-fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        script(dir.path(), "40-good", "", 0o755);
+        let reasons: Vec<_> = scripts(dir.path())
+            .unwrap()
+            .into_iter()
+            .map(|script| script.broken.unwrap_or_default())
+            .collect();
+        let want = [
+            "it links to /nonexistent/x, which is missing",
+            "it links to 20-loop, which cannot be reached: Too many levels of symbolic links",
+            "it is no regular file",
+            "",
+        ];
+        assert_eq!(reasons, want);
     }
 
     #[test]

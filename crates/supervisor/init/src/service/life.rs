@@ -55,6 +55,7 @@ impl Service {
             restarts: Restarts::default(),
             started_at: now.at,
             lasted: Duration::ZERO,
+            deaths: 0,
             is_expected: false,
             final_code: None,
             failure: None,
@@ -152,6 +153,7 @@ impl Service {
         let _ = self.enter();
         self.lasted = self.started_at.elapsed();
         self.signal_at = None;
+        self.deaths += 1;
         self.kill_at = None;
         self.abandoned = Abandoned::No;
         if self.ask(Settings::kill_mode) == KillMode::Group {

@@ -35,6 +35,7 @@ impl Supervisor {
             Phase::Running => {
                 self.start_those_that_waited();
                 self.notice_failed_oneshots();
+                self.tell_of_waits(now);
                 self.start_command(now);
                 matches!(self.phase, Phase::Stopping(_))
             }
@@ -107,27 +108,16 @@ impl Supervisor {
     }
 
     fn start_command(&mut self, now: Instant) {
-        if !self.command.waits() {
+        if !self.command.waits() || self.command_waits(now) {
             return;
         }
-        let is_late = self.command_waits_until.is_some_and(|at| at <= now);
-        let may_start =
-            !self.variables.command_waits || is_late || self.are_all_there_that_can_be();
-        if may_start && let Some(code) = self.command.start(&self.nursery) {
+        if let Some(code) = self.command.start(&self.nursery) {
             self.stop(Some(code), false);
         }
     }
-    /// Every service that is wanted up is there, but for those that wait for one that
-    /// nobody starts any more, such as a oneshot that has failed.
-    fn are_all_there_that_can_be(&self) -> bool {
-        let is_lost = self.lost();
-        let mut all = self.services.iter().zip(is_lost);
-        all.all(|(service, is_lost)| is_lost || !service.wants_up() || service.is_there())
-    }
-
     /// For each service whether it waits in vain, for one that is down and not wanted
     /// up, or for one that waits in vain itself.
-    fn lost(&self) -> Vec<bool> {
+    pub(super) fn lost(&self) -> Vec<bool> {
         let mut is_lost = vec![false; self.services.len()];
         let is_down = |service: &Service| !service.wants_up() && !service.is_there();
         let all = self.services.iter().enumerate();

@@ -111,21 +111,6 @@ impl Supervisor {
         for complaint in complaints {
             output::say(complaint);
         }
-        self.say_who_waits_long();
-    }
-
-    fn say_who_waits_long(&self) {
-        for (index, service) in self.services.iter().enumerate() {
-            for need in self.order.needs(index) {
-                let needed = &self.services[*need];
-                if service.waits_for_needs() && !needed.wants_up() {
-                    output::say(format_args!(
-                        "{} waits for {}, which is down until somebody starts it",
-                        service.name, needed.name
-                    ));
-                }
-            }
-        }
     }
 
     /// Dismisses the services that the scan directory does not have any more.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use servicedir::WaitStatus;
 
+use super::patience::{Patience, shown};
 use crate::output;
 use crate::overlay::Script;
 use crate::process::spawn::Nursery;
@@ -13,6 +14,10 @@ use crate::process::sys;
 
 /// A script whose time is over is killed so long after it was asked to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The code of a shell for a program that is not there.
+const BROKEN: u8 = 127;
+/// A script that runs for longer is told of.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Scripts that are still to run, and the one that runs.
 #[derive(Debug, Default)]
@@ -32,6 +37,7 @@ struct Running {
     deadline: Option<Instant>,
     /// Its time was over, and it was asked to end.
     is_asked: bool,
+    patience: Patience,
 }
 
 impl Sequence {
@@ -70,17 +76,22 @@ impl Sequence {
         }
         let script = self.waiting.pop_front()?;
         let name = script.name();
+        if let Some(why) = &script.broken {
+            self.say(format_args!("{name}: {why}"));
+            return Some(BROKEN);
+        }
         if !self.is_converting {
             self.say(format_args!("{name}: executing..."));
         }
         match nursery.script(&script.argv) {
             Ok(pid) => {
-                let deadline = self.most.map(|most| Instant::now() + most);
+                let now = Instant::now();
                 self.running = Some(Running {
                     name,
                     pid,
-                    deadline,
                     is_asked: false,
+                    deadline: self.most.map(|most| now + most),
+                    patience: Patience::new(now, LONG),
                 });
                 None
             }
@@ -102,24 +113,16 @@ impl Sequence {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(|running| running.deadline)
+        self.running.as_ref().map(Running::deadline)
     }
 
     pub(crate) fn due(&mut self, now: Instant) {
-        let is_late = self.deadline().is_some_and(|at| at <= now);
-        let Some(running) = self.running.as_mut().filter(|_| is_late) else {
+        let Some(running) = &mut self.running else {
             return;
         };
-        let (signal, what) = if running.is_asked {
-            (libc::SIGKILL, "does not end: killed")
-        } else {
-            (libc::SIGTERM, "takes too long: asked to end")
-        };
-        output::say_under(&self.heading, format_args!("{}: {what}", running.name));
-        running.deadline = (!running.is_asked).then(|| now + LAST_WORDS);
-        running.is_asked = true;
-        let _ = sys::kill(running.pid, signal);
-        let _ = sys::kill(running.pid, libc::SIGCONT);
+        for message in running.due(now) {
+            output::say_under(&self.heading, message);
+        }
     }
 
     /// Starts no further script, and asks the one that runs to end.
@@ -132,5 +135,65 @@ impl Sequence {
 
     fn say(&self, message: impl std::fmt::Display) {
         output::say_under(&self.heading, message);
+    }
+}
+
+impl Running {
+    fn deadline(&self) -> Instant {
+        let told = self.patience.tell_at();
+        self.deadline.map_or(told, |at| at.min(told))
+    }
+
+    /// Asks it to end if its time is over, and kills it if it does not. Gives what is to
+    /// be said.
+    fn due(&mut self, now: Instant) -> Vec<String> {
+        let name = &self.name;
+        let mut messages = Vec::new();
+        if self.deadline.take_if(|at| *at <= now).is_some() {
+            let (signal, what) = if self.is_asked {
+                (libc::SIGKILL, "does not end: killed")
+            } else {
+                (libc::SIGTERM, "takes too long: asked to end")
+            };
+            messages.push(format!("{name}: {what}"));
+            self.deadline = (!self.is_asked).then(|| now + LAST_WORDS);
+            self.is_asked = true;
+            let _ = sys::kill(self.pid, signal);
+            let _ = sys::kill(self.pid, libc::SIGCONT);
+        }
+        if let Some(lasted) = self.patience.due(now) {
+            let lasted = shown(lasted);
+            messages.push(format!(
+                "{name}: still runs after {lasted}, and the rest waits for its end"
+            ));
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_runs_for_long_is_told_of_each_minute() {
+        let start = Instant::now();
+        let mut running = Running {
+            name: "migrate".into(),
+            pid: 0,
+            deadline: None,
+            is_asked: false,
+            patience: Patience::new(start, LONG),
+        };
+        assert!(running.due(start + LONG / 2).is_empty());
+        assert_eq!(running.deadline(), start + LONG);
+        let told = running.due(start + LONG);
+        assert_eq!(
+            told,
+            ["migrate: still runs after 1 min, and the rest waits for its end"]
+        );
+        assert!(running.due(start + LONG).is_empty());
+        assert_eq!(running.deadline(), start + 2 * LONG);
+        assert_eq!(running.due(start + 2 * LONG).len(), 1);
     }
 }

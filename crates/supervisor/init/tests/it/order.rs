@@ -90,6 +90,48 @@ fn a_service_that_has_failed_for_good_keeps_back_those_that_need_it() {
 }
 
 #[test]
+fn who_waits_for_what_does_not_come_is_told_after_a_while() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let crashes = Service::new("db", "echo run >>../../log; exit 1").file("notification-fd", "3\n");
+    let world = World::of(&[crashes, noted("web", "").needs("db")]);
+    world.wait_output("init: web has waited 10 s for db, which is not ");
+    let output = world.output();
+    let told = output
+        .lines()
+        .find(|line| line.contains("has waited"))
+        .unwrap();
+    assert!(
+        told.ends_with(" times): it starts when db is there"),
+        "{told}"
+    );
+    assert!(!world.log().contains("start web"), "{}", world.log());
+}
+
+#[test]
+fn who_waits_in_vain_is_told_at_once_also_when_that_comes_later() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let down = Service::sleeper("down").file("down", "");
+    let broken = Service::new("broken", "exit 1")
+        .file("notification-fd", "3\n")
+        .script("finish", "exit 125");
+    let world = World::of(&[
+        down,
+        broken,
+        noted("a", "").needs("down"),
+        noted("b", "").needs("broken"),
+    ]);
+    world.wait_output("init: a waits for down, which is down until somebody starts it\n");
+    world.wait_output(
+        "init: b waits for broken, which is down until somebody starts it (it has died once)\n",
+    );
+    assert_eq!(world.output().matches("a waits for").count(), 1);
+}
+
+#[test]
 fn the_end_of_an_essential_service_is_the_end_with_its_code() {
     if ours_alone(REASON) {
         return;

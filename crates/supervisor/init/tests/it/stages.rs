@@ -74,6 +74,22 @@ fn a_script_that_fails_stops_the_container_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_script_that_is_missing_behind_its_link_fails() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for (behaviour, code) in [("0", 0), ("2", 127)] {
+        let container = staged().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", behaviour);
+        symlink("gone", container.path("etc/cont-init.d/15-link")).unwrap();
+        let mut world = container.start(&["true"]);
+        assert_eq!(world.ended_code(), code, "{}", world.output());
+        let want = "[cont-init.d] 15-link: it links to gone, which is missing\n";
+        assert!(world.output().contains(want), "{}", world.output());
+        assert_eq!(world.log().contains("init-2"), code == 0, "{}", world.log());
+    }
+}
+
+#[test]
 fn a_script_that_does_not_end_is_no_reason_to_wait_when_told_to_stop() {
     if ours_alone(REASON) {
         return;
@@ -219,6 +235,55 @@ fn the_command_waits_for_the_services_where_that_is_asked_for() {
     let mut world = container.start(&["--", "sh", "-c", &command]);
     assert_eq!(world.ended_code(), 0, "{}", world.output());
     assert_eq!(world.log(), "ready\ncommand\n");
+}
+
+/// A container whose command waits for a service that never gets ready.
+fn in_vain() -> Container {
+    let service = noted().file("notification-fd", "3\n");
+    Container::with(&[service, Service::sleeper("other")])
+        .env("S6_CMD_WAIT_FOR_SERVICES", "1")
+        .env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "300")
+}
+
+const IN_VAIN: &str = "init: waited 300 ms for s, which is not ready";
+
+#[test]
+fn a_command_that_has_waited_in_vain_starts_and_says_without_what() {
+    if ours_alone(REASON) {
+        return;
+    }
+    for behaviour in ["0", "1"] {
+        let container = in_vain().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", behaviour);
+        let mut world = container.start(&["sh", "-c", "exit 5"]);
+        assert_eq!(world.ended_code(), 5, "{}", world.output());
+        let want = format!("{IN_VAIN}: the command starts without it\n");
+        assert!(world.output().contains(&want), "{}", world.output());
+    }
+}
+
+#[test]
+fn the_container_stops_where_services_that_are_late_are_a_failure() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = in_vain().env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2");
+    let mut world = container.start(&["sh", "-c", "echo command >>log"]);
+    assert_eq!(world.ended_code(), 1, "{}", world.output());
+    let want = format!("{IN_VAIN}: we stop\n");
+    assert!(world.output().contains(&want), "{}", world.output());
+    assert_eq!(world.log(), "run\nfinish\n");
+}
+
+#[test]
+fn a_command_that_waits_for_long_is_told() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = in_vain().env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "600000");
+    let world = container.start(&["true"]);
+    world.wait_output(
+        "init: the command has waited 10 s for s, which is not ready: it starts when s is there, or after 10 min\n",
+    );
 }
 
 #[test]
