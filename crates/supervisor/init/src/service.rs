@@ -81,6 +81,8 @@ pub(crate) struct Service {
     plumbing: Plumbing,
     /// The pipe on which `run` says that it is ready.
     notification: Option<PipeReader>,
+    /// Its last `run` was given such a pipe.
+    announces: bool,
     /// Its output, where each line gets a label.
     lines: Vec<Lines>,
     restarts: Restarts,
@@ -176,17 +178,7 @@ impl Service {
         if self.state() == State::Done {
             return true;
         }
-        if !self.machine.is_up() {
-            return false;
-        }
-        let status = self.machine.status();
-        if status.ready || self.enter().is_err() {
-            return true;
-        }
-        let says_when = ["notification-fd", "oneshot"];
-        !says_when
-            .iter()
-            .any(|name| Self::files().join(name).exists())
+        self.machine.is_up() && (self.machine.status().ready || !self.announces)
     }
 
     /// The code of a oneshot that has failed; it is given once.

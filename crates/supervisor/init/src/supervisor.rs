@@ -23,7 +23,7 @@ mod silence;
 mod turn;
 mod wait;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ pub(crate) struct Supervisor {
     services: Vec<Service>,
     order: Order,
     /// The names of the directories that could not be supervised.
-    refused: Vec<String>,
+    refused: HashSet<String>,
     command: MainCommand,
     phase: Phase,
     /// What makes services of s6-overlay 3's definitions, after the scripts that run
@@ -104,7 +104,7 @@ impl Supervisor {
             layout,
             services: Vec::new(),
             order: Order::default(),
-            refused: Vec::new(),
+            refused: HashSet::new(),
             command,
             phase: Phase::Setup(Sequence::default()),
             converter: None,

@@ -2,14 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nix::libc::{self, O_NONBLOCK};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use crate::regular::open_fifo;
 use crate::{Stamp, make_directory, make_fifo};
 
 const PREFIX: &str = "ftrig1:@";
@@ -44,11 +45,7 @@ pub(crate) fn notify(path: &Path, event: &[u8]) -> io::Result<()> {
 }
 
 fn notify_one(path: &Path, event: &[u8]) {
-    let fifo = OpenOptions::new()
-        .write(true)
-        .custom_flags(O_NONBLOCK)
-        .open(path);
-    let result = match fifo {
+    let result = match open_fifo(path, OpenOptions::new().write(true)) {
         Ok(mut fifo) => fifo.write(event).map(drop),
         Err(error) => Err(error),
     };
@@ -76,11 +73,7 @@ impl Subscription {
         let name = format!("{PREFIX}{}:{}", Stamp::now().hex(), chance()?);
         let hidden = directory.join(format!(".{name}"));
         make_fifo(&hidden, 0o622)?;
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(O_NONBLOCK)
-            .open(&hidden);
+        let opened = open_fifo(&hidden, OpenOptions::new().read(true).write(true));
         let path = directory.join(name);
         let fifo = opened.and_then(|fifo| fs::rename(&hidden, &path).map(|()| fifo));
         match fifo {

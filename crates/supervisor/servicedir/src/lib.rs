@@ -8,6 +8,7 @@ mod control;
 mod fifodir;
 mod lock;
 mod reason;
+mod regular;
 mod settings;
 mod stamp;
 mod status;
@@ -16,9 +17,10 @@ mod wait_status;
 
 pub use control::{LETTERS, Letter};
 pub use fifodir::{Subscription, is_nobody_there};
-pub use lock::{is_locked, lock, lock_file};
+pub use lock::{is_locked, lock};
 pub use nix::sys::signal::Signal;
 pub use reason::reason;
+pub use regular::{kind, open_directory, open_regular, open_regular_with, read_beginning};
 pub use settings::{KillMode, Settings, parse_signal};
 pub use stamp::Stamp;
 pub use status::{Layout, NoRecord, Status};
@@ -26,12 +28,13 @@ pub use tally::{DEATH_SIZE, Death};
 pub use wait_status::WaitStatus;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use files::Durability;
-use nix::libc::O_NONBLOCK;
+use regular::open_fifo;
 
 const STATUS: &str = "supervise/status";
 const DEATHS: &str = "supervise/death_tally";
@@ -79,15 +82,17 @@ impl Servicedir {
 
     /// Makes `event/` and `supervise/` ready for a supervisor, and takes the lock; none
     /// when another supervisor has it.
-    pub fn hold(&self) -> io::Result<Option<Held>> {
-        fifodir::make(&self.join("event"))?;
-        make_directory(&self.join("supervise"))?;
+    pub fn hold(&self) -> anyhow::Result<Option<Held>> {
+        fifodir::make(&self.join("event")).context("make event")?;
+        make_directory(&self.join("supervise")).context("make supervise")?;
         // Whoever can reach the file may look for the lock, as `s6-svok` does.
-        let Some(lock) = lock::lock(&self.join("supervise/lock"), 0o644)? else {
+        let lock = lock::lock(&self.join("supervise/lock"), 0o644);
+        let Some(lock) = lock.context("lock supervise/lock")? else {
             return Ok(None);
         };
-        let control = open_control(&self.join("supervise/control"))?;
-        File::create(self.join(DEATHS))?;
+        let control = open_control(&self.join("supervise/control"));
+        let control = control.context("open supervise/control")?;
+        self.forget_deaths()?;
         Ok(Some(Held { lock, control }))
     }
 
@@ -104,10 +109,7 @@ impl Servicedir {
 
     /// Reads the status record, whatever release of s6 its supervisor is of.
     pub fn status(&self) -> io::Result<Status> {
-        let mut record = Vec::new();
-        File::open(self.join(STATUS))?
-            .take(MAX_RECORD)
-            .read_to_end(&mut record)?;
+        let record = read_beginning(&self.join(STATUS), MAX_RECORD)?;
         Status::decode(&record).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))
     }
 
@@ -118,10 +120,7 @@ impl Servicedir {
 
     /// The last deaths, oldest first.
     pub fn deaths(&self) -> io::Result<Vec<Death>> {
-        let mut bytes = Vec::new();
-        File::open(self.join(DEATHS))?
-            .take(MAX_RECORD)
-            .read_to_end(&mut bytes)?;
+        let bytes = read_beginning(&self.join(DEATHS), MAX_RECORD)?;
         Ok(tally::decode(&bytes))
     }
 
@@ -131,10 +130,8 @@ impl Servicedir {
         if max == 0 {
             return Ok(());
         }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.join(DEATHS))?;
+        let mut options = OpenOptions::new();
+        let mut file = open_regular_with(&self.join(DEATHS), options.append(true).create(true))?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         if length.is_multiple_of(DEATH_SIZE) && length / DEATH_SIZE < max {
             return Ok(file.write_all(&tally::encode(&[*death]))?);
@@ -145,6 +142,17 @@ impl Servicedir {
         self.replace(DEATHS, &tally::encode(&deaths[first..]))
     }
 
+    /// A new supervisor begins a new tally. What is no file gives way to one, as it does
+    /// to the status.
+    fn forget_deaths(&self) -> anyhow::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        if open_regular_with(&self.join(DEATHS), &mut options).is_ok() {
+            return Ok(());
+        }
+        self.replace(DEATHS, &[])
+    }
+
     /// Whether the service is up by default: no `down` file.
     #[must_use]
     pub fn is_normally_up(&self) -> bool {
@@ -153,8 +161,14 @@ impl Servicedir {
 
     /// Makes or removes the `down` file.
     pub fn set_normally_up(&self, up: bool) -> io::Result<()> {
+        if !up && !self.is_normally_up() {
+            // Whatever it is, it is there.
+            return Ok(());
+        }
         if !up {
-            return File::create(self.join("down")).map(drop);
+            let mut options = OpenOptions::new();
+            options.write(true).create(true);
+            return open_regular_with(&self.join("down"), &mut options).map(drop);
         }
         match fs::remove_file(self.join("down")) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -183,10 +197,7 @@ impl Servicedir {
 /// Writes letters to the FIFO of a supervisor, all at once. [`is_nobody_there`] tells
 /// whether an error means that nobody reads it.
 pub fn send(control: &Path, letters: &[u8]) -> io::Result<()> {
-    let mut control = OpenOptions::new()
-        .write(true)
-        .custom_flags(O_NONBLOCK)
-        .open(control)?;
+    let mut control = open_fifo(control, OpenOptions::new().write(true))?;
     if letters.is_empty() {
         return Ok(());
     }
@@ -197,16 +208,7 @@ pub fn send(control: &Path, letters: &[u8]) -> io::Result<()> {
 /// reading and writing, so that it never ends.
 pub fn open_control(path: &Path) -> io::Result<File> {
     make_fifo(path, 0o600)?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.file_type().is_fifo() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it exists and is no FIFO"))
-    }
+    open_fifo(path, OpenOptions::new().read(true).write(true))
 }
 
 /// Makes a directory of mode 0700, or the one to which a dangling symbolic link points;
@@ -214,14 +216,20 @@ pub fn open_control(path: &Path) -> io::Result<File> {
 pub fn make_directory(path: &Path) -> io::Result<bool> {
     let result = fs::DirBuilder::new().mode(0o700).create(path);
     match result {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        Err(_) if path.is_dir() => Ok(false),
-        Err(error) => {
+        Ok(()) => return Ok(true),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
+    }
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Ok(false),
+        Ok(found) => Err(regular::not(&found, "a directory")),
+        // Links that lead round in a circle are another error, so this comes to an end.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             let target = fs::read_link(path).map_err(|_| error)?;
             let beside = path.parent().unwrap_or(Path::new("."));
             make_directory(&beside.join(target))
         }
+        Err(error) => Err(error),
     }
 }
 

@@ -13,17 +13,15 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use crate::{open_regular, open_regular_with};
+
 /// Takes the lock for as long as the file stays open; none when somebody else has it.
 ///
 /// A missing file is made with this `mode`.
 pub fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(libc::O_NONBLOCK)
-        .mode(mode)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(mode);
+    let file = open_regular_with(path, &mut options)?;
     match lock_file(&file) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
@@ -32,13 +30,13 @@ pub fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
 }
 
 /// Takes the lock on an open file without waiting. All who inherit the file have it.
-pub fn lock_file(file: &File) -> Result<(), Errno> {
+fn lock_file(file: &File) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).map(drop)
 }
 
 /// Whether somebody has the lock; a missing file is not locked.
 pub fn is_locked(path: &Path) -> io::Result<bool> {
-    let file = match File::open(path) {
+    let file = match open_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other?,
     };

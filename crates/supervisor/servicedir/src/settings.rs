@@ -1,12 +1,11 @@
 //! The configuration files of a service directory. Each is read when it is
 //! needed, so a change counts from the next time on.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::{Servicedir, Signal};
+use crate::{Servicedir, Signal, read_beginning, regular};
 
 /// No more than this, in bytes, is read of the first line of a configuration file.
 const MAX_LINE: u64 = 4096;
@@ -169,10 +168,17 @@ impl Settings {
     }
 
     /// `dependencies.d/`: the services that this one needs, in name order.
-    #[must_use]
-    pub fn dependencies(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(self.directory.join("dependencies.d")) else {
-            return Vec::new();
+    pub fn dependencies(&mut self) -> Vec<String> {
+        let path = self.directory.join("dependencies.d");
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                let found = path.metadata().ok().filter(|found| !found.is_dir());
+                let why = found.map_or(error, |found| regular::not(&found, "a directory"));
+                self.complaints.push(format!("read dependencies.d: {why}"));
+                return Vec::new();
+            }
         };
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -231,12 +237,10 @@ impl Settings {
 }
 
 fn first_line(directory: &Servicedir, name: &str) -> io::Result<Option<String>> {
-    let file = match File::open(directory.join(name)) {
+    let bytes = match read_beginning(&directory.join(name), MAX_LINE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    let mut bytes = Vec::new();
-    file.take(MAX_LINE).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(Some(text.lines().next().unwrap_or("").to_string()))
 }

@@ -6,6 +6,7 @@
 )]
 
 use super::*;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -243,6 +244,80 @@ fn what_is_wrong_in_a_file_is_told_and_the_default_holds() {
     let complaints = settings.complaints();
     assert_eq!(complaints.len(), 5);
     assert_eq!(complaints[1], "timeout-kill: \"5s\" is no whole number");
+}
+
+fn fifo(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+}
+
+#[test]
+fn a_fifo_where_a_setting_is_expected_is_told_and_the_default_holds() {
+    let (_scratch, directory) = directory();
+    for name in ["down-signal", "timeout-finish", "dependencies.d"] {
+        fifo(&directory.join(name));
+    }
+    let mut settings = directory.settings();
+    assert_eq!(settings.down_signal(), Signal::SIGTERM);
+    assert_eq!(settings.timeout_finish(), Some(Duration::from_secs(5)));
+    assert!(settings.dependencies().is_empty());
+    assert_eq!(
+        settings.complaints(),
+        [
+            "read down-signal: it is a FIFO, not a file",
+            "read timeout-finish: it is a FIFO, not a file",
+            "read dependencies.d: it is a FIFO, not a directory",
+        ]
+    );
+}
+
+#[test]
+fn what_stands_in_the_supervisors_way_is_replaced_or_told() {
+    let (_scratch, directory) = directory();
+    for name in ["status", "death_tally"] {
+        fifo(&directory.join("supervise").join(name));
+    }
+    let held = directory.hold().unwrap();
+    directory
+        .write_status(&Status::default(), Layout::Short)
+        .unwrap();
+    for name in ["supervise/status", "supervise/death_tally"] {
+        assert!(directory.join(name).is_file(), "{name}");
+    }
+    drop(held);
+    fs::remove_file(directory.join("supervise/lock")).unwrap();
+    fifo(&directory.join("supervise/lock"));
+    let error = format!("{:#}", directory.hold().unwrap_err());
+    assert_eq!(error, "lock supervise/lock: it is a FIFO, not a file");
+    assert!(directory.is_supervised().is_err());
+}
+
+#[test]
+fn a_link_to_itself_is_no_directory() {
+    let (_scratch, directory) = directory();
+    std::os::unix::fs::symlink("event", directory.join("event")).unwrap();
+    let error = format!("{:#}", directory.hold().unwrap_err());
+    assert!(error.starts_with("make event: "), "{error}");
+}
+
+#[test]
+fn letters_go_into_nothing_but_a_fifo() {
+    let (_scratch, directory) = directory();
+    fs::create_dir(directory.join("supervise")).unwrap();
+    fs::write(directory.join("supervise/control"), "").unwrap();
+    let error = directory.send(b"u").unwrap_err();
+    assert_eq!(error.to_string(), "it is a file, not a FIFO");
+    assert!(!is_nobody_there(&error));
+}
+
+#[test]
+fn a_service_is_down_whatever_its_file_down_is() {
+    let (_scratch, directory) = directory();
+    fifo(&directory.join("down"));
+    assert!(!directory.is_normally_up());
+    directory.set_normally_up(false).unwrap();
+    directory.set_normally_up(true).unwrap();
+    assert!(directory.is_normally_up());
 }
 
 #[test]

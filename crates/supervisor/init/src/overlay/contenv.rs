@@ -6,14 +6,15 @@
 //! that writes one more file gives the next script one more variable.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::libc;
+use servicedir::{open_regular, open_regular_with};
 
 use super::place;
 
@@ -97,17 +98,20 @@ fn is_variable(name: &OsStr) -> bool {
 
 /// What an earlier life of the container has left must not be seen in this one.
 fn clear(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove the old {}", dir.display()))
-        }
-        _ => Ok(()),
-    }
+    let removed = match fs::symlink_metadata(dir) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(dir),
+        Ok(_) => fs::remove_file(dir),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.with_context(|| format!("remove the old {}", dir.display()))
 }
 
 fn write_one(path: &Path, value: &[u8]) -> Result<()> {
     let end: &[u8] = if value.ends_with(b"\n") { b"\n" } else { b"" };
-    File::create(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    open_regular_with(path, &mut options)
         .and_then(|mut file| file.write_all(&[value, end].concat()))
         .with_context(|| format!("write {}", path.display()))
 }
@@ -117,7 +121,10 @@ fn read_one(path: &Path) -> Result<Option<OsString>> {
     if !fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(None);
     }
-    let mut value = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let mut value = Vec::new();
+    open_regular(path)
+        .and_then(|mut file| file.read_to_end(&mut value))
+        .with_context(|| format!("read {}", path.display()))?;
     value.pop_if(|last| *last == b'\n');
     // The kernel ends a variable at the first NUL; s6-overlay turns them into line feeds, and scripts rely on it.
     value

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::listing::list;
+use crate::output;
 
 /// What the supervisor keeps in a service directory: that of an earlier life is adopted, not removed.
 const KEPT: [&str; 2] = ["supervise", "event"];
@@ -116,7 +117,14 @@ fn copy_entry(from: &Path, to: &Path) -> Result<()> {
         Kind::Directory => return copy_dir(from, to),
         Kind::Link => fs::read_link(from).and_then(|target| symlink(target, to)),
         Kind::File => fs::copy(from, to).map(drop),
-        Kind::Other => Ok(()),
+        Kind::Other => {
+            let kind = servicedir::kind(&meta);
+            output::say(format_args!(
+                "{}: it is {kind}, not a file: not copied",
+                from.display()
+            ));
+            Ok(())
+        }
     };
     copied.with_context(|| format!("copy {} to {}", from.display(), to.display()))
 }

@@ -19,6 +19,8 @@ const HALT: &str = "/run/s6/basedir/bin/halt";
 /// Where s6-overlay 3 lets scripts write the container's exit code. They read it as
 /// well, so it is there from the beginning.
 const RESULT: &str = "/run/s6-linux-init-container-results/exitcode";
+/// No more than this, in bytes, is read of a written exit code.
+const MAX_CODE: u64 = 64;
 
 /// Keeps the environment for `with-contenv`, copies the services to where they live,
 /// and gives the scripts of `cont-init.d`.
@@ -49,7 +51,10 @@ pub(crate) fn written_code(scandir: &Path) -> Option<u8> {
     let results = Some(PathBuf::from(RESULT)).filter(|_| scandir == Path::new(DEFAULT_SCANDIR));
     let files = [code_file(scandir)].into_iter().chain(results);
     files
-        .filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+        .filter_map(|path| {
+            let bytes = servicedir::read_beginning(&path, MAX_CODE).ok()?;
+            String::from_utf8(bytes).ok()?.trim().parse().ok()
+        })
         .max_by_key(|code| *code != 0)
 }
 

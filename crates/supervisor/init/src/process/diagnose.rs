@@ -38,6 +38,9 @@ const OLDER: [u16; 2] = [libc::EM_386, libc::EM_ARM];
 /// Why the file cannot start, although the kernel, or a shell to which such files are
 /// given, would try it.
 pub(crate) fn before(path: &Path) -> Option<String> {
+    if let Some(why) = no_file(path) {
+        return Some(why);
+    }
     let start = beginning_of(path).ok()?;
     if let Some(Shebang { line, .. }) = Shebang::of(&start) {
         return line.ends_with(b"\r").then(|| carriage_return(line));
@@ -111,11 +114,10 @@ fn missing(path: &Path) -> Option<String> {
 }
 
 fn forbidden(path: &Path) -> Option<String> {
-    let metadata = path.metadata().ok()?;
-    if metadata.is_dir() {
-        return Some("it is a directory".into());
+    if let Some(why) = no_file(path) {
+        return Some(why);
     }
-    let mode = metadata.permissions().mode() & 0o7777;
+    let mode = path.metadata().ok()?.permissions().mode() & 0o7777;
     if mode & 0o111 == 0 {
         return Some(format!("it is not executable (mode {mode:04o}): chmod +x"));
     }
@@ -129,6 +131,12 @@ fn forbidden(path: &Path) -> Option<String> {
     Some(format!(
         "it, or its interpreter {shown}, may not be executed by us"
     ))
+}
+
+/// A program is a file, whatever else can be found at its path.
+fn no_file(path: &Path) -> Option<String> {
+    let found = path.metadata().ok().filter(|found| !found.is_file())?;
+    Some(format!("it is {}, no program", servicedir::kind(&found)))
 }
 
 fn carriage_return(line: &[u8]) -> String {
@@ -248,6 +256,18 @@ mod tests {
             after(&path, &error),
             "it links to nowhere, which is missing"
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_called_by_its_name_and_not_opened() {
+        let scratch = harness::scratch();
+        let path = scratch.path().join("run");
+        let refused = io::Error::from_raw_os_error(libc::EACCES);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(before(&path).unwrap(), "it is a FIFO, no program");
+        assert_eq!(after(&path, &refused), "it is a FIFO, no program");
+        let why = before(scratch.path()).unwrap();
+        assert_eq!(why, "it is a directory, no program");
     }
 
     #[test]

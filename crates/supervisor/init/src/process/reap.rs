@@ -46,11 +46,15 @@ fn parent(stat: &str) -> Option<u32> {
 }
 
 fn descendants(of: u32, parents: &HashMap<u32, u32>) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (child, parent) in parents {
+        children.entry(*parent).or_default().push(*child);
+    }
     let mut found = vec![of];
     let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        let children = parents.iter().filter(|(_, its)| **its == parent);
-        found.extend(children.map(|(child, _)| *child));
+    while let Some(parent) = found.get(next) {
+        // Taken out, so that nobody is found twice.
+        found.extend(children.remove(parent).unwrap_or_default());
         next += 1;
     }
     found.split_off(1)

@@ -1,8 +1,7 @@
 //! The first line of a script, as the kernel reads it.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -40,9 +39,7 @@ impl<'a> Shebang<'a> {
 
 /// The beginning of a file, as far as the kernel looks at it.
 pub(crate) fn beginning_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LOOKED_AT).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    servicedir::read_beginning(path, LOOKED_AT)
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! Starting programs: a service's `run` and `finish`, scripts, the command.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
@@ -213,18 +211,10 @@ fn duplicate(file: &OwnedFd, lowest: RawFd) -> io::Result<OwnedFd> {
 /// The lock that a service inherits. It belongs to the open file, not to a process, so
 /// that the next start fails while anything that the service has started still runs.
 pub(crate) fn service_lock(path: &Path) -> io::Result<OwnedFd> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    match servicedir::lock_file(&file) {
-        Ok(()) => Ok(file.as_fd().try_clone_to_owned()?),
-        Err(Errno::EAGAIN | Errno::EACCES) => Err(io::Error::other(
-            "what is left of the service before holds its lock",
-        )),
-        Err(error) => Err(error.into()),
-    }
+    let held = "what is left of the service before holds its lock";
+    let lock = servicedir::lock(path, 0o666)?;
+    lock.map(OwnedFd::from)
+        .ok_or_else(|| io::Error::other(held))
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ impl Service {
             readiness = Some(reader);
         }
         let pid = program.start(nursery)?;
+        self.announces = readiness.is_some() || self.is_oneshot();
         self.notification = readiness;
         Ok(pid)
     }

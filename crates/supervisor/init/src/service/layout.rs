@@ -6,12 +6,9 @@
 
 use std::env::consts::ARCH;
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::libc::O_NONBLOCK;
 use servicedir::Layout;
 
 /// The variable that sets the length of the records, whatever is installed.
@@ -28,7 +25,7 @@ const TOOLS: [&str; 3] = [
 ];
 /// No more than this is read of a tool. A dynamic s6-svstat has 19 kB; a larger program
 /// of that name is another one, perhaps ours.
-const TOOL_MAX: usize = 64 * 1024;
+const TOOL_MAX: u64 = 64 * 1024;
 /// Where the dynamic linker looks, besides Debian's directories for one machine.
 const LIBRARIES: [&str; 5] = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64"];
 /// The library as programs ask for it, and as the releases of 2.13 install it.
@@ -131,17 +128,7 @@ fn in_path(path: &Path) -> Option<Release> {
 }
 
 fn linked_with(tool: &Path) -> Option<Release> {
-    // With room for all of it one system call is enough.
-    let mut bytes = Vec::with_capacity(TOOL_MAX);
-    OpenOptions::new()
-        .read(true)
-        // Whatever is at this path, the first process must not wait for it.
-        .custom_flags(O_NONBLOCK)
-        .open(tool)
-        .ok()?
-        .take(TOOL_MAX as u64)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    let bytes = servicedir::read_beginning(tool, TOOL_MAX).ok()?;
     let mut texts = bytes.split(|byte| *byte == 0);
     let version = texts.find_map(|text| text.strip_prefix(NEEDED))?;
     release(std::str::from_utf8(version).ok()?)

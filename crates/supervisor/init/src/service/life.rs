@@ -1,7 +1,6 @@
 //! From the moment a service is supervised to the moment it is left: what letters,
 //! deaths and time do to it.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -32,7 +31,8 @@ impl Service {
         plumbing: Plumbing,
         layout: Layout,
     ) -> anyhow::Result<Self> {
-        let directory = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        let directory = servicedir::open_directory(path);
+        let directory = directory.with_context(|| format!("open {}", path.display()))?;
         if sys::is_among_last(&directory) {
             let kept = "Too many open files, the last ones are kept for starting services";
             anyhow::bail!("supervise {name}: {kept}");
@@ -51,6 +51,7 @@ impl Service {
             machine: Machine::new(false, now),
             plumbing,
             notification: None,
+            announces: false,
             lines: Vec::new(),
             restarts: Restarts::default(),
             started_at: now.at,
@@ -84,7 +85,7 @@ impl Service {
             let name = &self.name;
             anyhow::bail!("supervise {name}: another supervisor has it");
         };
-        self.needs = self.ask(|settings| settings.dependencies());
+        self.needs = self.ask(Settings::dependencies);
         self.machine = Machine::new(files.is_normally_up(), Moment::now());
         self.held = Some(held);
         self.write_status(*self.machine.status());
@@ -169,7 +170,7 @@ impl Service {
     }
 
     fn end_of_run(&mut self, wait_status: WaitStatus) -> Event {
-        let is_oneshot = self.ask(|settings| settings.is_oneshot());
+        let is_oneshot = self.is_oneshot();
         if is_oneshot && wait_status.exit_code() == Some(0) {
             return Self::completed();
         }
@@ -178,6 +179,10 @@ impl Service {
             return self.failed(wait_status);
         }
         Event::Died { wait_status }
+    }
+
+    pub(super) fn is_oneshot(&self) -> bool {
+        self.ask(|settings| settings.is_oneshot())
     }
 
     pub(super) fn completed() -> Event {

@@ -1,5 +1,6 @@
 //! From one phase of the supervisor's life to the next.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::Supervisor;
@@ -89,22 +90,20 @@ impl Supervisor {
         self.phase = Phase::Finishing(Sequence::new("cont-finish.d", scripts, most));
     }
 
-    /// Starts the services whose needs are met by now.
+    /// Starts the services whose needs are met by now, which may meet those of others.
     fn start_those_that_waited(&mut self) {
-        loop {
-            let next = (0..self.services.len()).find(|index| {
-                self.services[*index].waits_for_needs() && self.has_what_it_needs(*index)
-            });
-            let Some(next) = next else {
-                return;
-            };
-            self.services[next].feed(Event::NeedsMet, &self.nursery);
+        let mut candidates: VecDeque<usize> = (0..self.services.len()).collect();
+        while let Some(index) = candidates.pop_front() {
+            if self.services[index].waits_for_needs() && self.has_what_it_needs(index) {
+                self.services[index].feed(Event::NeedsMet, &self.nursery);
+                candidates.extend(self.order.needed_by(index));
+            }
         }
     }
 
-    fn has_what_it_needs(&self, index: usize) -> bool {
-        let mut needs = self.order.needs(index).iter();
-        needs.all(|need| self.services[*need].is_there())
+    fn has_what_it_needs(&mut self, index: usize) -> bool {
+        let services = &self.services;
+        self.order.is_met(index, |need| services[need].is_there())
     }
 
     fn start_command(&mut self, now: Instant) {

@@ -1,5 +1,6 @@
 //! The scan: which services the scan directory has, and which it has no more.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use super::order::{Dependent, Order};
 use super::phase::Phase;
 use super::scandir::Entry;
 use crate::output;
-use crate::service::{Plumbing, Service, Standing};
+use crate::service::{Id, Plumbing, Service, Standing};
 
 /// After this the scan is repeated if a directory could not be read or supervised.
 const SCAN_AGAIN: Duration = Duration::from_secs(3);
@@ -36,46 +37,48 @@ impl Supervisor {
     }
 
     fn follow(&mut self, entries: &[Entry]) {
+        let logs = entries.iter().filter_map(|entry| entry.log.as_ref());
+        let logs = logs.map(|(_, id)| *id);
+        let listed: HashSet<Id> = entries.iter().map(|entry| entry.id).chain(logs).collect();
         for service in &mut self.services {
-            let is_listed = entries.iter().any(|entry| {
-                entry.id == service.id || entry.log.as_ref().is_some_and(|it| it.1 == service.id)
-            });
-            service.standing = match (service.standing, is_listed) {
+            service.standing = match (service.standing, listed.contains(&service.id)) {
                 (Standing::Dismissed, _) => Standing::Dismissed,
                 (_, true) => Standing::Listed,
                 (_, false) => Standing::Vanished,
             };
         }
-        let known = self.services.len();
+        let before = self.services.len();
+        let mut known = self.services.iter().map(|service| service.id).collect();
         for entry in entries {
-            self.take(entry);
+            self.take(entry, &mut known);
         }
-        if self.services.len() > known {
+        if self.services.len() > before {
             self.put_in_order();
         }
     }
 
-    fn take(&mut self, entry: &Entry) {
-        let is_known = |id| self.services.iter().any(|service| service.id == id);
+    /// Takes a service and its logger, unless they are among those `known`.
+    fn take(&mut self, entry: &Entry, known: &mut HashSet<Id>) {
         let (mut writes, mut reads) = (Plumbing::default(), Plumbing::default());
-        let log = entry.log.as_ref().filter(|(_, id)| !is_known(*id));
+        let log = entry.log.as_ref().filter(|(_, id)| !known.contains(id));
+        let is_new = !known.contains(&entry.id);
         if log.is_some()
-            && !is_known(entry.id)
+            && is_new
             && let Ok((reader, writer)) = std::io::pipe()
         {
             writes.stdout = Some(writer.into());
             reads.stdin = Some(reader.into());
         }
         let log = log.map(|(path, _)| path.clone());
-        if !is_known(entry.id) {
-            self.take_one(&entry.name, &entry.path, writes);
+        if is_new {
+            known.extend(self.take_one(&entry.name, &entry.path, writes));
         }
         if let Some(path) = log.filter(|_| reads.stdin.is_some()) {
-            self.take_one(&format!("{}/log", entry.name), &path, reads);
+            known.extend(self.take_one(&format!("{}/log", entry.name), &path, reads));
         }
     }
 
-    fn take_one(&mut self, name: &str, path: &Path, plumbing: Plumbing) {
+    fn take_one(&mut self, name: &str, path: &Path, plumbing: Plumbing) -> Option<Id> {
         // The path is relative to the scan directory, and the service before this one
         // has entered its own.
         if let Some(scandir) = &self.scandir {
@@ -83,16 +86,18 @@ impl Supervisor {
         }
         match Service::take(name, path, plumbing, self.layout) {
             Ok(service) => {
-                self.refused.retain(|refused| refused != name);
+                let id = service.id;
+                self.refused.remove(name);
                 self.services.push(service);
+                Some(id)
             }
             Err(error) => {
                 // It is tried again and again, but said once.
-                if !self.refused.iter().any(|refused| refused == name) {
-                    self.refused.push(name.to_string());
+                if self.refused.insert(name.to_string()) {
                     output::say(format_args!("{error:#}"));
                 }
                 self.scan_at = Some(Instant::now() + SCAN_AGAIN);
+                None
             }
         }
     }
@@ -102,8 +107,8 @@ impl Supervisor {
             .services
             .iter()
             .map(|service| Dependent {
-                name: service.name.clone(),
-                needs: service.needs.clone(),
+                name: &service.name,
+                needs: &service.needs,
             })
             .collect();
         let (order, complaints) = Order::new(&dependents);

@@ -35,7 +35,8 @@ impl Scandir {
     /// Locks the directory, and listens to `s6-svscanctl` from now on.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let directory = File::open(path).with_context(|| format!("open {shown}"))?;
+        let directory =
+            servicedir::open_directory(path).with_context(|| format!("open {shown}"))?;
         let ours = path.join(CONTROL);
         servicedir::make_directory(&ours).with_context(|| format!("make {}", ours.display()))?;
         let lock = servicedir::lock(&ours.join("lock"), LOCK_MODE)
@@ -82,8 +83,10 @@ impl Scandir {
     }
 
     /// The script that replaces what a signal means, if it is there and executable.
+    /// Anything but a file could not be executed: the signal keeps its meaning.
     pub(crate) fn script(&self, signal: &str) -> Option<PathBuf> {
         let path = self.path.join(CONTROL).join(signal);
+        let path = Some(path).filter(|path| path.is_file())?;
         nix::unistd::access(&path, nix::unistd::AccessFlags::X_OK).ok()?;
         Some(path)
     }

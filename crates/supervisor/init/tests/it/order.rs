@@ -132,6 +132,55 @@ fn who_waits_in_vain_is_told_at_once_also_when_that_comes_later() {
 }
 
 #[test]
+fn services_that_each_need_all_before_them_start_and_stop() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let name = |number| format!("s{number:02}");
+    let services: Vec<Service> = (0..36)
+        .map(|number| {
+            (0..number).fold(noted(&name(number), ""), |it, other| it.needs(&name(other)))
+        })
+        .collect();
+    start_and_stop_one_by_one(&services, name);
+}
+
+#[test]
+fn a_long_chain_of_services_starts_and_stops() {
+    if ours_alone(REASON) {
+        return;
+    }
+    // The last by name comes first, so that nothing is in order by chance.
+    let name = |number| format!("s{:03}", 199 - number);
+    let services: Vec<Service> = (0..200)
+        .map(|number| {
+            let service = noted(&name(number), "");
+            match number {
+                0 => service,
+                _ => service.needs(&name(number - 1)),
+            }
+        })
+        .collect();
+    start_and_stop_one_by_one(&services, name);
+}
+
+/// All services start in the order of their numbers, and stop in the other one.
+fn start_and_stop_one_by_one(services: &[Service], name: impl Fn(usize) -> String) {
+    let mut world = World::unattended(services);
+    let count = services.len();
+    let starts: Vec<String> = (0..count).map(|it| format!("start {}", name(it))).collect();
+    assert_eq!(world.wait_lines(count), starts);
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0, "{}", world.output());
+    let stops: Vec<String> = (0..count)
+        .rev()
+        .map(|it| format!("stop {}", name(it)))
+        .collect();
+    let log = world.log();
+    assert_eq!(log.lines().skip(count).collect::<Vec<_>>(), stops);
+}
+
+#[test]
 fn the_end_of_an_essential_service_is_the_end_with_its_code() {
     if ours_alone(REASON) {
         return;

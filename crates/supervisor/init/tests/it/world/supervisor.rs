@@ -36,19 +36,36 @@ impl World {
         environment: &[(&str, &str)],
         services: &[Service],
     ) -> World {
-        let dir = harness::scratch();
-        let scandir = dir.path().join("scan");
-        fs::create_dir(&scandir).unwrap();
-        for service in services {
-            service.install(&scandir);
-        }
-        let mut command = kind.command(&scandir);
+        let dir = World::directory(services);
+        let mut command = kind.command(&dir.path().join("scan"));
         command.envs(environment.iter().copied());
         let world = World::start(dir, command);
         for service in services {
             world.wait_supervised(&service.name);
         }
         world
+    }
+
+    /// The supervisor under test, of which nothing is waited for.
+    pub(crate) fn unattended(services: &[Service]) -> World {
+        World::unattended_at(World::directory(services))
+    }
+
+    /// As [`World::unattended`], over the scan directory that is in `dir` already.
+    pub(crate) fn unattended_at(dir: Scratch) -> World {
+        let command = Kind::from_environment().command(&dir.path().join("scan"));
+        World::start(dir, command)
+    }
+
+    /// A scan directory with these services, which nobody supervises yet.
+    pub(crate) fn directory(services: &[Service]) -> Scratch {
+        let dir = harness::scratch();
+        let scandir = dir.path().join("scan");
+        fs::create_dir(&scandir).unwrap();
+        for service in services {
+            service.install(&scandir);
+        }
+        dir
     }
 
     /// Starts any command whose scan directory is `dir/scan`. Its output goes to `dir/output`.
@@ -75,8 +92,7 @@ impl World {
     /// Starts another supervisor over the same directory.
     pub(crate) fn again(mut self) -> World {
         let dir = std::mem::replace(&mut self.dir, harness::scratch());
-        let command = Kind::from_environment().command(&dir.path().join("scan"));
-        World::start(dir, command)
+        World::unattended_at(dir)
     }
 
     pub(crate) fn pid(&self) -> i32 {
