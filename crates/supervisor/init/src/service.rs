@@ -55,12 +55,17 @@ pub(crate) enum Standing {
     Dismissed,
 }
 
-/// Whether the stop goes on without a service that has not ended.
+/// How far a service is when everything stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Abandoned {
+enum Stop {
+    /// It was not asked yet.
     No,
-    At(Instant),
-    Yes,
+    /// It was asked.
+    Asked,
+    /// It was killed, and is not waited for after this moment.
+    AbandonAt(Instant),
+    /// It is not waited for.
+    Abandoned,
 }
 
 /// A supervised service.
@@ -99,9 +104,8 @@ pub(crate) struct Service {
     failure: Option<u8>,
     /// When the `run` of a oneshot has run for too long and is asked to end.
     run_until: Option<Instant>,
-    /// Everything stops, and it was asked.
-    is_stopping: bool,
-    /// How long it may take to end in that stop, where its own files do not say; none
+    stop: Stop,
+    /// How long it may take to end when everything stops, where its own files do not say; none
     /// is for ever.
     grace: Option<Duration>,
     /// When a logger gets its signal, which had all of its input to read first.
@@ -110,19 +114,17 @@ pub(crate) struct Service {
     kill_at: Option<Instant>,
     /// When `finish` has run for too long and is killed.
     finish_kill_at: Option<Instant>,
-    /// The stop does not wait any more for a process that SIGKILL has not ended.
-    abandoned: Abandoned,
     /// When the status is written again that could not be written.
     status_at: Option<Instant>,
     /// When a service that was dismissed is supervised again, if it is still listed.
     back_at: Option<Instant>,
 }
 
-impl Abandoned {
-    fn at(self) -> Option<Instant> {
+impl Stop {
+    fn deadline(self) -> Option<Instant> {
         match self {
-            Self::At(at) => Some(at),
-            Self::No | Self::Yes => None,
+            Self::AbandonAt(at) => Some(at),
+            Self::No | Self::Asked | Self::Abandoned => None,
         }
     }
 }
@@ -188,12 +190,12 @@ impl Service {
 
     /// Everything stops, and it was asked to.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.is_stopping
+        self.stop != Stop::No
     }
 
     /// The stop has not to wait for it.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_gone() || self.abandoned == Abandoned::Yes
+        self.is_gone() || self.stop == Stop::Abandoned
     }
 
     /// It is down until somebody starts it.
@@ -277,7 +279,7 @@ impl Service {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let times = [
             self.machine.starts_at(),
-            self.abandoned.at(),
+            self.stop.deadline(),
             self.run_until,
             self.signal_at,
             self.kill_at,

@@ -10,7 +10,7 @@ use servicedir::{KillMode, Layout, Letter, Settings, WaitStatus};
 
 use super::machine::{Event, Machine, Moment, State};
 use super::restarts::Restarts;
-use super::{AFTER_KILL, Abandoned, Id, Plumbing, Service, Standing};
+use super::{AFTER_KILL, Id, Plumbing, Service, Standing, Stop};
 use crate::output;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
@@ -61,12 +61,11 @@ impl Service {
             final_code: None,
             failure: None,
             run_until: None,
-            is_stopping: false,
+            stop: Stop::No,
             grace: None,
             signal_at: None,
             kill_at: None,
             finish_kill_at: None,
-            abandoned: Abandoned::No,
             status_at: None,
             back_at: None,
         };
@@ -135,7 +134,7 @@ impl Service {
             self.signal_at = grace.map(|grace| Instant::now() + grace);
         }
         // Last of all: a bug before it makes the next turn ask again.
-        self.is_stopping = true;
+        self.stop = Stop::Asked;
     }
 
     /// Its process has ended.
@@ -156,7 +155,9 @@ impl Service {
         self.signal_at = None;
         self.deaths += 1;
         self.kill_at = None;
-        self.abandoned = Abandoned::No;
+        if self.is_stopping() {
+            self.stop = Stop::Asked;
+        }
         if self.ask(Settings::kill_mode) == KillMode::Group {
             // The leader was reaped, but its number is not given to others as long
             // as its group has members.
@@ -239,8 +240,8 @@ impl Service {
             self.kill_late("./finish takes too long: killed", now);
             self.finish_kill_at = Some(now + KILL_AGAIN);
         }
-        if self.abandoned.at().is_some_and(|at| at <= now) {
-            self.abandoned = Abandoned::Yes;
+        if self.stop.deadline().is_some_and(|at| at <= now) {
+            self.stop = Stop::Abandoned;
         }
         if self.status_at.is_some_and(|at| at <= now) && self.enter().is_ok() {
             self.write_status(*self.machine.status());
@@ -265,8 +266,8 @@ impl Service {
     fn kill_late(&mut self, why: &str, now: Instant) {
         output::say(format_args!("{}: {why}", self.name));
         self.kill();
-        if self.is_stopping && self.abandoned == Abandoned::No {
-            self.abandoned = Abandoned::At(now + AFTER_KILL);
+        if self.stop == Stop::Asked {
+            self.stop = Stop::AbandonAt(now + AFTER_KILL);
         }
     }
 
