@@ -6,3 +6,4 @@ pub(crate) mod shebang;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod sys;
+pub(crate) mod terminal;

@@ -179,7 +179,7 @@ fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> any
         return Ok(code.unwrap_or(0));
     };
     if options.in_place && supervisor.code.is_none() {
-        give_way(scandir, inherited)?;
+        give_way(scandir, &supervisor.signals, inherited)?;
     }
     let written = overlay::written_code(scandir.path());
     // A script that ends everything with a code of its own means more than the end of
@@ -189,12 +189,14 @@ fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> any
 }
 
 /// `.s6-svscan/finish` replaces this program, if it is there.
-fn give_way(scandir: &Scandir, inherited: &Inherited) -> anyhow::Result<()> {
+fn give_way(scandir: &Scandir, signals: &Signals, inherited: &Inherited) -> anyhow::Result<()> {
     scandir.enter()?;
     let finish = Scandir::finish();
     if !finish.exists() {
         return Ok(());
     }
+    // What has come since the last turn would end it before it begins.
+    signals.arrived();
     inherited.give_back();
     let error = Command::new(&finish).arg0("finish").exec();
     Err(error).with_context(|| format!("execute {}", finish.display()))

@@ -46,7 +46,7 @@ use sequence::Sequence;
 pub(crate) struct Supervisor {
     nursery: Nursery,
     pub(crate) variables: Variables,
-    signals: Signals,
+    pub(crate) signals: Signals,
     /// There is none for a plain init, which has only a command.
     pub(crate) scandir: Option<Scandir>,
     /// The layout of the services' status records.

@@ -1,69 +1,82 @@
 //! Signals as data: a descriptor that says when some have arrived, and what each asks
 //! for.
 
-use std::io;
+use std::iter;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 
 use nix::libc::{self, c_int};
-use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::SignalOnly;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Signals that have a meaning for us, or are passed to the command. The first process
-/// of a namespace gets no signal for which it has no handler.
-const SIGNALS: &[c_int] = &[
-    libc::SIGCHLD,
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGABRT,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGALRM,
-    libc::SIGTERM,
-    libc::SIGWINCH,
-    libc::SIGPWR,
+use crate::process::sys;
+
+/// Signals that have a meaning for us. With a command all are heard, since they are
+/// passed to it.
+const SIGNALS: [Signal; 11] = [
+    Signal::SIGCHLD,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGABRT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGTERM,
+    Signal::SIGWINCH,
+    Signal::SIGPWR,
 ];
 
-/// Further signals that are passed to the command.
-const FORWARDED: &[c_int] = &[
-    libc::SIGCONT,
-    libc::SIGTSTP,
-    libc::SIGURG,
-    libc::SIGXCPU,
-    libc::SIGXFSZ,
-    libc::SIGVTALRM,
-    libc::SIGPROF,
-    libc::SIGIO,
-];
+/// No more than this are read at a time, so that a flood of them keeps nobody waiting.
+const AT_ONCE: usize = 100;
 
-/// The signals that have arrived, each of them once however often it came.
+/// The signals that have arrived. They are blocked, and so wait to be read: none ends
+/// us, whatever its number, and the first process of a namespace gets them too. A fault
+/// of our own still ends us, since the kernel does not wait for one that is blocked.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    queue: SignalFd,
 }
 
 impl Signals {
-    /// Sets the handlers: from now on no signal is lost, and none ends us.
-    pub(crate) fn listen(has_command: bool) -> io::Result<Self> {
-        let (read, write) = UnixStream::pair()?;
-        let mut numbers = SIGNALS.to_vec();
-        if has_command {
-            numbers.extend(FORWARDED);
-            numbers.extend(libc::SIGRTMIN()..=libc::SIGRTMAX());
-        }
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?;
-        Ok(Self { delivery })
+    /// From now on no signal is lost.
+    pub(crate) fn listen(has_command: bool) -> nix::Result<Self> {
+        let heard = if has_command {
+            SigSet::all()
+        } else {
+            SIGNALS.into_iter().collect()
+        };
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let queue = SignalFd::with_flags(&heard, flags)?;
+        sys::hear_of_children();
+        // These would stop us for using the terminal from the background.
+        let blocked = heard | Signal::SIGTTIN | Signal::SIGTTOU;
+        blocked.thread_set_mask()?;
+        Ok(Self { queue })
     }
 
     /// The descriptor that is readable when signals have arrived.
     pub(crate) fn descriptor(&self) -> &impl AsFd {
-        self.delivery.get_read()
+        &self.queue
     }
 
-    pub(crate) fn arrived(&mut self) -> Vec<c_int> {
-        self.delivery.pending().collect()
+    pub(crate) fn arrived(&self) -> Vec<c_int> {
+        let own = std::process::id();
+        iter::from_fn(|| self.queue.read_signal().ok().flatten())
+            .take(AT_ONCE)
+            .map(|info| (info.ssi_signo.cast_signed(), info.ssi_code, info.ssi_pid))
+            .filter(|(signal, code, sender)| is_news(*signal, *code, *sender != own))
+            .map(|(signal, ..)| signal)
+            .collect()
     }
+}
+
+/// Whether a signal is one that somebody has sent us. The kernel has two more, which
+/// are without effect while they are blocked: SIGPIPE and SIGXFSZ for a write of ours,
+/// as if we had sent it, and the terminal's to all of our group when another process in
+/// it uses the terminal from the background.
+fn is_news(signal: c_int, code: c_int, is_from_others: bool) -> bool {
+    let is_terminals = matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && code == libc::SI_KERNEL;
+    is_from_others && !is_terminals
 }
 
 /// What there is to supervise, on which the meaning of a signal depends.
@@ -79,6 +92,10 @@ pub(crate) enum Reaction {
     Nothing,
     /// Send it to the command.
     Forward,
+    /// The command may have stopped: then so do we.
+    FollowStop,
+    /// The command goes on, with the terminal if we have been given it.
+    GoOn,
     /// Look for new services.
     Scan,
     /// Look for new services, and dismiss those that have vanished.
@@ -94,18 +111,26 @@ pub(crate) enum Reaction {
 
 /// The table: signal and role to reaction.
 pub(crate) fn reaction(signal: c_int, role: Role) -> Reaction {
-    if signal == libc::SIGCHLD {
-        return Reaction::Nothing;
-    }
     match (role.has_services, role.has_command) {
-        (false, _) => Reaction::Forward,
+        (false, _) => before_command(signal),
         (true, true) => beside_command(signal),
         (true, false) => alone(signal),
     }
 }
 
+/// A plain init is the command for whoever started it, also for a shell with job
+/// control. A supervisor must not stop, and leaves that out.
+fn before_command(signal: c_int) -> Reaction {
+    match signal {
+        libc::SIGCHLD => Reaction::FollowStop,
+        libc::SIGCONT => Reaction::GoOn,
+        _ => Reaction::Forward,
+    }
+}
+
 fn beside_command(signal: c_int) -> Reaction {
     match signal {
+        libc::SIGCHLD => Reaction::Nothing,
         libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => Reaction::Stop { loggers: false },
         _ => Reaction::Forward,
     }
@@ -151,11 +176,24 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_init_forwards_everything_but_sigchld() {
-        for signal in SIGNALS.iter().chain(FORWARDED).skip(1) {
-            assert_eq!(on(*signal, false, true), Reaction::Forward);
+    fn a_plain_init_forwards_everything_but_what_is_job_control() {
+        for signal in 1..=libc::SIGRTMAX() {
+            let expected = match signal {
+                libc::SIGCHLD => Reaction::FollowStop,
+                libc::SIGCONT => Reaction::GoOn,
+                _ => Reaction::Forward,
+            };
+            assert_eq!(on(signal, false, true), expected, "{signal}");
         }
-        assert_eq!(on(libc::SIGCHLD, false, true), Reaction::Nothing);
+    }
+
+    #[test]
+    fn what_the_kernel_says_of_our_own_writes_is_no_news() {
+        assert!(is_news(libc::SIGPIPE, libc::SI_USER, true));
+        assert!(!is_news(libc::SIGPIPE, libc::SI_USER, false));
+        assert!(is_news(libc::SIGINT, libc::SI_KERNEL, true), "a key");
+        assert!(is_news(libc::SIGTTIN, libc::SI_USER, true));
+        assert!(!is_news(libc::SIGTTIN, libc::SI_KERNEL, true));
     }
 
     #[test]
@@ -182,6 +220,9 @@ mod tests {
             Reaction::Stop { loggers: false }
         );
         assert_eq!(on(libc::SIGHUP, true, true), Reaction::Forward);
+        assert_eq!(on(libc::SIGCONT, true, true), Reaction::Forward);
+        assert_eq!(on(libc::SIGCHLD, true, true), Reaction::Nothing);
+        assert_eq!(on(libc::SIGCHLD, true, false), Reaction::Nothing);
         assert_eq!(on(libc::SIGUSR1, true, true), Reaction::Forward);
     }
 

@@ -13,6 +13,7 @@ use nix::libc;
 
 use crate::process::diagnose;
 use crate::process::sys::{self, Inherited, Session};
+use crate::process::terminal;
 
 /// s6's pause after a `run` that cannot be executed.
 const AFTER_EXEC: Duration = Duration::from_secs(10);
@@ -157,7 +158,7 @@ impl Nursery {
     /// Starts the command whose exit code is ours, with everything that we were started
     /// with.
     pub(crate) fn command(&self, argv: &[OsString]) -> Result<i32, NotStarted> {
-        let terminal = io::IsTerminal::is_terminal(&io::stdin());
+        let terminal = terminal::is_ours();
         let session = Session::Command { terminal };
         sys::spawn(&mut command(argv), session, &self.inherited, Vec::new())
             .map_err(|error| NotStarted::new(Path::new(&argv[0]), &error))

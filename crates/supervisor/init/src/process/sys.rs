@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask, sigprocmask};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus as WaitEvent, waitid};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use servicedir::WaitStatus;
 
@@ -32,12 +32,12 @@ pub(crate) enum Session {
     /// A new session, every signal as it is by default.
     New,
     /// A process group of its own, with the signals that we were started with, and
-    /// with the terminal if standard input is one.
+    /// with the terminal if it is ours to give.
     Command { terminal: bool },
 }
 
 impl Inherited {
-    /// Remembers what we were started with, before any handler of ours is set.
+    /// Remembers what we were started with, before we change any of it.
     pub(crate) fn look() -> Self {
         let mut mask = SigSet::empty();
         let _ = sigprocmask(SigmaskHow::SIG_BLOCK, None, Some(&mut mask));
@@ -52,14 +52,8 @@ impl Inherited {
         }
     }
 
-    /// Blocks only the signals that would stop a background process for using its
-    /// terminal, and allows as many open files as possible. The handlers have to be set
-    /// before, or a signal that was blocked until now would end us.
+    /// Allows as many open files as possible.
     pub(crate) fn change(&self) {
-        let mut ours = SigSet::empty();
-        ours.add(Signal::SIGTTIN);
-        ours.add(Signal::SIGTTOU);
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&ours), None);
         if let Some((_, most)) = self.files {
             let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
         }
@@ -133,11 +127,18 @@ fn is_ignored(signal: c_int) -> bool {
     }
 }
 
+/// A child that ends or stops is told to us, also where we were started with SIGCHLD
+/// ignored.
+pub(crate) fn hear_of_children() {
+    // SAFETY: no handler of ours is set, only a constant.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Starts `command`. Each of `descriptors` is one of ours and the number that it has
 /// to have in the child.
 ///
 /// Every signal is blocked from before the fork until just before the exec: a signal
-/// for the child must neither run our handlers in the child nor be lost.
+/// for the child must not be lost.
 pub(crate) fn spawn(
     command: &mut Command,
     session: Session,
@@ -231,6 +232,33 @@ pub(crate) fn reap_one() -> Reaped {
 pub(crate) fn is_child(pid: i32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     pid > 0 && waitid(Id::Pid(Pid::from_raw(pid)), flags) != Err(Errno::ECHILD)
+}
+
+/// The signal that has stopped `pid`, if it has stopped since we were told of it last.
+pub(crate) fn has_stopped(pid: i32) -> Option<Signal> {
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+    match waitid(Id::Pid(Pid::from_raw(pid)), flags) {
+        Ok(WaitEvent::Stopped(_, signal)) => Some(signal),
+        _ => None,
+    }
+}
+
+/// Stops our process group as the terminal's key for that does, until it is continued.
+/// False if it is not: the kernel stops neither the first process of a namespace nor a
+/// group that no shell could continue.
+pub(crate) fn stop_job() -> bool {
+    // SAFETY: kill takes any two numbers.
+    unsafe { libc::kill(0, libc::SIGTSTP) };
+    let stop = SigSet::from(Signal::SIGTSTP);
+    // Here is where we stop.
+    let _ = stop.thread_unblock();
+    let _ = stop.thread_block();
+    // SAFETY: a set of zeros is a valid one, and only that is written to.
+    unsafe {
+        let mut pending: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut pending) == 0
+            && libc::sigismember(&raw const pending, libc::SIGCONT) == 1
+    }
 }
 
 /// What [`reap_one`] found.

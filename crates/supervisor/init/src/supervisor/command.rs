@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io;
 
 use nix::libc;
+use nix::sys::signal::Signal;
 use servicedir::WaitStatus;
 
 use crate::output;
 use crate::process::spawn::Nursery;
-use crate::process::sys;
+use crate::process::{sys, terminal};
 
 /// A command that runs once, in the directory that we were started in.
 #[derive(Debug)]
@@ -73,12 +74,47 @@ impl MainCommand {
     /// Its exit code if `pid` was its process.
     pub(crate) fn ended(&mut self, pid: i32, status: WaitStatus) -> Option<u8> {
         self.pid.take_if(|its| *its == pid)?;
+        terminal::take_back(pid);
         Some(status.shell_code())
     }
 
     pub(crate) fn signal(&self, signal: libc::c_int) {
         if let Some(pid) = self.pid {
             let _ = sys::kill(pid, signal);
+        }
+    }
+
+    /// Where it has stopped, so do we, and whoever else is in our job: the shell that has
+    /// started us waits for us alone, to take its terminal back.
+    pub(crate) fn follow_stop(&self) {
+        let Some(pid) = self.pid.filter(|_| terminal::exists()) else {
+            return;
+        };
+        let Some(signal) = sys::has_stopped(pid) else {
+            return;
+        };
+        // It has wanted a terminal that it had not got, and now it can have it.
+        let waited = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU) && terminal::is_ours();
+        if !waited {
+            terminal::take_back(pid);
+            // Once continued, we hear of that as of any signal.
+            let has_stopped = sys::stop_job();
+            // Without a shell the key stops nobody: the command would not have either.
+            if has_stopped || signal != Signal::SIGTSTP || !terminal::is_ours() {
+                return;
+            }
+        }
+        self.go_on();
+    }
+
+    /// Continues it, and all of its group if there is a terminal, whose keys stop all.
+    pub(crate) fn go_on(&self) {
+        let Some(pid) = self.pid else {
+            return;
+        };
+        terminal::give(pid);
+        if !terminal::exists() || sys::kill(-pid, libc::SIGCONT).is_err() {
+            self.signal(libc::SIGCONT);
         }
     }
 

@@ -21,6 +21,8 @@ impl Supervisor {
         match signals::reaction(signal, role) {
             Reaction::Nothing => {}
             Reaction::Forward => self.command.signal(signal),
+            Reaction::FollowStop => self.command.follow_stop(),
+            Reaction::GoOn => self.command.go_on(),
             Reaction::Scan => self.scan(),
             Reaction::ScanAndDismiss => {
                 self.scan();
