@@ -17,7 +17,7 @@ pub use escape::{Escaped, escape};
 /// execline use the same number.
 const MISUSE: u8 = 100;
 /// The system failed, and a later run may work. s6 and execline use the same number.
-const FAILED: u8 = 111;
+pub const FAILED: u8 = 111;
 
 /// How a program ends when it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,8 +64,11 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
         keep_stdin: options.in_place,
         label_all: std::env::var_os("INIT_PREFIX").is_some_and(|value| value == "1"),
     };
-    let command = MainCommand::new(options.command.clone());
+    let mut command = MainCommand::new(options.command.clone());
     let scandir = open_scandir(options)?;
+    if options.in_place && !command.exists() {
+        command.leave_origin();
+    }
     let layout = scandir.as_ref().map_or_else(Layout::default, |_| layout());
     let mut supervisor = Supervisor::new(nursery, variables, signals, scandir, layout, command);
     prepare(&mut supervisor, options, definitions.as_deref())?;

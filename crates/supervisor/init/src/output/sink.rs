@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use nix::libc::{self, O_APPEND, O_NOCTTY, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, ppoll};
 
+use crate::process::sys;
+
 /// A pipe that is ready takes this much without blocking.
 const CHUNK: usize = libc::PIPE_BUF;
 
@@ -106,7 +108,14 @@ fn duplicate(number: RawFd) -> Option<File> {
         libc::STDOUT_FILENO => io::stdout().as_fd().try_clone_to_owned(),
         _ => io::stderr().as_fd().try_clone_to_owned(),
     };
-    copy.ok().map(File::from)
+    match copy {
+        Ok(copy) => Some(File::from(copy)),
+        // No descriptor is left for a copy. Nobody else in this program has the number.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::EINVAL)) => {
+            sys::own(number).ok().map(File::from)
+        }
+        Err(_) => None,
+    }
 }
 
 fn is_ready(file: &File, within: Duration) -> bool {

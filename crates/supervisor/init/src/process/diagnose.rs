@@ -86,6 +86,15 @@ pub(crate) fn after(path: &Path, error: &io::Error) -> String {
     why.unwrap_or_else(|| reason(error))
 }
 
+/// What it means for a script that its interpreter cannot be started, and why.
+pub(crate) fn interpreter(path: &Path, why: &str) -> String {
+    let name = path.display();
+    if path.exists() {
+        return format!("its interpreter {name}: {why}");
+    }
+    format!("its interpreter {name} is missing")
+}
+
 fn missing(path: &Path) -> Option<String> {
     let Ok(metadata) = path.symlink_metadata() else {
         return Some("there is no such file".into());

@@ -58,9 +58,7 @@ impl NotStarted {
     fn new(program: &Path, error: &io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(0);
         let wait = match errno {
-            libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ENOSPC => {
-                AFTER_SYSTEM
-            }
+            _ if is_the_systems(errno) => AFTER_SYSTEM,
             libc::ETXTBSY => AFTER_WRITING,
             _ => AFTER_EXEC,
         };
@@ -71,15 +69,28 @@ impl NotStarted {
         }
     }
 
-    /// It is the system that could not do it now, not the program that is wrong.
-    pub(crate) fn is_of_the_system(&self) -> bool {
+    /// It is tried again soon: it is the moment that is wrong, not the program.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
         self.wait != AFTER_EXEC
     }
 
-    /// The exit code that a shell has for this.
+    /// The exit code that a shell has for this, or ours where it was the system that
+    /// failed.
     pub(crate) fn code(&self) -> u8 {
-        if self.errno == libc::ENOENT { 127 } else { 126 }
+        match self.errno {
+            libc::ENOENT => 127,
+            errno if is_the_systems(errno) => exit::FAILED,
+            _ => 126,
+        }
     }
+}
+
+/// Whether the system could not give what every program needs.
+fn is_the_systems(errno: i32) -> bool {
+    matches!(
+        errno,
+        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ENOSPC
+    )
 }
 
 /// A program of a service, to be started in the current directory.
@@ -147,12 +158,19 @@ impl Nursery {
         }
     }
 
-    /// Starts a script of `cont-init.d` or `cont-finish.d`, or one for a signal.
+    /// Starts a script of `cont-init.d` or `cont-finish.d`, or one for a signal. One that
+    /// is not executable stands behind its interpreter.
     pub(crate) fn script(&self, argv: &[OsString]) -> Result<i32, NotStarted> {
         let mut command = command(argv);
         self.surround(&mut command);
-        sys::spawn(&mut command, Session::New, &self.inherited, Vec::new())
-            .map_err(|error| NotStarted::new(Path::new(&argv[0]), &error))
+        let program = Path::new(&argv[0]);
+        sys::spawn(&mut command, Session::New, &self.inherited, Vec::new()).map_err(|error| {
+            let mut failed = NotStarted::new(program, &error);
+            if argv.len() > 1 && !is_the_systems(failed.errno) {
+                failed.why = diagnose::interpreter(program, &failed.why);
+            }
+            failed
+        })
     }
 
     /// Starts the command whose exit code is ours, with everything that we were started
@@ -345,6 +363,19 @@ mod tests {
     }
 
     #[test]
+    fn of_a_script_that_is_given_to_its_interpreter_that_is_told_which_fails() {
+        let why = |interpreter: &str| {
+            let argv = [interpreter.into(), "/etc/cont-init.d/script".into()];
+            nursery().script(&argv).unwrap_err().why
+        };
+        assert_eq!(why("/no/such"), "its interpreter /no/such is missing");
+        assert_eq!(
+            why("/etc/passwd"),
+            "its interpreter /etc/passwd: it is not executable (mode 0644): chmod +x"
+        );
+    }
+
+    #[test]
     fn what_the_system_cannot_give_is_asked_for_again_soon() {
         let wait = |errno| {
             let error = io::Error::from_raw_os_error(errno);
@@ -354,6 +385,12 @@ mod tests {
         assert_eq!(wait(libc::EMFILE), AFTER_SYSTEM);
         assert_eq!(wait(libc::ETXTBSY), AFTER_WRITING);
         assert_eq!(wait(libc::EACCES), AFTER_EXEC);
+        let code = |errno| {
+            let error = io::Error::from_raw_os_error(errno);
+            NotStarted::new(Path::new("run"), &error).code()
+        };
+        assert_eq!(code(libc::EMFILE), 111);
+        assert_eq!(code(libc::ETXTBSY), 126);
     }
 
     #[test]

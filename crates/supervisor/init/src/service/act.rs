@@ -118,7 +118,7 @@ impl Service {
             Err(failed) => {
                 self.run_until = None;
                 let code = failed.code();
-                let is_final = oneshot.is_some() && !failed.is_of_the_system();
+                let is_final = oneshot.is_some() && !failed.is_of_the_moment();
                 let NotStarted { why, wait, .. } = failed;
                 let name = &self.name;
                 if is_final {

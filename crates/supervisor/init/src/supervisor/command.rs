@@ -54,6 +54,13 @@ impl MainCommand {
         }
     }
 
+    /// Lets go of that directory where nothing else is started in it, so that its file
+    /// system can be unmounted.
+    pub(crate) fn leave_origin(&mut self) {
+        self.origin = None;
+        let _ = nix::unistd::chdir("/");
+    }
+
     /// Starts it; gives the exit code if that is not possible.
     pub(crate) fn start(&mut self, nursery: &Nursery) -> Option<u8> {
         self.is_started = true;

@@ -110,7 +110,11 @@ impl Supervisor {
         if !self.command.waits() || self.command_waits(now) {
             return;
         }
-        if let Some(code) = self.command.start(&self.nursery) {
+        let failed = self.command.start(&self.nursery);
+        if self.scandir.is_none() {
+            self.command.leave_origin();
+        }
+        if let Some(code) = failed {
             self.stop(Some(code), false);
         }
     }

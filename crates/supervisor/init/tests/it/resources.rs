@@ -7,7 +7,7 @@ use std::process::Command;
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
-use crate::world::{SOON, Service, World, is_alive, ours_alone};
+use crate::world::{SOON, Service, World, held_in, is_alive, ours_alone};
 
 const REASON: &str = "what s6 does then is its own affair";
 
@@ -91,6 +91,32 @@ fn without_processes_the_start_is_told_and_the_supervisor_lives() {
     );
     world.signal(Signal::SIGTERM);
     assert_eq!(world.ended_code(), 0);
+}
+
+#[test]
+fn without_processes_the_command_is_told_with_111() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script = "exec setpriv --reuid=61235 --regid=61235 --clear-groups prlimit --nproc=0 \"$INIT\" --services \"$DIR/scan\" echo x";
+    let mut world = started_by(script, &[]);
+    assert_eq!(world.ended_code(), 111, "{}", world.output());
+    assert_eq!(
+        world.output(),
+        "init: start echo: Resource temporarily unavailable\n"
+    );
+}
+
+#[test]
+fn a_supervised_directory_is_all_that_it_keeps_hold_of() {
+    if ours_alone("where s6-svscan is started is its own affair") {
+        return;
+    }
+    let script = "mkdir \"$DIR/place\"; cd \"$DIR/place\"; exec \"$INIT\" --scan ../scan";
+    let world = started_by(script, &[Service::sleeper("s")]);
+    world.wait_supervised("s");
+    let place = world.dir.path().join("place");
+    assert_eq!(held_in(&place, world.pid()), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Other processes, as `/proc` shows them.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
@@ -33,6 +34,15 @@ pub(crate) fn wait_gone(pid: i32) {
     wait_for(&format!("process {pid} to be gone"), SOON, || {
         (!is_alive(pid)).then_some(())
     });
+}
+
+/// What a process has in a directory, or below it, so that its file system cannot be unmounted.
+pub(crate) fn held_in(place: &Path, pid: i32) -> Vec<PathBuf> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let files = files.filter_map(|file| Some(file.ok()?.path()));
+    let cwd = PathBuf::from(format!("/proc/{pid}/cwd"));
+    let is_there = |link: &PathBuf| link.read_link().is_ok_and(|it| it.starts_with(place));
+    files.chain([cwd]).filter(is_there).collect()
 }
 
 /// The children of a process, zombies included.
