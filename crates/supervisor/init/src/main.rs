@@ -42,13 +42,15 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   kill-mode            pid (signals reach run alone) or group
 ///   output-prefix        each line of its output begins with [its name], or
 ///                        with what the file says
+///   output-time          each line of its output begins with the time (UTC)
 ///   cont-init.d, cont-finish.d   beside the --services directory
 ///   container_environment        beside the --scandir directory: what
 ///                                with-contenv gives to its program
 ///
 /// Environment
-///   INIT_PREFIX=1 labels the output of all services. S6_KEEP_ENV=1 lets them
-///   see init's environment; otherwise they start with a clean one.
+///   INIT_PREFIX=1 labels the output of all services, INIT_TIME=1 puts the time
+///   before it and before init's messages. S6_KEEP_ENV=1 lets services see
+///   init's environment; otherwise they start with a clean one.
 ///   INIT_S6_RECORD=35 or 43 is the length of the status records: 43 for the
 ///   tools of s6 2.13, which init looks for unless this is set.
 ///   S6_SERVICES_GRACETIME, S6_KILL_GRACETIME, S6_KILL_FINISH_MAXTIME (ms),

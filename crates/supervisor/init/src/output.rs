@@ -1,13 +1,16 @@
-//! What is written to standard output and error: our own messages, and the labelled
-//! lines of services.
+//! What is written to standard output and error: our own messages, and the lines of
+//! services that get a label or the time.
 //!
 //! The reader may stop reading, and the first process must not block for that. What
 //! cannot be written at once waits. When too much waits, the lines of services are not
 //! read any more, and our own messages are dropped and counted.
 
+mod clock;
 mod lines;
 mod sink;
 mod streams;
 
 pub(crate) use lines::Lines;
-pub(crate) use streams::{Stream, finish, flush, has_room, say, say_under, to_poll};
+pub(crate) use streams::{
+    Stream, finish, flush, has_room, is_timed, say, say_under, show_times, to_poll,
+};

@@ -56,13 +56,16 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     if std::process::id() != 1 {
         nix::sys::prctl::set_child_subreaper(true).context("become a subreaper")?;
     }
+    if asks_for("INIT_TIME") {
+        output::show_times();
+    }
     let definitions = overlay::definitions(&options.services).filter(|_| !options.in_place);
     let variables = Variables::read(|name| std::env::var(name).ok(), definitions.is_some());
     let nursery = Nursery {
         inherited: inherited.clone(),
         keep_environment: variables.keep_env || options.in_place,
         keep_stdin: options.in_place,
-        label_all: std::env::var_os("INIT_PREFIX").is_some_and(|value| value == "1"),
+        label_all: asks_for("INIT_PREFIX"),
     };
     let mut command = MainCommand::new(options.command.clone());
     let scandir = open_scandir(options)?;
@@ -75,6 +78,10 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(|bug| output::say(format_args!("a bug: {bug}"))));
     survive(|after_bug| supervisor.turn(after_bug));
     end(&supervisor, options, &inherited)
+}
+
+fn asks_for(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
 }
 
 /// A mistyped directory must not pass for a set without services.

@@ -88,7 +88,7 @@ pub(crate) struct Service {
     notification: Option<PipeReader>,
     /// Its last `run` was given such a pipe.
     announces: bool,
-    /// Its output, where each line gets a label.
+    /// Its output, where each line gets a label, the time, or both.
     lines: Vec<Lines>,
     restarts: Restarts,
     started_at: Instant,
@@ -320,22 +320,28 @@ impl Service {
     }
 
     fn open_lines(&mut self, nursery: &Nursery) {
-        let label = self.ask(Settings::output_prefix);
-        let Some(label) = label.or_else(|| nursery.label_all.then(String::new)) else {
-            return;
-        };
-        if !self.lines.is_empty() {
+        let (label, has_time) =
+            self.ask(|settings| (settings.output_prefix(), settings.has_output_time()));
+        let label = label.or_else(|| nursery.label_all.then(String::new));
+        let label = label.map(|label| {
+            if label.is_empty() {
+                self.name.clone()
+            } else {
+                label
+            }
+        });
+        let is_timed = has_time || output::is_timed();
+        if !self.lines.is_empty() || (label.is_none() && !is_timed) {
             return;
         }
-        let label = if label.is_empty() { &self.name } else { &label };
         let mut streams = vec![Stream::Err];
         if self.plumbing.stdout.is_none() {
             streams.push(Stream::Out);
         }
         for stream in streams {
-            match Lines::new(label, stream) {
+            match Lines::new(label.as_deref(), is_timed, stream) {
                 Ok(lines) => self.lines.push(lines),
-                Err(error) => output::say(format_args!("{}: label its output: {error}", self.name)),
+                Err(error) => output::say(format_args!("{}: read its output: {error}", self.name)),
             }
         }
     }

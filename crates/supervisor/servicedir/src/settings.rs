@@ -144,6 +144,12 @@ impl Settings {
         self.line("output-prefix")
     }
 
+    /// `output-time`: each line of output gets the time.
+    #[must_use]
+    pub fn has_output_time(&self) -> bool {
+        self.directory.join("output-time").exists()
+    }
+
     /// `essential`: its death ends everything.
     #[must_use]
     pub fn is_essential(&self) -> bool {

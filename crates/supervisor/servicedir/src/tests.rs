@@ -200,6 +200,7 @@ fn files_set_what_they_are_named_after() {
         ("restart-limit", "4"),
         ("kill-mode", "group\n"),
         ("output-prefix", "\n"),
+        ("output-time", ""),
         ("essential", ""),
     ] {
         fs::write(directory.join(name), text).unwrap();
@@ -218,7 +219,7 @@ fn files_set_what_they_are_named_after() {
     assert_eq!(settings.restart_limit(), Some(4));
     assert_eq!(settings.kill_mode(), KillMode::Group);
     assert_eq!(settings.output_prefix().as_deref(), Some(""));
-    assert!(settings.is_essential());
+    assert!(settings.has_output_time() && settings.is_essential());
     assert_eq!(settings.dependencies(), ["a", "b"]);
     assert!(settings.complaints().is_empty());
 }

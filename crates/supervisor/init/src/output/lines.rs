@@ -1,10 +1,11 @@
-//! The output of a service, where each line gets a label.
+//! The output of a service, where each line gets a label, the time, or both.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::clock;
 use super::streams::{Stream, has_room, pass_on};
 
 /// A line is cut at this length in bytes, so that a service cannot fill our memory.
@@ -22,20 +23,24 @@ const LAST_READS: usize = PIPE / READ + 1;
 pub(crate) struct Lines {
     reader: PipeReader,
     writer: PipeWriter,
+    /// What stands before each line, behind the time.
     label: Vec<u8>,
+    is_timed: bool,
     /// The beginning of a line whose end was not read yet.
     partial: Vec<u8>,
     stream: Stream,
 }
 
 impl Lines {
-    pub(crate) fn new(label: &str, stream: Stream) -> io::Result<Self> {
+    /// Without a label only the time is put before each line.
+    pub(crate) fn new(label: Option<&str>, is_timed: bool, stream: Stream) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(Self {
             reader,
             writer,
-            label: format!("[{label}] ").into_bytes(),
+            label: label.map_or_else(Vec::new, |label| format!("[{label}] ").into_bytes()),
+            is_timed,
             partial: Vec::new(),
             stream,
         })
@@ -62,7 +67,7 @@ impl Lines {
         let mut buffer = [0; READ];
         match self.reader.read(&mut buffer) {
             Ok(length) if length > 0 => {
-                let labelled = self.label_all(&buffer[..length]);
+                let labelled = self.label_all(&buffer[..length], &self.time());
                 pass_on(self.stream, &labelled);
                 true
             }
@@ -81,17 +86,27 @@ impl Lines {
             }
         }
         if !self.partial.is_empty() {
-            let labelled = self.label_all(b"\n");
+            let labelled = self.label_all(b"\n", &self.time());
             pass_on(self.stream, &labelled);
         }
     }
 
-    fn label_all(&mut self, bytes: &[u8]) -> Vec<u8> {
+    /// That of the lines that have ended by now.
+    fn time(&self) -> String {
+        if self.is_timed {
+            clock::now()
+        } else {
+            String::new()
+        }
+    }
+
+    fn label_all(&mut self, bytes: &[u8], time: &str) -> Vec<u8> {
         let mut labelled = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(piece);
             let is_whole = piece.ends_with(b"\n");
             if is_whole || self.partial.len() >= MAX_LINE {
+                labelled.extend_from_slice(time.as_bytes());
                 labelled.extend_from_slice(&self.label);
                 labelled.append(&mut self.partial);
                 if !is_whole {
@@ -108,28 +123,41 @@ mod tests {
     use super::*;
 
     fn lines() -> Lines {
-        Lines::new("web", Stream::Out).unwrap()
+        Lines::new(Some("web"), false, Stream::Out).unwrap()
     }
 
     #[test]
     fn each_line_has_its_label() {
         let mut lines = lines();
-        assert_eq!(lines.label_all(b"one\ntwo\n"), b"[web] one\n[web] two\n");
-        assert_eq!(lines.label_all(b"\n"), b"[web] \n");
+        assert_eq!(
+            lines.label_all(b"one\ntwo\n", ""),
+            b"[web] one\n[web] two\n"
+        );
+        assert_eq!(lines.label_all(b"\n", ""), b"[web] \n");
+    }
+
+    #[test]
+    fn the_time_stands_before_the_label_or_alone() {
+        let labelled = lines().label_all(b"one\ntwo\n", "12:00 ");
+        assert_eq!(labelled, b"12:00 [web] one\n12:00 [web] two\n");
+        let mut timed = Lines::new(None, true, Stream::Out).unwrap();
+        assert_eq!(timed.label_all(b"one\n", "12:00 "), b"12:00 one\n");
+        assert!(timed.time().ends_with("Z "));
+        assert_eq!(lines().time(), "");
     }
 
     #[test]
     fn a_line_in_pieces_is_one_line() {
         let mut lines = lines();
-        assert_eq!(lines.label_all(b"on"), b"");
-        assert_eq!(lines.label_all(b"e\ntw"), b"[web] one\n");
-        assert_eq!(lines.label_all(b"\n"), b"[web] tw\n");
+        assert_eq!(lines.label_all(b"on", ""), b"");
+        assert_eq!(lines.label_all(b"e\ntw", ""), b"[web] one\n");
+        assert_eq!(lines.label_all(b"\n", ""), b"[web] tw\n");
     }
 
     #[test]
     fn a_line_without_end_is_cut() {
         let mut lines = lines();
-        let labelled = lines.label_all(&[b'x'; MAX_LINE]);
+        let labelled = lines.label_all(&[b'x'; MAX_LINE], "");
         assert_eq!(labelled.len(), 6 + MAX_LINE + 1);
         assert!(lines.partial.is_empty());
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::clock;
 use super::sink::Sink;
 
 /// No more than this, in bytes, waits while nobody reads.
@@ -25,6 +26,8 @@ struct Outputs {
     err: Sink,
     /// How many messages were dropped since the last one that was kept.
     lost: usize,
+    /// The time stands before our messages and before the lines of all services.
+    is_timed: bool,
 }
 
 thread_local! {
@@ -32,6 +35,7 @@ thread_local! {
         out: Sink::open(libc::STDOUT_FILENO),
         err: Sink::open(libc::STDERR_FILENO),
         lost: 0,
+        is_timed: false,
     });
 }
 
@@ -46,6 +50,16 @@ fn sink(outputs: &mut Outputs, stream: Stream) -> &mut Sink {
     }
 }
 
+/// Puts the time before our messages and before the lines of all services from now on.
+pub(crate) fn show_times() {
+    with(|outputs| outputs.is_timed = true);
+}
+
+/// Whether the time stands before the lines of all services.
+pub(crate) fn is_timed() -> bool {
+    with(|outputs| outputs.is_timed).unwrap_or(false)
+}
+
 /// Says something to people, as `init: message`.
 pub(crate) fn say(message: impl Display) {
     say_under("init: ", message);
@@ -58,12 +72,19 @@ pub(crate) fn say_under(heading: &str, message: impl Display) {
             outputs.lost += 1;
             return;
         }
+        let time = if outputs.is_timed {
+            clock::now()
+        } else {
+            String::new()
+        };
         if outputs.lost > 0 {
-            let lost = format!("init: {} messages lost: nobody read them\n", outputs.lost);
+            let lost = outputs.lost;
+            let lost = format!("{time}init: {lost} messages lost: nobody read them\n");
             outputs.err.push(lost.as_bytes());
             outputs.lost = 0;
         }
-        outputs.err.push(format!("{heading}{message}\n").as_bytes());
+        let line = format!("{time}{heading}{message}\n");
+        outputs.err.push(line.as_bytes());
         outputs.err.flush();
     });
 }

@@ -118,6 +118,59 @@ fn a_label_of_its_own_is_possible_and_one_variable_labels_all() {
     world.wait_output("[b] two\n");
 }
 
+/// Lines of the output that begin with a time, without it, and those that do not.
+fn by_time(output: &str) -> (Vec<&str>, Vec<&str>) {
+    const EXAMPLE: &str = "2026-11-29T18:00:00.123Z ";
+    let same = |(one, other): (char, char)| {
+        one == other || (one.is_ascii_digit() && other.is_ascii_digit())
+    };
+    let (mut timed, mut plain) = (Vec::new(), Vec::new());
+    for line in output.lines() {
+        match line.split_at_checked(EXAMPLE.len()) {
+            Some((time, rest)) if time.chars().zip(EXAMPLE.chars()).all(same) => timed.push(rest),
+            _ => plain.push(line),
+        }
+    }
+    (timed, plain)
+}
+
+#[test]
+fn the_time_stands_before_lines_where_that_is_asked_for() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let services = [
+        Service::new("a", "echo out; echo err >&2; exec sleep 1000")
+            .file("output-prefix", "")
+            .file("output-time", ""),
+        Service::new("b", "echo alone; exec sleep 1000").file("output-time", ""),
+        Service::new("c", "echo plain; exec sleep 1000"),
+    ];
+    let of_services = ["[a] out", "[a] err", "alone"];
+    let others = [
+        "plain",
+        "init: S6_LOGGING means",
+        "[cont-init.d] x: exited 0.",
+    ];
+    for (variable, is_all) in [("0", false), ("1", true)] {
+        let world = Container::with(&services)
+            .script("etc/cont-init.d/x", "exit 0", 0o755)
+            .env("S6_LOGGING", "1")
+            .env("INIT_TIME", variable)
+            .start(&[]);
+        harness::wait_for("all lines", SOON, || {
+            let output = world.output();
+            let (timed, plain) = by_time(&output);
+            let has = |lines: &[&str], wanted: &[&str]| {
+                let there = |want| lines.iter().any(|line| line.starts_with(want));
+                wanted.iter().all(there)
+            };
+            let rest = if is_all { &timed } else { &plain };
+            (has(&timed, &of_services) && has(rest, &others)).then_some(())
+        });
+    }
+}
+
 #[test]
 fn the_last_line_of_a_service_is_not_lost() {
     if ours_alone(REASON) {
