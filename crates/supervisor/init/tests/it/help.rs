@@ -17,6 +17,7 @@ fn the_page_fits_eighty_columns_as_it_is_written() {
     for program in [
         env!("CARGO_BIN_EXE_init"),
         env!("CARGO_BIN_EXE_with-contenv"),
+        env!("CARGO_BIN_EXE_from-s6-rc"),
     ] {
         let narrow = help(program, "80");
         let wide = help(program, "200");
@@ -40,5 +41,10 @@ fn the_usage_names_what_there_is() {
     assert!(
         with.contains("Usage: with-contenv PROGRAM [ARGUMENT...]\n"),
         "{with}"
+    );
+    let from = help(env!("CARGO_BIN_EXE_from-s6-rc"), "80");
+    assert!(
+        from.contains("Usage: from-s6-rc [--bundles DIR] SOURCE DESTINATION\n"),
+        "{from}"
     );
 }

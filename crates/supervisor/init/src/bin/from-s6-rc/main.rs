@@ -64,7 +64,6 @@ const PROGRAM: &str = "from-s6-rc";
 /// Notes
 ///   It also tells which programs of s6 and execline the scripts use that are not
 ///   there, and what to do. That is no error.
-#[expect(clippy::doc_markdown, reason = "it is the program's page")]
 #[derive(clap::Parser)]
 #[command(
     name = "from-s6-rc",
@@ -73,7 +72,7 @@ const PROGRAM: &str = "from-s6-rc";
     override_usage = "from-s6-rc [--bundles DIR] SOURCE DESTINATION"
 )]
 struct Arguments {
-    /// Where user and user2 are if SOURCE has no user; user-bundles.d beside SOURCE
+    /// The bundles of a SOURCE without user; user-bundles.d beside it
     #[arg(
         long,
         value_name = "DIR",
@@ -88,11 +87,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    exit::main(PROGRAM, run)
+    exit::main(PROGRAM, |arguments: Arguments| run(&arguments))
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<Exit> {
-    let source = read(&arguments)?;
+fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let source = read(arguments)?;
     let destination = Destination::look(&arguments.destination)?;
     let execlineb = tools::execlineb();
     let (tree, wrong) = Tree::of(source.definitions);
@@ -111,7 +110,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         return Err(refuse(&collisions));
     }
     destination.write(&plan)?;
-    warn(&arguments, &plan);
+    warn(arguments, &plan);
     Ok(Exit::Changed)
 }
 
@@ -169,11 +168,14 @@ fn warn(arguments: &Arguments, plan: &Plan) {
         .and_then(Path::parent);
     let beside = |name: &str| root.map(|root| root.join(name)).unwrap_or_default();
     let folders = ["cont-init.d", "cont-finish.d"].map(beside);
-    let services = beside("services.d");
-    let scripts = tools::scripts(&[source, &services, destination], &folders);
+    let planned = plan.services.keys().map(|name| source.join(name));
+    let mut services: Vec<PathBuf> = planned.collect();
+    services.extend(tools::entries(&beside("services.d")));
+    services.extend(tools::entries(destination));
+    let scripts = tools::scripts(&services, &folders);
     warnings.extend(tools::missing(&scripts, tools::is_there));
     let fix_attrs = beside("fix-attrs.d");
-    if tools::has_entries(&fix_attrs) {
+    if !tools::entries(&fix_attrs).is_empty() {
         warnings.push(format!(
             "{}: it is not read: set owners and modes in the Dockerfile, or in a script of cont-init.d",
             fix_attrs.display()

@@ -180,12 +180,11 @@ impl Planner<'_> {
     }
 
     /// The services that a definition needs: bundles are their members, a consumer is its
-    /// producer, and the bundle `user` is a milestone.
+    /// producer. Who is last needs the bundle `user` and services.d in any case.
     fn needs(&self, number: usize) -> BTreeSet<String> {
         let mut needs = BTreeSet::new();
-        if self.place[number] == Place::Last {
-            needs.insert(LEGACY.to_owned());
-        }
+        let is_first = self.place[number] == Place::First;
+        needs.extend((!is_first).then(|| LEGACY.to_owned()));
         let mut seen = BTreeSet::new();
         let mut next: Vec<usize> = self.tree.edges[number].clone();
         while let Some(number) = next.pop() {
@@ -194,15 +193,17 @@ impl Planner<'_> {
             }
             let definition = self.tree.get(number);
             match &definition.kind {
-                Kind::Bundle if definition.name != USER => next.extend(&self.tree.edges[number]),
-                // It is needed by way of the milestone that everyone needs who may need it.
-                Kind::Bundle => {}
+                // Who is first is what they wait for: that is a circle, and told as one.
+                _ if [USER, LEGACY].contains(&&*definition.name) => {
+                    needs.extend(is_first.then(|| USER.to_owned()));
+                }
+                Kind::Bundle | Kind::Supplied => next.extend(&self.tree.edges[number]),
                 Kind::Longrun(_) => {
                     let producer = self.tree.producers(number).into_iter().next();
                     let service = self.tree.get(producer.unwrap_or(number));
                     needs.insert(service.name.clone());
                 }
-                Kind::Oneshot(_) | Kind::Supplied => {
+                Kind::Oneshot(_) => {
                     needs.insert(definition.name.clone());
                 }
             }

@@ -59,11 +59,11 @@ impl Source {
 
     fn definition(&mut self, path: &Path, name: &str) -> Option<Definition> {
         let is_supplied = name == USER || name == USER2;
-        let kind = match self.short(&path.join("type")) {
+        let kind = if is_supplied {
             // s6-overlay writes the type itself.
-            _ if is_supplied => "bundle".to_owned(),
-            Some(text) => text.trim_end_matches('\n').to_owned(),
-            None => return None,
+            "bundle".to_owned()
+        } else {
+            self.kind(&path.join("type"))?
         };
         let (kind, names) = match &*kind {
             "bundle" => (Kind::Bundle, self.contents(path, is_supplied)),
@@ -235,7 +235,7 @@ impl Source {
         checked
     }
 
-    fn short(&mut self, path: &Path) -> Option<String> {
+    fn kind(&mut self, path: &Path) -> Option<String> {
         let text = self.optional(path, SHORT);
         if text.is_none() && fs::symlink_metadata(path).is_err() {
             self.tell(
@@ -243,7 +243,7 @@ impl Source {
                 "it is missing: write oneshot, longrun or bundle into it",
             );
         }
-        text
+        text.map(|text| text.trim_end_matches('\n').to_owned())
     }
 
     /// The text of a file, if it is there. What cannot be read is told.

@@ -19,51 +19,50 @@ const PATH: [&str; 6] = [
 /// No more of a file is looked at.
 const MOST: u64 = 64 << 10;
 
-const SVC: &str = "link our svc as s6-svc, which takes its letters";
-const EXECLINE: &str = "install the package execline, or write the script for a shell";
+const AS_USER: &str = "use setpriv --reuid USER --regid GROUP --init-groups PROGRAM, su-exec or \
+    gosu, or install the package s6";
+const EXECLINE: &str =
+    "install the package execline and link it there, or write the script for a shell";
+const LOG: &str = "install the package s6, or let the service write to its output";
 const S6: &str = "install the package s6";
-const AS_USER: &str =
-    "setpriv --reuid USER --regid GROUP --init-groups PROGRAM, su-exec, gosu, or the package s6";
 
-/// Programs of s6-overlay's archives, and what does their work.
-const TOOLS: [(&str, &str); 22] = [
+/// Programs of s6-overlay's archives, and what to do without them.
+const TOOLS: [(&str, &str); 23] = [
     ("execlineb", EXECLINE),
     (
         "justc-envdir",
-        "with-contenv, or the package s6 for s6-envdir",
+        "use with-contenv, or s6-envdir of the package s6",
     ),
-    (
-        "logutil-service",
-        "the package s6 for s6-log, or let the service write to its output",
-    ),
-    ("printcontenv", "with-contenv printenv NAME"),
+    ("logutil-service", LOG),
+    ("printcontenv", "use with-contenv printenv NAME"),
     ("s6-applyuidgid", AS_USER),
-    ("s6-chown", "chown"),
-    ("s6-chmod", "chmod"),
-    ("s6-env", "env"),
+    ("s6-chmod", "use chmod"),
+    ("s6-chown", "use chown"),
+    ("s6-env", "use env"),
     ("s6-envdir", S6),
-    (
-        "s6-log",
-        "install the package s6, or let the service write to its output",
-    ),
-    ("s6-mkdir", "mkdir"),
+    ("s6-log", LOG),
+    ("s6-mkdir", "use mkdir"),
     (
         "s6-notifyoncheck",
         "install the package s6, or let run write a line to its notification-fd",
     ),
-    ("s6-pause", "sleep infinity"),
-    ("s6-rc", "svc -u and svc -d on /run/service/NAME"),
+    ("s6-pause", "use sleep infinity"),
+    ("s6-rc", "use svc -u and svc -d on /run/service/NAME"),
     ("s6-rc-db", "look into the service directories"),
     ("s6-setuidgid", AS_USER),
-    ("s6-softlimit", "ulimit, or the package s6"),
-    ("s6-svc", SVC),
+    ("s6-softlimit", "use ulimit, or install the package s6"),
+    ("s6-svc", "link svc there, which takes the same letters"),
     ("s6-svok", S6),
     (
         "s6-svscanctl",
-        "an empty file essential in the service, or the package s6",
+        "make an empty file essential in the service, or install the package s6",
     ),
-    ("s6-svstat", "link our svstat as s6-svstat"),
-    ("s6-svwait", "dependencies.d, or svc -w on the service"),
+    ("s6-svstat", "link svstat there"),
+    ("s6-svwait", "use dependencies.d, or svc -w on the service"),
+    (
+        "with-contenv",
+        "link it there: ours is /usr/bin/with-contenv",
+    ),
 ];
 
 /// A line for each tool that one of `files` uses and that is not there.
@@ -122,27 +121,20 @@ pub(crate) fn execlineb() -> Option<PathBuf> {
     found.next()
 }
 
-/// The scripts of services and of containers in these directories, as far as they can be read.
-pub(crate) fn scripts(services: &[&Path], folders: &[PathBuf]) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut paths = Vec::new();
-    for folder in services {
-        for service in entries(folder) {
-            let names = ["run", "finish", "up", "down", "log/run"];
-            paths.extend(names.map(|name| service.join(name)));
-        }
-    }
-    paths.extend(folders.iter().flat_map(|folder| entries(folder)));
+/// The scripts in service directories, and those beside each other in folders, as far as
+/// they can be read.
+pub(crate) fn scripts(services: &[PathBuf], folders: &[PathBuf]) -> Vec<(PathBuf, Vec<u8>)> {
+    let names = ["run", "finish", "up", "down", "log/run"];
+    let of_service = |service: &PathBuf| names.map(|name| service.join(name));
+    let services = services.iter().flat_map(of_service);
+    let paths = services.chain(folders.iter().flat_map(|folder| entries(folder)));
     let read = |path: PathBuf| Some((beginning(&path)?, path));
-    let read = paths.into_iter().filter_map(read);
+    let read = paths.filter_map(read);
     read.map(|(text, path)| (path, text)).collect()
 }
 
-/// Whether a directory has something in it.
-pub(crate) fn has_entries(folder: &Path) -> bool {
-    !entries(folder).is_empty()
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// What is in a directory and not hidden, in order.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
         .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
