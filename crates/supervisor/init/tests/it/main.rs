@@ -26,6 +26,7 @@ mod policy;
 #[path = "../../../servicedir/tests/releases/mod.rs"]
 mod releases;
 mod resources;
+mod s6_overlay;
 mod s6_rc;
 mod scandir;
 mod settings;

@@ -81,6 +81,43 @@ fn as_pid_1_it_starts_the_services_of_etc_and_ends_when_told() {
     assert_eq!(inside.world.ended_code(), 0, "{}", inside.world.output());
 }
 
+/// As images of s6-overlay 3 have it: the service's own end is the container's, with the
+/// service's code, which its `finish` takes from where the container's is.
+#[test]
+fn as_pid_1_it_has_the_paths_that_scripts_of_s6_overlay_3_use() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[]);
+    let definition = |file: &str| container.path(&format!("etc/s6-overlay/s6-rc.d/{file}"));
+    let run = "#!/bin/sh\n[ -d /run/service/app ] && exit 7\nexit 8\n";
+    let finish = "#!/bin/sh\nresult=/run/s6-linux-init-container-results/exitcode\n\
+                  [ \"$(cat $result)\" = 0 ] || exit 1\necho \"$1\" >$result\n\
+                  exec /run/s6/basedir/bin/halt\n";
+    for (file, content) in [
+        ("app/type", "longrun\n"),
+        ("app/run", run),
+        ("app/finish", finish),
+        ("user/contents.d/app", ""),
+    ] {
+        crate::world::write_file(&definition(file), content, 0o644);
+    }
+    let mut inside = Inside::start(container, &[]);
+    assert_eq!(inside.world.ended_code(), 7, "{}", inside.world.output());
+}
+
+#[test]
+fn as_pid_1_a_code_that_a_script_wrote_counts_before_the_stopped_commands() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let run = "#!/bin/sh\necho 9 >/run/s6-linux-init-container-results/exitcode\n\
+               exec /run/s6/basedir/bin/halt\n";
+    let container = Container::with(&[Service::new("s", "").raw("run", run, 0o755)]);
+    let mut inside = Inside::start(container, &["sleep", "1000"]);
+    assert_eq!(inside.world.ended_code(), 9, "{}", inside.world.output());
+}
+
 #[test]
 fn as_pid_1_it_ends_what_has_escaped() {
     if ours_alone(REASON) {

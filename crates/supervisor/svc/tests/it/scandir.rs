@@ -125,6 +125,7 @@ fn what_is_no_fifo_is_told() {
     let world = World::new();
     fs::create_dir_all(world.path("fake/.s6-svscan/control")).unwrap();
     let answer = same_code(&world, "-a fake");
-    let want = "something is wrong with the fake/.s6-svscan directory: it is a directory, not a FIFO";
+    let want =
+        "something is wrong with the fake/.s6-svscan directory: it is a directory, not a FIFO";
     assert!(answer.err.contains(want), "{answer:?}");
 }

@@ -18,7 +18,7 @@ const MARK: &str = "from-s6-rc";
 /// What a supervisor keeps in a service directory.
 const KEPT: [&str; 2] = ["supervise", "event"];
 /// The files of a longrun that mean something to who supervises it.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "run",
     "finish",
     "notification-fd",
@@ -35,6 +35,7 @@ const FILES: [&str; 16] = [
     "restart-window",
     "kill-mode",
     "output-prefix",
+    "output-time",
 ];
 const DIRECTORIES: [&str; 2] = ["data", "env"];
 
@@ -231,7 +232,12 @@ fn copy_longrun(from: &Path, to: &Path) -> Result<()> {
     for name in ["run", "finish"] {
         make_executable(&to.join(name))?;
     }
-    Ok(())
+    let timeout = to.join("timeout-kill");
+    if timeout.exists() {
+        return Ok(());
+    }
+    // To s6-rc a service may take as long as it wants; to init only if it says so.
+    write_file(&timeout, b"0\n", 0o644)
 }
 
 /// A link is left as it is, since its target belongs to the image.

@@ -26,7 +26,16 @@ fn what_a_supervisor_reads_is_copied_and_the_rest_is_left() {
     image.shape();
     let app = image.destination().join("app");
     let names: Vec<String> = super::names_in(&app).into_iter().collect();
-    let expected = ["data", "down-signal", "env", "finish", "from-s6-rc", "run"];
+    // Without a timeout-kill of its own it is never killed, as under s6-rc.
+    let expected = [
+        "data",
+        "down-signal",
+        "env",
+        "finish",
+        "from-s6-rc",
+        "run",
+        "timeout-kill",
+    ];
     assert_eq!(names, expected);
     assert_eq!(
         (mode(&app.join("run")), mode(&app.join("finish"))),
