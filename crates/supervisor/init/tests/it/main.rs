@@ -19,6 +19,7 @@ mod forwarding;
 mod help;
 mod load;
 mod namespace;
+mod obstacles;
 mod oneshot;
 mod order;
 mod plain;

@@ -15,8 +15,9 @@ use std::time::Duration;
 use crate::releases::{self, Difference};
 pub(crate) use clock::Clock;
 pub(crate) use container::Container;
+use process::descendants;
 use process::pause;
-pub(crate) use process::{children, held_in, is_alive, kill_hard, wait_gone};
+pub(crate) use process::{children, held_in, is_alive, kill_hard, processes_below, wait_gone};
 pub(crate) use service::{Service, write_file};
 pub(crate) use supervisor::World;
 

@@ -45,6 +45,28 @@ pub(crate) fn held_in(place: &Path, pid: i32) -> Vec<PathBuf> {
     files.chain([cwd]).filter(is_there).collect()
 }
 
+/// Everything that a process has started, and what that has.
+pub(super) fn descendants(pid: i32) -> Vec<i32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children(*pid));
+        next += 1;
+    }
+    found
+}
+
+/// The processes whose working directory is below this one, as that of each service is.
+pub(crate) fn processes_below(dir: &Path) -> Vec<i32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+        })
+        .collect()
+}
+
 /// The children of a process, zombies included.
 pub(crate) fn children(pid: i32) -> Vec<i32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();

@@ -10,7 +10,7 @@ use harness::{Scratch, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Answer, Kind, SOON, Service, pause, run, without_numbers};
+use super::{Answer, Kind, SOON, Service, descendants, kill_hard, pause, run, without_numbers};
 use crate::releases;
 
 /// A supervisor over a scan directory of its own.
@@ -256,6 +256,11 @@ impl World {
         wait_for("the supervisor to end", SOON, || child.try_wait().unwrap())
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     pub(crate) fn ended_code(&mut self) -> i32 {
         let status = self.ended();
         status
@@ -270,8 +275,11 @@ impl Drop for World {
             return;
         }
         if end_politely(&mut self.child).is_none() {
+            // What it has started would outlive it.
+            let started = descendants(self.pid());
             let _ = self.child.kill();
             let _ = self.child.wait();
+            started.into_iter().for_each(kill_hard);
         }
         if std::thread::panicking() {
             eprintln!("--- output of the supervisor\n{}", self.output());
