@@ -158,9 +158,12 @@ impl Settings {
 
     /// `oneshot`: `run` ends, and the service is up if it ended with 0. The first line
     /// may say how many ms `run` has; without a number, and with 0, it has no limit.
+    /// Whatever else it is, it is there, and so this is a oneshot.
     pub fn oneshot(&mut self) -> Option<Option<Duration>> {
-        let line = self.line("oneshot")?;
-        if line.is_empty() {
+        if !self.is_oneshot() {
+            return None;
+        }
+        if self.line("oneshot").is_none_or(|line| line.is_empty()) {
             return Some(None);
         }
         let limit = self.milliseconds("oneshot");

@@ -255,18 +255,20 @@ fn fifo(path: &Path) {
 #[test]
 fn a_fifo_where_a_setting_is_expected_is_told_and_the_default_holds() {
     let (_scratch, directory) = directory();
-    for name in ["down-signal", "timeout-finish", "dependencies.d"] {
+    for name in ["down-signal", "timeout-finish", "dependencies.d", "oneshot"] {
         fifo(&directory.join(name));
     }
     let mut settings = directory.settings();
     assert_eq!(settings.down_signal(), Signal::SIGTERM);
     assert_eq!(settings.timeout_finish(), Some(Duration::from_secs(5)));
+    assert_eq!(settings.oneshot(), Some(None), "it is there");
     assert!(settings.dependencies().is_empty());
     assert_eq!(
         settings.complaints(),
         [
             "read down-signal: it is a FIFO, not a file",
             "read timeout-finish: it is a FIFO, not a file",
+            "read oneshot: it is a FIFO, not a file",
             "read dependencies.d: it is a FIFO, not a directory",
         ]
     );

@@ -1,5 +1,6 @@
 //! When a wait is told of that nobody hears anything of otherwise: after a while, and then once a minute. No I/O.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::service::Id;
@@ -53,7 +54,7 @@ pub(crate) fn shown(time: Duration) -> String {
 /// The services that wait for others.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    services: Vec<(Id, Wait)>,
+    services: HashMap<Id, Wait>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +76,12 @@ impl Waiting {
         let mut to_tell = Vec::new();
         let before = std::mem::take(&mut self.services);
         for (id, is_in_vain) in waiting {
-            let known = before.iter().find(|(known, _)| known == id);
+            let known = before.get(id);
             let mut wait = match (known, is_in_vain) {
-                (Some((_, wait @ Wait::Hopeful(_))), false) => *wait,
+                (Some(wait @ Wait::Hopeful(_)), false) => *wait,
                 (_, false) => Wait::Hopeful(Patience::new(now, FIRST)),
                 (known, true) => {
-                    if known.is_none_or(|(_, wait)| *wait != Wait::InVain) {
+                    if known != Some(&Wait::InVain) {
                         to_tell.push((*id, None));
                     }
                     Wait::InVain
@@ -91,14 +92,14 @@ impl Waiting {
             {
                 to_tell.push((*id, Some(lasted)));
             }
-            self.services.push((*id, wait));
+            self.services.insert(*id, wait);
         }
         to_tell
     }
 
     /// When somebody is told of next.
     pub(super) fn tell_at(&self) -> Option<Instant> {
-        let waits = self.services.iter().filter_map(|(_, wait)| match wait {
+        let waits = self.services.values().filter_map(|wait| match wait {
             Wait::Hopeful(patience) => Some(patience.tell_at()),
             Wait::InVain => None,
         });

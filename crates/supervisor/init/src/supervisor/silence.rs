@@ -1,12 +1,13 @@
 //! What is waited for, in words: a service that waits for another one, and the command that waits for the services.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Supervisor;
 use super::patience::{self, shown};
 use crate::output;
 use crate::overlay::IfScriptFails;
-use crate::service::Service;
+use crate::service::{Id, Service};
 
 /// More services than this are not described, since a line is to be read.
 const DESCRIBED: usize = 5;
@@ -17,17 +18,28 @@ const LATE: u8 = 1;
 impl Supervisor {
     /// Says which services wait for others, since when, and what then happens.
     pub(super) fn tell_of_waits(&mut self, now: Instant) {
-        let waiting: Vec<_> = (0..self.services.len())
-            .filter(|index| self.services[*index].waits_for_needs())
-            .map(|index| {
-                let mut needs = self.order.needs(index).iter();
-                let in_vain = needs.any(|need| is_missing_for_good(&self.services[*need]));
-                (self.services[index].id, in_vain)
-            })
+        // From those that are down to those that need them, and not the other way: this is
+        // asked at every turn, and hardly ever is one down for good.
+        let mut in_vain = vec![false; self.services.len()];
+        for (needed, _) in all(&self.services).filter(|(_, it)| is_missing_for_good(it)) {
+            for other in self.order.needed_by(needed) {
+                in_vain[*other] = true;
+            }
+        }
+        let waiting: Vec<_> = all(&self.services)
+            .filter(|(_, service)| service.waits_for_needs())
+            .map(|(index, service)| (service.id, in_vain[index]))
             .collect();
-        for (id, lasted) in self.waiting_for_needs.update(&waiting, now) {
-            if let Some(index) = self.services.iter().position(|service| service.id == id) {
-                self.tell_of(index, lasted);
+        let to_tell = self.waiting_for_needs.update(&waiting, now);
+        if to_tell.is_empty() {
+            return;
+        }
+        let indices: HashMap<Id, usize> = all(&self.services)
+            .map(|(index, service)| (service.id, index))
+            .collect();
+        for (id, lasted) in to_tell {
+            if let Some(index) = indices.get(&id) {
+                self.tell_of(*index, lasted);
             }
         }
     }
@@ -100,6 +112,10 @@ impl Supervisor {
             .chain(command)
             .min()
     }
+}
+
+fn all(services: &[Service]) -> impl Iterator<Item = (usize, &Service)> {
+    services.iter().enumerate()
 }
 
 fn is_missing_for_good(service: &Service) -> bool {

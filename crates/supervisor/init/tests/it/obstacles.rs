@@ -120,7 +120,7 @@ fn a_fifo_in_the_place_of_any_file_is_told_and_keeps_nobody_waiting() {
             "supervise/service-lock" => "start ./run: it is a FIFO, not a file".into(),
             "log/down-signal" => "read down-signal: it is a FIFO, not a file".into(),
             // These are not opened, or a file takes their place, or they are FIFOs.
-            "down" | "oneshot" | "essential" | "log" => continue,
+            "down" | "essential" | "log" => continue,
             _ if file.starts_with("supervise/") => continue,
             _ => format!("read {file}: it is a FIFO, not a file"),
         };
