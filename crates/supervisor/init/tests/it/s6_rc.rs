@@ -5,6 +5,7 @@ mod mapping;
 mod model;
 mod random;
 mod refusals;
+mod started;
 mod tools;
 
 use std::collections::BTreeSet;

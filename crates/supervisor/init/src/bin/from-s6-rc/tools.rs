@@ -55,7 +55,7 @@ const TOOLS: [(&str, &str); 23] = [
     ("s6-svok", S6),
     (
         "s6-svscanctl",
-        "make an empty file essential in the service, or install the package s6",
+        "link svscanctl there, or make an empty file essential in the service",
     ),
     ("s6-svstat", "link svstat there"),
     ("s6-svwait", "use dependencies.d, or svc -w on the service"),
