@@ -118,6 +118,7 @@ impl Supervisor {
             self.stop(Some(code), false);
         }
     }
+
     /// For each service whether it waits in vain, for one that is down and not wanted
     /// up, or for one that waits in vain itself.
     pub(super) fn lost(&self) -> Vec<bool> {
