@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let (tree, wrong) = Tree::of(source.definitions);
     let mut problems = source.problems;
     problems.extend(wrong);
-    let planned = Plan::of(&tree, &destination.services, execlineb.as_deref());
+    let planned = Plan::of(&tree, &destination.started(), execlineb.as_deref());
     // What a wrong tree would become is of no interest.
     let planned = if problems.is_empty() {
         planned
@@ -110,7 +110,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         return Err(refuse(&collisions));
     }
     destination.write(&plan)?;
-    warn(arguments, &plan);
+    warn(arguments, &plan, tree.has_services());
     Ok(Exit::Changed)
 }
 
@@ -147,14 +147,14 @@ fn refuse(problems: &[String]) -> anyhow::Error {
     exit::misuse(format_args!("nothing is written, for {number} {things}"))
 }
 
-fn warn(arguments: &Arguments, plan: &Plan) {
+fn warn(arguments: &Arguments, plan: &Plan, has_services: bool) {
     let Arguments {
         source,
         destination,
         ..
     } = arguments;
     let mut warnings = plan.warnings.clone();
-    if plan.services.is_empty() {
+    if plan.services.is_empty() && has_services {
         warnings.push(format!(
             "{}: the bundle user reaches nothing, so nothing is started: name services in user/contents.d",
             source.display()

@@ -112,6 +112,12 @@ impl Tree {
         &self.definitions[number]
     }
 
+    /// Whether there is more than bundles.
+    pub(crate) fn has_services(&self) -> bool {
+        let mut kinds = self.definitions.iter().map(|definition| &definition.kind);
+        kinds.any(|kind| matches!(kind, Kind::Longrun(_) | Kind::Oneshot(_)))
+    }
+
     /// Whether whoever needs it needs nothing.
     pub(crate) fn is_done(&self, number: usize) -> bool {
         DONE.contains(&&*self.definitions[number].name)

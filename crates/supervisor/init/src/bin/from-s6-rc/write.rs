@@ -48,7 +48,7 @@ pub(crate) struct Destination {
     /// Everything else.
     theirs: BTreeSet<String>,
     /// Those of them that are services.
-    pub(crate) services: Vec<String>,
+    services: Vec<String>,
 }
 
 impl Destination {
@@ -81,6 +81,12 @@ impl Destination {
         }
         found.services.sort();
         Ok(found)
+    }
+
+    /// The services that are started by themselves, so that others may wait for them.
+    pub(crate) fn started(&self) -> Vec<String> {
+        let is_started = |name: &&String| !self.path.join(name).join("down").exists();
+        self.services.iter().filter(is_started).cloned().collect()
     }
 
     /// What is in the way of a plan.

@@ -150,6 +150,26 @@ fn an_order_of_ones_own_in_services_stays() {
 }
 
 #[test]
+fn nobody_waits_for_a_service_that_is_not_started() {
+    let image = Image::new()
+        .longrun("last", &[])
+        .names("user2/contents.d", &["last"])
+        .file("user/type", "bundle\n")
+        .service("off")
+        .at("services/off/down", "")
+        .service("on");
+    assert_eq!(
+        image.shape(),
+        [
+            "last: longrun after legacy-services",
+            "legacy-services: milestone after on",
+            "off: longrun",
+            "on: longrun",
+        ]
+    );
+}
+
+#[test]
 fn what_a_killed_run_has_left_is_replaced() {
     let image = Image::new()
         .longrun("a", &[])

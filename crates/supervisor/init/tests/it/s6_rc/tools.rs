@@ -38,7 +38,10 @@ fn each_tool_that_is_not_there_is_told_once() {
 }
 
 #[test]
-fn a_bundle_that_starts_nothing_is_told() {
+fn a_bundle_that_starts_nothing_is_told_where_something_could_be_started() {
+    let empty = Image::new().file("user/type", "bundle\n");
+    let output = empty.command().output().unwrap();
+    assert_eq!(said(&output), "");
     let image = Image::new().longrun("app", &[]);
     let output = image.command().output().unwrap();
     assert_eq!(output.status.code(), Some(0));
