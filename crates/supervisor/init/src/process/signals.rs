@@ -59,24 +59,36 @@ impl Signals {
         &self.queue
     }
 
-    pub(crate) fn arrived(&self) -> Vec<c_int> {
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
         let own = std::process::id();
         iter::from_fn(|| self.queue.read_signal().ok().flatten())
             .take(AT_ONCE)
-            .map(|info| (info.ssi_signo.cast_signed(), info.ssi_code, info.ssi_pid))
-            .filter(|(signal, code, sender)| is_news(*signal, *code, *sender != own))
-            .map(|(signal, ..)| signal)
+            .filter_map(|info| {
+                let signal = info.ssi_signo.cast_signed();
+                what(signal, info.ssi_code, info.ssi_pid != own)
+            })
             .collect()
     }
 }
 
-/// Whether a signal is one that somebody has sent us. The kernel has two more, which
-/// are without effect while they are blocked: SIGPIPE and SIGXFSZ for a write of ours,
-/// as if we had sent it, and the terminal's to all of our group when another process in
-/// it uses the terminal from the background.
-fn is_news(signal: c_int, code: c_int, is_from_others: bool) -> bool {
+/// What a signal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    Signal(c_int),
+    /// Another process of our group is being stopped by this signal, since it uses the
+    /// terminal, which the command may have got from us.
+    TerminalWanted(c_int),
+}
+
+/// Nothing where the kernel tells us of a write of our own, as if we had sent it:
+/// SIGPIPE and SIGXFSZ, which are without effect while they are blocked.
+fn what(signal: c_int, code: c_int, is_from_others: bool) -> Option<Arrived> {
     let is_terminals = matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && code == libc::SI_KERNEL;
-    is_from_others && !is_terminals
+    is_from_others.then_some(if is_terminals {
+        Arrived::TerminalWanted(signal)
+    } else {
+        Arrived::Signal(signal)
+    })
 }
 
 /// What there is to supervise, on which the meaning of a signal depends.
@@ -189,11 +201,23 @@ mod tests {
 
     #[test]
     fn what_the_kernel_says_of_our_own_writes_is_no_news() {
-        assert!(is_news(libc::SIGPIPE, libc::SI_USER, true));
-        assert!(!is_news(libc::SIGPIPE, libc::SI_USER, false));
-        assert!(is_news(libc::SIGINT, libc::SI_KERNEL, true), "a key");
-        assert!(is_news(libc::SIGTTIN, libc::SI_USER, true));
-        assert!(!is_news(libc::SIGTTIN, libc::SI_KERNEL, true));
+        let sent = |signal| Some(Arrived::Signal(signal));
+        assert_eq!(
+            what(libc::SIGPIPE, libc::SI_USER, true),
+            sent(libc::SIGPIPE)
+        );
+        assert_eq!(what(libc::SIGPIPE, libc::SI_USER, false), None);
+        // The key of a terminal, and two kinds of the signal for its use.
+        assert_eq!(
+            what(libc::SIGINT, libc::SI_KERNEL, true),
+            sent(libc::SIGINT)
+        );
+        assert_eq!(
+            what(libc::SIGTTIN, libc::SI_USER, true),
+            sent(libc::SIGTTIN)
+        );
+        let wanted = Some(Arrived::TerminalWanted(libc::SIGTTIN));
+        assert_eq!(what(libc::SIGTTIN, libc::SI_KERNEL, true), wanted);
     }
 
     #[test]

@@ -261,6 +261,12 @@ pub(crate) fn stop_job() -> bool {
     }
 }
 
+/// Continues those of our process group that were stopped.
+pub(crate) fn continue_job() {
+    // SAFETY: kill takes any two numbers.
+    unsafe { libc::kill(0, libc::SIGCONT) };
+}
+
 /// What [`reap_one`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaped {

@@ -33,9 +33,7 @@ pub(crate) fn give(group: i32) {
     }
 }
 
-/// Takes it back from the command's group.
-pub(crate) fn take_back(group: i32) {
-    if foreground() == Some(Pid::from_raw(group)) {
-        let _ = tcsetpgrp(io::stdin(), getpgrp());
-    }
+/// Takes it back from the command's group; false if that has not got it.
+pub(crate) fn take_back(group: i32) -> bool {
+    foreground() == Some(Pid::from_raw(group)) && tcsetpgrp(io::stdin(), getpgrp()).is_ok()
 }

@@ -114,6 +114,16 @@ impl MainCommand {
         self.go_on();
     }
 
+    /// Gives the terminal to the rest of our job, such as a pager that shows what the
+    /// command writes; false if the command has not got it.
+    pub(crate) fn lend_terminal(&self) -> bool {
+        let is_lent = self.pid.is_some_and(terminal::take_back);
+        if is_lent {
+            sys::continue_job();
+        }
+        is_lent
+    }
+
     /// Continues it, and all of its group if there is a terminal, whose keys stop all.
     pub(crate) fn go_on(&self) {
         let Some(pid) = self.pid else {

@@ -28,6 +28,7 @@ impl Supervisor {
     fn deal_with(&mut self, happening: Happening) {
         match happening {
             Happening::Signal(signal) => self.on_signal(signal),
+            Happening::TerminalWanted(signal) => self.on_terminal_wanted(signal),
             Happening::Death { pid, status } => self.on_death(pid, status),
             Happening::ScandirLetter(letter) => self.on_scandir_letter(letter),
             Happening::Letter(index, letter) => {

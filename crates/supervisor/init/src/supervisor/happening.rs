@@ -9,6 +9,8 @@ use servicedir::{Letter, WaitStatus};
 pub(super) enum Happening {
     /// A signal has arrived.
     Signal(c_int),
+    /// Another process of our group is being stopped for its use of the terminal.
+    TerminalWanted(c_int),
     /// A process has ended.
     Death { pid: i32, status: WaitStatus },
     /// `s6-svscanctl` has sent this byte.

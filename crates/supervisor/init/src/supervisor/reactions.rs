@@ -33,6 +33,14 @@ impl Supervisor {
         }
     }
 
+    /// A job of the shell stops as a whole: where the terminal is not the command's, the
+    /// command of a plain init stops too.
+    pub(super) fn on_terminal_wanted(&self, signal: c_int) {
+        if !self.command.lend_terminal() && self.scandir.is_none() {
+            self.command.signal(signal);
+        }
+    }
+
     /// True if there is a script in `.s6-svscan` that stands in for the signal.
     fn run_script_for(&self, signal: c_int) -> bool {
         let script = signals::script(signal)

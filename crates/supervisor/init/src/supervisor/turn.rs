@@ -8,6 +8,7 @@ use super::happening::{Happening, Source};
 use super::phase::Phase;
 use super::scandir::Scandir;
 use crate::output;
+use crate::process::signals::Arrived;
 use crate::process::sys;
 
 impl Supervisor {
@@ -45,8 +46,11 @@ impl Supervisor {
     fn handle(&mut self, source: Source) {
         match source {
             Source::Signals => {
-                let signals = self.signals.arrived();
-                self.deal_with_all(signals.into_iter().map(Happening::Signal));
+                let arrived = self.signals.arrived();
+                self.deal_with_all(arrived.into_iter().map(|it| match it {
+                    Arrived::Signal(signal) => Happening::Signal(signal),
+                    Arrived::TerminalWanted(signal) => Happening::TerminalWanted(signal),
+                }));
             }
             Source::Scandir => {
                 let letters = self.scandir.as_mut().map(Scandir::letters);

@@ -196,6 +196,39 @@ fn a_job_that_is_brought_to_the_foreground_gets_the_keys() {
     });
 }
 
+/// It reads from the terminal, as a pager does, once what is before it has begun.
+const PAGES: &str = "(read up; read line </dev/tty; echo got-$line; cat)";
+
+#[test]
+fn another_process_of_its_job_can_have_the_terminal() {
+    with_and_without(|dialogue, before| {
+        dialogue.enter(&format!("{before}{WAITS} | {PAGES}"));
+        dialogue.enter("this");
+        dialogue.says("got-this");
+        dialogue.keys("\x1a");
+        dialogue.says("Stopped");
+        dialogue.has_job("Stopped");
+        dialogue.enter("fg");
+        dialogue.says("on-1");
+        dialogue.keys("\x03");
+        dialogue.is_at_prompt();
+    });
+}
+
+#[test]
+fn another_process_of_its_job_stops_it_in_the_background() {
+    with_and_without(|dialogue, before| {
+        dialogue.enter(&format!("{before}{WAITS} | {PAGES} &"));
+        dialogue.has_job("Stopped");
+        dialogue.enter("fg");
+        dialogue.is_away();
+        dialogue.enter("this");
+        dialogue.says("got-this");
+        dialogue.keys("\x03");
+        dialogue.is_at_prompt();
+    });
+}
+
 #[test]
 fn what_reads_in_the_background_stops_until_it_is_in_the_foreground() {
     with_and_without(|dialogue, before| {
