@@ -4,9 +4,9 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Script;
 use super::listing::list;
 use super::place::beside;
+use super::scripts::Script;
 
 const PROGRAM: &str = "from-s6-rc";
 /// Where the bundles are, if not beside the definitions.
