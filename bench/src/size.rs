@@ -10,7 +10,7 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 15] = [
+pub(crate) const PROGRAMS: [&str; 16] = [
     "serf-members",
     "serf-nodes",
     "haproxy-gen",
