@@ -11,6 +11,7 @@ mod sink;
 mod streams;
 
 pub(crate) use lines::Lines;
+pub(crate) use sink::Target;
 pub(crate) use streams::{
     Stream, finish, flush, has_room, is_timed, say, say_under, show_times, to_poll,
 };

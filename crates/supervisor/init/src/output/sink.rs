@@ -2,23 +2,27 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc::{self, O_APPEND, O_NOCTTY, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, ppoll};
-
-use crate::process::sys;
+use nix::unistd::write;
 
 /// A pipe that is ready takes this much without blocking.
 const CHUNK: usize = libc::PIPE_BUF;
 
+/// What is written to.
+pub(crate) type Target = Rc<dyn AsFd>;
+
 pub(super) struct Sink {
     /// There is none where the descriptor is closed.
-    file: Option<Rc<File>>,
+    file: Option<Target>,
     /// What waits to be written.
     queue: VecDeque<u8>,
 }
@@ -34,14 +38,15 @@ impl Sink {
             .custom_flags(O_NONBLOCK | O_NOCTTY | O_APPEND)
             .open(path)
             .ok()
-            .filter(is_stream);
-        let file = again.or_else(|| duplicate(number));
+            .filter(is_stream)
+            .map(|file| Rc::new(file) as Target);
+        let file = again.or_else(|| itself(number));
         Self::new(file)
     }
 
-    pub(super) fn new(file: Option<File>) -> Self {
+    pub(super) fn new(file: Option<Target>) -> Self {
         Self {
-            file: file.map(Rc::new),
+            file,
             queue: VecDeque::new(),
         }
     }
@@ -57,7 +62,7 @@ impl Sink {
     }
 
     /// The file to poll, if something waits to be written to it.
-    pub(super) fn to_poll(&self) -> Option<Rc<File>> {
+    pub(super) fn to_poll(&self) -> Option<Target> {
         self.file.clone().filter(|_| !self.queue.is_empty())
     }
 
@@ -67,14 +72,13 @@ impl Sink {
         let Some(file) = self.file.clone() else {
             return;
         };
-        while !self.queue.is_empty() && is_ready(&file, Duration::ZERO) {
+        while !self.queue.is_empty() && is_ready(&*file, Duration::ZERO) {
             let (front, _) = self.queue.as_slices();
             let chunk = front.len().min(CHUNK);
-            match (&*file).write(&front[..chunk]) {
-                Ok(0) => return,
+            match write(file.as_fd(), &front[..chunk]) {
+                Ok(0) | Err(Errno::EAGAIN) => return,
                 Ok(length) => drop(self.queue.drain(..length)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EINTR) => {}
                 Err(_) => self.queue.clear(),
             }
         }
@@ -92,7 +96,7 @@ impl Sink {
             if left.is_zero() {
                 return;
             }
-            is_ready(&file, left);
+            is_ready(&*file, left);
             self.flush();
         }
     }
@@ -103,22 +107,17 @@ fn is_stream(file: &File) -> bool {
         .is_ok_and(|it| it.file_type().is_fifo() || it.file_type().is_char_device())
 }
 
-fn duplicate(number: RawFd) -> Option<File> {
-    let copy = match number {
-        libc::STDOUT_FILENO => io::stdout().as_fd().try_clone_to_owned(),
-        _ => io::stderr().as_fd().try_clone_to_owned(),
+/// The descriptor as it is, which takes no other: there may be none left.
+fn itself(number: RawFd) -> Option<Target> {
+    let original: Target = match number {
+        libc::STDOUT_FILENO => Rc::new(io::stdout()),
+        _ => Rc::new(io::stderr()),
     };
-    match copy {
-        Ok(copy) => Some(File::from(copy)),
-        // No descriptor is left for a copy. Nobody else in this program has the number.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::EINVAL)) => {
-            sys::own(number).ok().map(File::from)
-        }
-        Err(_) => None,
-    }
+    let is_open = fcntl(original.as_fd(), FcntlArg::F_GETFD).is_ok();
+    is_open.then_some(original)
 }
 
-fn is_ready(file: &File, within: Duration) -> bool {
+fn is_ready(file: &dyn AsFd, within: Duration) -> bool {
     let mut descriptors = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
     ppoll(&mut descriptors, Some(within.into()), None).is_ok_and(|ready| ready > 0)
 }
@@ -130,8 +129,7 @@ mod tests {
 
     fn pipe() -> (io::PipeReader, Sink) {
         let (reader, writer) = io::pipe().unwrap();
-        let file = File::from(std::os::fd::OwnedFd::from(writer));
-        (reader, Sink::new(Some(file)))
+        (reader, Sink::new(Some(Rc::new(writer))))
     }
 
     #[test]

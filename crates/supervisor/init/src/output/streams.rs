@@ -2,14 +2,12 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::fs::File;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use super::clock;
-use super::sink::Sink;
+use super::sink::{Sink, Target};
 
 /// No more than this, in bytes, waits while nobody reads.
 const MAX_MESSAGES: usize = 64 * 1024;
@@ -104,7 +102,7 @@ pub(crate) fn has_room(stream: Stream) -> bool {
 }
 
 /// The file to poll, if something waits to be written to `stream`.
-pub(crate) fn to_poll(stream: Stream) -> Option<Rc<File>> {
+pub(crate) fn to_poll(stream: Stream) -> Option<Target> {
     with(|outputs| sink(outputs, stream).to_poll()).flatten()
 }
 

@@ -82,12 +82,12 @@ pub(crate) fn is_among_last(file: &impl AsRawFd) -> bool {
     getrlimit(Resource::RLIMIT_NOFILE).is_ok_and(|(most, _)| number + RESERVE >= most)
 }
 
-/// Owns a descriptor that nothing else in this program owns.
+/// Owns a descriptor that the kernel has just given us.
 pub(crate) fn own(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     }
-    // SAFETY: nothing else owns this descriptor, and it is not -1.
+    // SAFETY: nothing else has this descriptor yet, and it is not -1.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

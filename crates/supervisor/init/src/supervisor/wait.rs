@@ -1,8 +1,6 @@
 //! Where the loop sleeps.
 
-use std::fs::File;
 use std::os::fd::AsFd;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -10,7 +8,7 @@ use nix::sys::time::TimeSpec;
 
 use super::Supervisor;
 use super::happening::Source;
-use crate::output::{self, Stream};
+use crate::output::{self, Stream, Target};
 
 impl Supervisor {
     /// Sleeps until something happens or the next deadline comes.
@@ -28,10 +26,7 @@ impl Supervisor {
         }
     }
 
-    fn descriptors<'a>(
-        &'a self,
-        outputs: &'a [Option<Rc<File>>],
-    ) -> (Vec<PollFd<'a>>, Vec<Source>) {
+    fn descriptors<'a>(&'a self, outputs: &'a [Option<Target>]) -> (Vec<PollFd<'a>>, Vec<Source>) {
         let mut list = List::default();
         list.add(self.signals.descriptor(), Source::Signals);
         if let Some(scandir) = &self.scandir {
