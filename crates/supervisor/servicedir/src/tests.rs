@@ -314,6 +314,19 @@ fn letters_go_into_nothing_but_a_fifo() {
 }
 
 #[test]
+fn an_event_is_written_into_nothing_but_a_fifo() {
+    let (_scratch, directory) = directory();
+    let subscription = directory.subscribe().unwrap();
+    let listener = fs::read_dir(directory.join("event")).unwrap().next();
+    let path = listener.unwrap().unwrap().path();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "kept").unwrap();
+    directory.notify(b"u").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"kept");
+    drop(subscription);
+}
+
+#[test]
 fn a_service_is_down_whatever_its_file_down_is() {
     let (_scratch, directory) = directory();
     fifo(&directory.join("down"));
