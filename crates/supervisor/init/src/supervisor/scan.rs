@@ -20,10 +20,11 @@ impl Supervisor {
     /// Looks for new services. All of them are known before one is started, since
     /// they may need one another.
     pub(super) fn scan(&mut self) {
+        // Cleared in every phase: a deadline that stays in the past would keep us awake.
+        self.scan_at = None;
         if !matches!(self.phase, Phase::Running) {
             return;
         }
-        self.scan_at = None;
         let Some(scandir) = &self.scandir else {
             return;
         };

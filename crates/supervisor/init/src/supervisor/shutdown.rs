@@ -91,7 +91,10 @@ impl Supervisor {
         let mut free: Vec<usize> = (0..self.services.len()).filter(is_free).collect();
         let loggers_of = self.loggers();
         while let Some(index) = free.pop() {
-            if !self.ask_to_stop(index, loggers) || !self.services[index].is_over() {
+            // One that had gone before was not counted.
+            let was_over = self.services[index].is_over();
+            let is_first = self.ask_to_stop(index, loggers);
+            if was_over || !is_first || !self.services[index].is_over() {
                 continue;
             }
             let needs = self.order.needs(index).iter();

@@ -3,9 +3,13 @@
 //! COMMAND, a dependent and a dependency note what they get. Whoever hangs notes it too,
 //! and goes on.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Service, World, is_alive, kill_hard, ours_alone};
+use crate::world::{
+    Container, Service, World, is_alive, kill_hard, ours_alone, sleeps_after, write_file,
+};
 
 const REASON: &str = "s6-svscan knows no order and waits for ever";
 
@@ -211,4 +215,62 @@ fn a_last_script_that_hangs_is_asked_before_it_is_killed() {
     world.ended();
     assert!(was_asked(&world, "script"), "{}", world.log());
     assert!(world.output().contains("hangs: does not end: killed"));
+}
+
+/// A service that notes what it is asked, and ends a second later.
+fn slow(name: &str) -> Service {
+    let run = "trap 'echo NAME asked >>../../log; sleep 1; echo NAME ends >>../../log; exit' TERM\n\
+               echo NAME is $$ >>../../log; while :; do sleep 0.02; done";
+    Service::new(name, &run.replace("NAME", name))
+}
+
+#[test]
+fn who_has_gone_before_the_stop_does_not_shorten_the_wait_of_others() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let services = [
+        slow("db"),
+        slow("web").needs("db"),
+        Service::sleeper("gone").needs("db"),
+    ];
+    let container = Container::with(&services).env("S6_SERVICES_GRACETIME", LONG);
+    let mut world = container.start(&[]);
+    world.wait_lines(2);
+    world.wait_stat("gone", "up (pid N) N seconds");
+    world.letters(b"dx", "gone");
+    harness::wait_for("nobody to listen", crate::world::SOON, || {
+        (world.tool("s6-svok", &[], "gone").code == 1).then_some(())
+    });
+    world.signal(Signal::SIGTERM);
+    world.ended();
+    let log = world.log();
+    let asked: Vec<&str> = log.lines().filter(|it| !it.contains(" is ")).collect();
+    assert_eq!(
+        asked,
+        ["web asked", "web ends", "db asked", "db ends"],
+        "{}",
+        world.output()
+    );
+}
+
+#[test]
+fn a_directory_that_could_not_be_supervised_keeps_nobody_awake_during_the_stop() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let hangs = Service::new("s", &body("../../log", "s", When::Hangs));
+    let container = Container::with(&[hangs]).env("S6_SERVICES_GRACETIME", NONE);
+    write_file(&container.path("scan/bad/supervise"), "", 0o644);
+    let mut world = container.start(&[]);
+    world.wait_lines(1);
+    world.wait_output("supervise bad");
+    world.signal(Signal::SIGTERM);
+    harness::wait_for("s to be asked", crate::world::SOON, || {
+        was_asked(&world, "s").then_some(())
+    });
+    // The scan would have been repeated after three seconds.
+    assert!(sleeps_after(world.pid(), Duration::from_secs(4)));
+    kill_hard(pid(&world, "s"));
+    world.ended();
 }

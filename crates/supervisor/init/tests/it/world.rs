@@ -17,7 +17,9 @@ pub(crate) use clock::Clock;
 pub(crate) use container::Container;
 use process::descendants;
 use process::pause;
-pub(crate) use process::{children, held_in, is_alive, kill_hard, processes_below, wait_gone};
+pub(crate) use process::{
+    children, held_in, is_alive, kill_hard, processes_below, sleeps_after, wait_gone,
+};
 pub(crate) use service::{Service, write_file};
 pub(crate) use supervisor::World;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use harness::wait_for;
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +20,29 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// The processor time that a process has used, in clock ticks of 10 ms.
+fn ticks(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let times = rest.split(' ').skip(11).take(2);
+    times.map(|it| it.parse::<u64>().unwrap()).sum()
+}
+
+/// Whether a process that has nothing to do sleeps: in a second after the pause it uses less than a tenth of one
+/// processor.
+pub(crate) fn sleeps_after(pid: i32, pause: Duration) -> bool {
+    let wait = |time| {
+        let end = Instant::now() + time;
+        wait_for("the time to pass", SOON, || {
+            (Instant::now() >= end).then_some(())
+        });
+    };
+    wait(pause);
+    let before = ticks(pid);
+    wait(Duration::from_secs(1));
+    ticks(pid) - before < 10
 }
 
 /// Kills a process, whatever it is doing. One that has gone already is no failure.
