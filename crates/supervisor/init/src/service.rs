@@ -145,7 +145,11 @@ impl Service {
     }
 
     fn enter(&self) -> io::Result<()> {
-        Ok(nix::unistd::fchdir(&self.directory)?)
+        nix::unistd::fchdir(&self.directory).map_err(|error| {
+            // Where we are now is another service's, whose files are not to be taken for its own.
+            let _ = nix::unistd::chdir("/");
+            error.into()
+        })
     }
 
     /// Reads settings of the directory that was entered, and says what is wrong in them.

@@ -82,6 +82,14 @@ impl Service {
         }
     }
 
+    /// Says nothing if it fails again.
+    pub(super) fn write_status_again(&mut self, now: Instant) {
+        self.status_at = Some(now + STATUS_AGAIN);
+        if self.enter().is_ok() {
+            self.write_status(*self.machine.status());
+        }
+    }
+
     pub(super) fn notify(&self, events: &[u8]) {
         if let Err(error) = Self::files().notify(events) {
             output::say(format_args!("{}: notify listeners: {error}", self.name));

@@ -243,8 +243,8 @@ impl Service {
         if self.stop.deadline().is_some_and(|at| at <= now) {
             self.stop = Stop::Abandoned;
         }
-        if self.status_at.is_some_and(|at| at <= now) && self.enter().is_ok() {
-            self.write_status(*self.machine.status());
+        if self.status_at.is_some_and(|at| at <= now) {
+            self.write_status_again(now);
         }
         if self.machine.starts_at().is_some_and(|at| at <= now) {
             self.feed(Event::Due, nursery);

@@ -3,11 +3,12 @@
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use harness::wait_for;
 use nix::sys::signal::Signal;
 
-use crate::world::{SOON, Service, World, held_in, is_alive, ours_alone};
+use crate::world::{SOON, Service, World, held_in, is_alive, ours_alone, sleeps_after};
 
 const REASON: &str = "what s6 does then is its own affair";
 
@@ -233,4 +234,28 @@ fn a_command_has_the_terminal() {
     assert_eq!(lines[0], "terminal", "{output}");
     let groups: Vec<&str> = lines[1].split(' ').collect();
     assert_eq!(groups[0], groups[1], "{output}");
+}
+
+#[test]
+fn a_directory_that_can_not_be_entered_any_more_keeps_nobody_awake() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let script =
+        "exec setpriv --reuid=61234 --regid=61234 --clear-groups \"$INIT\" --scan \"$DIR/scan\"";
+    let mut world = started_by(script, &[Service::sleeper("s")]);
+    world.wait_supervised("s");
+    let allow = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(world.path("s"), permissions).unwrap();
+    };
+    allow(0);
+    world.letters(b"p", "s");
+    world.wait_output("s: write its status");
+    // It is written again after a second.
+    assert!(sleeps_after(world.pid(), Duration::from_secs(2)));
+    allow(0o755);
+    world.wait_stat("s", "up (pid N) N seconds, paused");
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
 }
