@@ -133,6 +133,8 @@ pub(crate) struct Machine {
     throttled_until: Instant,
     /// Its last `run` had become ready.
     was_ready: bool,
+    /// It was asked down while its `run` runs: a oneshot whose `run` ends well does not stay up.
+    is_asked_down: bool,
 }
 
 impl Machine {
@@ -151,6 +153,7 @@ impl Machine {
             starts_at: now.at,
             throttled_until: now.at,
             was_ready: false,
+            is_asked_down: false,
         }
     }
 
@@ -186,7 +189,7 @@ impl Machine {
     pub(crate) fn on(&mut self, event: Event, now: Moment) -> Vec<Action> {
         match (self.state, event) {
             (State::Gone, _) => vec![],
-            (_, Event::Letter(letter)) => self.letter(letter),
+            (_, Event::Letter(letter)) => self.letter(letter, now),
             (State::Down, Event::NeedsMet) => {
                 self.waits_for_needs = false;
                 self.start_if_due(now)
@@ -241,7 +244,7 @@ impl Machine {
         }
     }
 
-    fn letter(&mut self, letter: Letter) -> Vec<Action> {
+    fn letter(&mut self, letter: Letter, now: Moment) -> Vec<Action> {
         match letter {
             Letter::Signal(signal) => self.if_up(&[Action::Signal(signal)]),
             Letter::GroupSignal(signal) => self.if_up(&[Action::GroupSignal(signal)]),
@@ -251,11 +254,11 @@ impl Machine {
             Letter::Continue => self.pause(false, Action::Signal(Signal::SIGCONT)),
             Letter::PauseGroup => self.pause(true, Action::GroupSignal(Signal::SIGSTOP)),
             Letter::ContinueGroup => self.pause(false, Action::GroupSignal(Signal::SIGCONT)),
-            Letter::Exit => self.exit(),
+            Letter::Exit => self.exit(now),
             Letter::Up => self.want(true, &[]),
             Letter::UpForGood => self.want(true, &[SetNormallyUp(true)]),
-            Letter::Down => self.bring_down(&[]),
-            Letter::DownForGood => self.bring_down(&[SetNormallyUp(false)]),
+            Letter::Down => self.bring_down(&[], now),
+            Letter::DownForGood => self.bring_down(&[SetNormallyUp(false)], now),
             Letter::AtMostOnce => self.want(false, &[]),
             Letter::AtMostOnceForGood => self.want(false, &[SetNormallyUp(false)]),
             Letter::Once => {
@@ -287,6 +290,7 @@ impl Machine {
         let mut actions = before.to_vec();
         actions.push(self.write_status());
         if up {
+            self.is_asked_down = false;
             self.start_now(&mut actions);
         }
         actions
@@ -300,13 +304,14 @@ impl Machine {
         }
     }
 
-    fn bring_down(&mut self, before: &[Action]) -> Vec<Action> {
+    fn bring_down(&mut self, before: &[Action], now: Moment) -> Vec<Action> {
         self.status.want_up = false;
         let mut actions = before.to_vec();
         if self.state == State::Done {
             self.state = State::Finish;
-            actions.push(self.undo());
+            actions.push(self.undo(now));
         } else if self.is_up() {
+            self.is_asked_down = true;
             self.status.paused = false;
             // SIGCONT comes second, so that a service that was stopped goes on with
             // the down signal already waiting for it.
@@ -319,16 +324,17 @@ impl Machine {
     }
 
     /// `finish` is the way down of a oneshot.
-    fn undo(&mut self) -> Action {
+    fn undo(&mut self, now: Moment) -> Action {
+        self.status.stamp = now.stamp;
         self.status.pid = 0;
         self.status.ready = false;
         Action::StartFinish
     }
 
-    fn exit(&mut self) -> Vec<Action> {
+    fn exit(&mut self, now: Moment) -> Vec<Action> {
         if self.state == State::Done {
             self.state = State::LastFinish;
-            return vec![self.undo()];
+            return vec![self.undo(now)];
         }
         self.state = match self.state {
             State::Up | State::LastUp => State::LastUp,
@@ -355,6 +361,7 @@ impl Machine {
 
     fn started(&mut self, pid: u64, now: Moment) -> Vec<Action> {
         self.state = State::Up;
+        self.is_asked_down = false;
         self.status.pid = pid;
         self.status.stamp = now.stamp;
         self.status.ready = false;
@@ -372,9 +379,14 @@ impl Machine {
     fn completed(&mut self, pid: u64, now: Moment) -> Vec<Action> {
         self.status.wait_status = WaitStatus::default();
         self.status.paused = false;
-        if self.state == State::LastUp {
-            self.state = State::LastFinish;
-            return vec![self.undo()];
+        let way_down = match self.state {
+            State::LastUp => Some(State::LastFinish),
+            State::Up if self.is_asked_down => Some(State::Finish),
+            _ => None,
+        };
+        if let Some(way_down) = way_down {
+            self.state = way_down;
+            return vec![self.undo(now)];
         }
         if self.state == State::Down {
             self.status.stamp = now.stamp;

@@ -77,3 +77,35 @@ fn after_its_finish_it_is_down_and_can_be_started_again() {
     assert_eq!(machine.state(), State::Down);
     assert_eq!(machine.starts_at(), None);
 }
+
+#[test]
+fn its_record_shows_when_it_began_to_go_down() {
+    for (from, event) in [
+        (State::Done, Event::Letter(Letter::Down)),
+        (State::Done, Event::Letter(Letter::Exit)),
+        (State::LastUp, COMPLETED),
+    ] {
+        let (mut machine, now) = at(from);
+        let stamp = Stamp::now();
+        machine.on(event, Moment { stamp, ..now });
+        assert_eq!(machine.status().stamp, stamp, "{from:?} {event:?}");
+    }
+}
+
+#[test]
+fn one_that_was_asked_down_on_its_way_up_does_not_stay_up() {
+    for (letters, expected, to) in [
+        ("d", "finish", State::Finish),
+        ("dO", "finish", State::Finish),
+        ("du", "status U", State::Done),
+        ("o", "status U", State::Done),
+        ("r", "status U", State::Done),
+    ] {
+        let (mut machine, now) = at(State::Up);
+        for byte in letters.bytes() {
+            machine.on(Event::Letter(Letter::parse(byte).unwrap()), now);
+        }
+        assert_eq!(show(&machine.on(COMPLETED, now)), expected, "{letters}");
+        assert_eq!(machine.state(), to, "{letters}");
+    }
+}
