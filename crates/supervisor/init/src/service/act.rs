@@ -112,7 +112,8 @@ impl Service {
     fn start(&mut self, nursery: &Nursery) -> Event {
         self.started_at = Instant::now();
         let oneshot = self.ask(Settings::oneshot);
-        if oneshot.is_some() && !Self::files().join("run").exists() {
+        // A link that leads nowhere is a `run`, which fails.
+        if oneshot.is_some() && Self::files().join("run").symlink_metadata().is_err() {
             return Self::completed();
         }
         self.run_until = oneshot.flatten().map(|time| self.started_at + time);
@@ -143,10 +144,9 @@ impl Service {
 
     fn start_run(&mut self, nursery: &Nursery) -> Result<i32, NotStarted> {
         self.notification = None;
-        self.open_lines(nursery);
         let name = self.name.clone();
         let mut program = Program::new("./run", &[&name], nursery);
-        self.connect(&mut program);
+        self.connect(&mut program, nursery);
         let lock = self.ask(Settings::lock_fd);
         let notification = self.ask(Settings::notification_fd);
         let system = |error: io::Error| NotStarted::system(&error);
@@ -166,7 +166,8 @@ impl Service {
         Ok(pid)
     }
 
-    fn connect(&self, program: &mut Program<'_>) {
+    fn connect(&mut self, program: &mut Program<'_>, nursery: &Nursery) {
+        self.open_lines(nursery);
         if let Some(stdin) = self.stdin() {
             program.stdin(stdin);
         }
@@ -197,7 +198,7 @@ impl Service {
         // `run` leads its session, so its process group has the number of its process.
         let group = status.pid.to_string();
         let mut program = Program::new("./finish", &[&code, &signal, &name, &group], nursery);
-        self.connect(&mut program);
+        self.connect(&mut program, nursery);
         let time = self.ask(Settings::timeout_finish);
         let kill_at = time.map(|time| Instant::now() + time);
         match program.start(nursery) {

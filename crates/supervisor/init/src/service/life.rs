@@ -171,12 +171,11 @@ impl Service {
     }
 
     fn end_of_run(&mut self, wait_status: WaitStatus) -> Event {
-        let is_oneshot = self.is_oneshot();
-        if is_oneshot && wait_status.exit_code() == Some(0) {
+        if !self.is_oneshot() {
+            self.note_essential_death(wait_status);
+        } else if wait_status.exit_code() == Some(0) {
             return Self::completed();
-        }
-        self.note_essential_death(wait_status);
-        if is_oneshot {
+        } else if !self.is_expected {
             return self.failed(wait_status);
         }
         Event::Died { wait_status }
@@ -200,9 +199,18 @@ impl Service {
             output::say(format_args!(
                 "{name}: its run failed with {code}: what needs it does not start (svc -u tries again)"
             ));
-            self.failure = Some(code);
+            self.note_failure(code);
         }
         Event::Failed { wait_status }
+    }
+
+    /// Nobody starts a oneshot again by itself, so the first failure of an essential one
+    /// ends everything.
+    fn note_failure(&mut self, code: u8) {
+        self.failure = Some(code);
+        if self.ask(|settings| settings.is_essential()) {
+            self.final_code = Some(code);
+        }
     }
 
     /// The unasked death of an essential service ends everything at once, unless its
@@ -256,9 +264,16 @@ impl Service {
 
     /// The time that a oneshot has for its `run` is over.
     fn hurry_run(&mut self, now: Instant, nursery: &Nursery) {
+        if self.kill_at.is_some() {
+            // It was asked already, and has its time for that.
+            return;
+        }
         let name = &self.name;
         output::say(format_args!("{name}: ./run takes too long: asked to end"));
-        self.failure = Some(TOO_LONG);
+        let _ = self.enter();
+        if self.wants_up() {
+            self.note_failure(TOO_LONG);
+        }
         self.feed(Event::Letter(Letter::Down), nursery);
         self.kill_at = self.kill_at.or(Some(now + KILL_AGAIN));
     }

@@ -35,7 +35,7 @@ impl Supervisor {
             Phase::Setup(_) | Phase::Finishing(_) => self.run_script(),
             Phase::Running => {
                 self.start_those_that_waited();
-                self.notice_failed_oneshots();
+                self.notice_ends();
                 self.tell_of_waits(now);
                 self.start_command(now);
                 matches!(self.phase, Phase::Stopping(_))
@@ -140,14 +140,13 @@ impl Supervisor {
         is_lost
     }
 
-    fn notice_failed_oneshots(&mut self) {
-        let failures: Vec<u8> = self
-            .services
-            .iter_mut()
-            .filter_map(Service::failure)
-            .collect();
-        for code in failures {
-            self.on_failed_oneshot(code);
+    /// Of what does not come with a death, such as a oneshot that cannot be started.
+    fn notice_ends(&mut self) {
+        for index in 0..self.services.len() {
+            self.on_essential_end(index);
+            if let Some(code) = self.services[index].failure() {
+                self.on_failed_oneshot(code);
+            }
         }
     }
 }

@@ -78,12 +78,8 @@ impl Supervisor {
 
     pub(super) fn on_death(&mut self, pid: i32, status: WaitStatus) {
         if let Some(index) = self.services.iter().position(|it| it.owns(pid)) {
-            let service = &mut self.services[index];
-            service.ended(status, &self.nursery);
-            if let Some(code) = service.final_code() {
-                output::say(format_args!("{} has ended: so do we", service.name));
-                self.stop(Some(code), false);
-            }
+            self.services[index].ended(status, &self.nursery);
+            self.on_essential_end(index);
         } else if let Some(code) = self.command.ended(pid, status) {
             if matches!(self.phase, Phase::Stopping(_)) {
                 self.stopped_command = Some(code);
@@ -94,6 +90,14 @@ impl Supervisor {
             && let Some(code) = scripts.ended(pid, status)
         {
             self.on_script_result(code);
+        }
+    }
+
+    pub(super) fn on_essential_end(&mut self, index: usize) {
+        let service = &mut self.services[index];
+        if let Some(code) = service.final_code() {
+            output::say(format_args!("{} has ended: so do we", service.name));
+            self.stop(Some(code), false);
         }
     }
 

@@ -182,3 +182,114 @@ fn a_command_that_waits_for_services_does_not_wait_for_what_cannot_come() {
     assert_eq!(world.ended_code(), 7);
     assert!(world.output().contains("command runs"));
 }
+
+#[test]
+fn the_failure_of_an_essential_one_ends_everything() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let cases = [
+        (oneshot("fails", "exit 3"), 3),
+        (oneshot("fails", "exit 3").file("restart-limit", "5\n"), 3),
+        (
+            Service::only_files("fails")
+                .raw("run", "#!/no/such/shell\n", 0o755)
+                .file("oneshot", ""),
+            127,
+        ),
+        (
+            Service::new("fails", "exec sleep 1000").file("oneshot", "200\n"),
+            124,
+        ),
+    ];
+    for (fails, code) in cases {
+        let services = [fails.file("essential", ""), longrun("other")];
+        let mut world = Container::with(&services).start(&[]);
+        assert_eq!(world.ended_code(), code, "{}", world.output());
+        assert!(world.output().contains("fails has ended: so do we"));
+    }
+}
+
+#[test]
+fn one_that_is_restarted_on_its_way_up_has_not_failed() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let hangs_first = "[ -e ../../log.again ] || { touch ../../log.again; exec sleep 1000; }";
+    let container = Container::with(&[oneshot("s", hangs_first)]);
+    let world = container
+        .env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2")
+        .start(&[]);
+    world.wait_lines(1);
+    world.letters(b"r", "s");
+    world.wait_log("s up\ns down\ns up\n");
+    world.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+    assert_eq!(stop(world).0, 0);
+}
+
+#[test]
+fn one_that_ends_well_although_it_was_asked_down_goes_down() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let ends_well = "trap 'exit 0' TERM; while :; do sleep 0.02; done";
+    let world = Container::with(&[oneshot("s", ends_well)]).start(&[]);
+    world.wait_lines(1);
+    world.letters(b"d", "s");
+    world.wait_log("s up\ns down\n");
+    world.wait_stat(
+        "s",
+        "down (exitcode 0) N seconds, normally up, ready N seconds",
+    );
+    assert_eq!(stop(world).0, 0);
+}
+
+#[test]
+fn a_run_that_leads_nowhere_has_failed() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[Service::only_files("s").file("oneshot", "")]);
+    let run = container.path("etc/services.d/s/run");
+    std::os::unix::fs::symlink("/nonexistent/run", run).unwrap();
+    let world = container.start(&[]);
+    world.wait_output("s: its run failed with 127");
+    assert_eq!(stop(world).0, 0);
+}
+
+#[test]
+fn the_finish_of_one_without_a_run_has_its_label() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let mark = Service::only_files("mark")
+        .script("finish", "echo bye")
+        .file("oneshot", "")
+        .file("output-prefix", "");
+    let mut world = Container::with(&[mark]).start(&[]);
+    world.wait_stat("mark", "up (pid N) N seconds, ready N seconds");
+    world.signal(Signal::SIGTERM);
+    world.ended();
+    assert!(
+        world.output().contains("[mark] bye\n"),
+        "{}",
+        world.output()
+    );
+}
+
+#[test]
+fn at_the_stop_its_grace_time_alone_counts() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let hangs = "trap '' TERM; echo up >>../../log; while :; do sleep 0.02; done";
+    let slow = Service::new("slow", hangs).file("oneshot", "2000\n");
+    let container = Container::with(&[slow]).env("S6_SERVICES_GRACETIME", "3000");
+    let mut world = container.start(&[]);
+    world.wait_lines(1);
+    world.signal(Signal::SIGTERM);
+    world.ended();
+    let output = world.output();
+    assert!(output.contains("slow: does not end: killed"), "{output}");
+    assert!(!output.contains("takes too long"), "{output}");
+}
