@@ -203,13 +203,13 @@ impl Service {
     }
 
     /// It is down until somebody starts it.
-    pub(crate) fn is_left_down(&self) -> bool {
-        !self.wants_up() && !self.machine.is_up()
+    pub(crate) fn is_missing_for_good(&self) -> bool {
+        !self.wants_up() && !self.machine.is_up() && !self.is_there()
     }
 
     /// Why those that need it wait, as the end of a sentence.
     pub(crate) fn why_not_there(&self) -> String {
-        let why = if self.is_left_down() {
+        let why = if self.is_missing_for_good() {
             "which is down until somebody starts it"
         } else if self.machine.is_up() {
             "which is not ready"

@@ -8,7 +8,6 @@ use super::phase::Phase;
 use super::sequence::Sequence;
 use crate::output;
 use crate::overlay;
-use crate::service::Service;
 use crate::service::machine::Event;
 
 impl Supervisor {
@@ -123,10 +122,9 @@ impl Supervisor {
     /// up, or for one that waits in vain itself.
     pub(super) fn lost(&self) -> Vec<bool> {
         let mut is_lost = vec![false; self.services.len()];
-        let is_down = |service: &Service| !service.wants_up() && !service.is_there();
         let all = self.services.iter().enumerate();
         let mut next: Vec<usize> = all
-            .filter(|(_, service)| is_down(service))
+            .filter(|(_, service)| service.is_missing_for_good())
             .map(|(index, _)| index)
             .collect();
         while let Some(needed) = next.pop() {

@@ -21,7 +21,7 @@ impl Supervisor {
         // From those that are down to those that need them, and not the other way: this is
         // asked at every turn, and hardly ever is one down for good.
         let mut in_vain = vec![false; self.services.len()];
-        for (needed, _) in all(&self.services).filter(|(_, it)| is_missing_for_good(it)) {
+        for (needed, _) in all(&self.services).filter(|(_, it)| it.is_missing_for_good()) {
             for other in self.order.needed_by(needed) {
                 in_vain[*other] = true;
             }
@@ -49,7 +49,7 @@ impl Supervisor {
         let needs = self.order.needs(index).iter();
         let needs = needs.map(|need| &self.services[*need]);
         let Some(lasted) = lasted else {
-            let down: Vec<_> = needs.filter(|it| is_missing_for_good(it)).collect();
+            let down: Vec<_> = needs.filter(|it| it.is_missing_for_good()).collect();
             return output::say(format_args!("{name} waits for {}", described(&down)));
         };
         let missing: Vec<_> = needs.filter(|it| !it.is_there()).collect();
@@ -116,10 +116,6 @@ impl Supervisor {
 
 fn all(services: &[Service]) -> impl Iterator<Item = (usize, &Service)> {
     services.iter().enumerate()
-}
-
-fn is_missing_for_good(service: &Service) -> bool {
-    service.is_left_down() && !service.is_there()
 }
 
 fn described(missing: &[&Service]) -> String {
