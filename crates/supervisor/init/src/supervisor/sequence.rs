@@ -11,6 +11,7 @@ use crate::output;
 use crate::overlay::Script;
 use crate::process::spawn::Nursery;
 use crate::process::sys;
+use crate::service::AFTER_KILL;
 
 /// A script whose time is over is killed so long after it was asked to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -35,9 +36,18 @@ struct Running {
     name: String,
     pid: i32,
     deadline: Option<Instant>,
-    /// Its time was over, and it was asked to end.
-    is_asked: bool,
+    late: Late,
     patience: Patience,
+}
+
+/// What was done about a script whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    Nothing,
+    Asked,
+    Killed,
+    /// It is not waited for.
+    Abandoned,
 }
 
 impl Sequence {
@@ -89,7 +99,7 @@ impl Sequence {
                 self.running = Some(Running {
                     name,
                     pid,
-                    is_asked: false,
+                    late: Late::Nothing,
                     deadline: self.most.map(|most| now + most),
                     patience: Patience::new(now, LONG),
                 });
@@ -123,6 +133,7 @@ impl Sequence {
         for message in running.due(now) {
             output::say_under(&self.heading, message);
         }
+        self.running.take_if(|it| it.late == Late::Abandoned);
     }
 
     /// Starts no further script, and asks the one that runs to end.
@@ -144,23 +155,15 @@ impl Running {
         self.deadline.map_or(told, |at| at.min(told))
     }
 
-    /// Asks it to end if its time is over, and kills it if it does not. Gives what is to
-    /// be said.
+    /// Asks it to end if its time is over, kills it if it does not, and gives it up if
+    /// that does not help. Gives what is to be said.
     fn due(&mut self, now: Instant) -> Vec<String> {
-        let name = &self.name;
         let mut messages = Vec::new();
         if self.deadline.take_if(|at| *at <= now).is_some() {
-            let (signal, what) = if self.is_asked {
-                (libc::SIGKILL, "does not end: killed")
-            } else {
-                (libc::SIGTERM, "takes too long: asked to end")
-            };
-            messages.push(format!("{name}: {what}"));
-            self.deadline = (!self.is_asked).then(|| now + LAST_WORDS);
-            self.is_asked = true;
-            let _ = sys::kill(self.pid, signal);
-            let _ = sys::kill(self.pid, libc::SIGCONT);
+            let what = self.hurry(now);
+            messages.push(format!("{}: {what}", self.name));
         }
+        let name = &self.name;
         if let Some(lasted) = self.patience.due(now) {
             let lasted = shown(lasted);
             messages.push(format!(
@@ -169,22 +172,71 @@ impl Running {
         }
         messages
     }
+
+    fn hurry(&mut self, now: Instant) -> &'static str {
+        match self.late {
+            Late::Nothing => {
+                self.late = Late::Asked;
+                self.deadline = Some(now + LAST_WORDS);
+                self.signal(libc::SIGTERM);
+                "takes too long: asked to end"
+            }
+            Late::Asked => {
+                self.late = Late::Killed;
+                self.deadline = Some(now + AFTER_KILL);
+                self.signal(libc::SIGKILL);
+                "does not end: killed"
+            }
+            Late::Killed | Late::Abandoned => {
+                self.late = Late::Abandoned;
+                "was killed and is still there: not waited for"
+            }
+        }
+    }
+
+    /// One that was stopped has to be continued before it heeds anything.
+    fn signal(&self, signal: libc::c_int) {
+        let _ = sys::kill(self.pid, signal);
+        let _ = sys::kill(self.pid, libc::SIGCONT);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Its process number is none that the kernel gives.
+    fn running(start: Instant, deadline: Option<Instant>) -> Running {
+        Running {
+            name: "migrate".into(),
+            pid: i32::MAX,
+            deadline,
+            late: Late::Nothing,
+            patience: Patience::new(start, LONG),
+        }
+    }
+
+    #[test]
+    fn a_script_that_not_even_sigkill_ends_is_not_waited_for() {
+        let start = Instant::now();
+        let mut scripts = Sequence {
+            running: Some(running(start, Some(start))),
+            ..Sequence::default()
+        };
+        for late in [Late::Asked, Late::Killed] {
+            let at = scripts.deadline().unwrap();
+            scripts.due(at);
+            assert_eq!(scripts.running.as_ref().unwrap().late, late);
+            assert!(scripts.deadline().unwrap() > at);
+        }
+        scripts.due(start + LAST_WORDS + AFTER_KILL);
+        assert!(scripts.is_over());
+    }
+
     #[test]
     fn a_script_that_runs_for_long_is_told_of_each_minute() {
         let start = Instant::now();
-        let mut running = Running {
-            name: "migrate".into(),
-            pid: 0,
-            deadline: None,
-            is_asked: false,
-            patience: Patience::new(start, LONG),
-        };
+        let mut running = running(start, None);
         assert!(running.due(start + LONG / 2).is_empty());
         assert_eq!(running.deadline(), start + LONG);
         let told = running.due(start + LONG);
