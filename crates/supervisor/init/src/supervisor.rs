@@ -2,10 +2,11 @@
 //!
 //! [`Supervisor`] is the data, and each module adds functions to it that call only those
 //! of modules below. From the top these are `turn`, one round of the loop; `progress`
-//! from one phase to the next; `silence`, which tells of long waits; `dispatch` of whatever happens; `reactions`, what it
-//! leads to; `scan` and `shutdown`, the two large ones of these; and `wait`, where
-//! the loop sleeps. The others know nothing of a supervisor: `scandir`, `command`,
-//! `sequence`, `order`, `patience`, `phase` and `happening`.
+//! from one phase to the next; `silence`, which tells of long waits; `dispatch` of
+//! whatever happens; `reactions`, what it leads to; `scan` and `shutdown`, the two large
+//! ones of these; and `wait`, where the loop sleeps. The others know nothing of a
+//! supervisor: `scandir`, `command`, `sequence`, `order`, `patience`, `phase` and
+//! `happening`.
 
 pub(crate) mod command;
 mod dispatch;
