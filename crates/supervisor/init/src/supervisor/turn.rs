@@ -74,11 +74,16 @@ impl Supervisor {
 
     fn due(&mut self, now: Instant) {
         // Before a service is supervised again, the scan sees whether it is still listed.
-        if self.services.iter().any(|service| service.comes_back(now)) {
+        let comes_back = self.services.iter().any(|service| service.comes_back(now));
+        if comes_back {
             self.scan();
         }
         for service in &mut self.services {
             service.due(now, &self.nursery);
+        }
+        if comes_back {
+            // Its needs may have changed.
+            self.put_in_order();
         }
         if let Phase::Setup(scripts) | Phase::Finishing(scripts) = &mut self.phase {
             scripts.due(now);

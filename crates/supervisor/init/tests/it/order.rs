@@ -132,6 +132,21 @@ fn who_waits_in_vain_is_told_at_once_also_when_that_comes_later() {
 }
 
 #[test]
+fn one_that_comes_back_after_it_was_let_go_waits_for_what_it_needs_by_then() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let down = Service::sleeper("down").file("down", "");
+    let world = World::of(&[noted("a", ""), down]);
+    world.wait_lines(1);
+    write_file(&world.path("a/dependencies.d/down"), "", 0o644);
+    world.letters(b"dx", "a");
+    world.wait_output("a waits for down, which is down until somebody starts it");
+    world.letters(b"u", "down");
+    assert_eq!(world.wait_lines(3), ["start a", "stop a", "start a"]);
+}
+
+#[test]
 fn services_that_each_need_all_before_them_start_and_stop() {
     if ours_alone(REASON) {
         return;
