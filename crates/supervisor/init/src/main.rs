@@ -25,7 +25,7 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   on SIGTERM, it stops COMMAND, then the services (those first that nobody
 ///   needs), runs the scripts of cont-finish.d, and ends whatever is left.
 ///   Without services and scripts it is a plain init for COMMAND.
-///   Services that are defined as for s6-overlay 3 are started too: see from-s6-rc.
+///   Services defined as for s6-overlay 3 are started too: see from-s6-rc.
 ///   Where the default of --scandir cannot be written to, the services live in
 ///   /tmp/s6-UID/services. --scan DIR supervises DIR in place, as s6-svscan DIR
 ///   does.
@@ -34,8 +34,8 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   In a service directory, besides those of s6:
 ///   essential            its death ends everything, with its exit code
 ///   dependencies.d/NAME  NAME has to be up (ready, if it announces that) first
-///   oneshot              once run has ended with 0 it is up, and stays so until its
-///                        finish; a number is the ms that run may take
+///   oneshot              run ends, and with 0 it is up until finish brings it
+///                        down; a number is the ms that run may take
 ///   restart-delay        ms from its end to its next start; without this file
 ///                        s6's throttle: one start a second
 ///   restart-delay-max    the delay doubles up to this, as long as it dies

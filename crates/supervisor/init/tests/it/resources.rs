@@ -245,6 +245,7 @@ fn a_directory_that_can_not_be_entered_any_more_keeps_nobody_awake() {
         "exec setpriv --reuid=61234 --regid=61234 --clear-groups \"$INIT\" --scan \"$DIR/scan\"";
     let mut world = started_by(script, &[Service::sleeper("s")]);
     world.wait_supervised("s");
+    world.wait_stat("s", "up (pid N) N seconds");
     let allow = |mode| {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(world.path("s"), permissions).unwrap();
