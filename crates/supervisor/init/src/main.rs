@@ -42,7 +42,10 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///                        within this time (at least 1000 ms)
 ///   restart-limit        so many restarts are allowed within restart-window
 ///                        (60000 ms): at the next death the service stays down
-///   kill-mode            pid (signals reach run alone) or group
+///   kill-mode            pid (signals reach run alone) or group: whoever of its
+///                        process group outlives run is told to end too, and is
+///                        killed after timeout-kill (at the stop after the grace
+///                        time; at once if neither says how long)
 ///   output-prefix        each line of its output begins with [its name], or
 ///                        with what the file says
 ///   output-time          each line of its output begins with the time (UTC)

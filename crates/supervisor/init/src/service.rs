@@ -6,6 +6,7 @@
 //! that a directory that is renamed stays the same service.
 
 mod act;
+mod group;
 pub(crate) mod layout;
 mod life;
 pub(crate) mod machine;
@@ -90,6 +91,10 @@ pub(crate) struct Service {
     announces: bool,
     /// Its output, where each line gets a label, the time, or both.
     lines: Vec<Lines>,
+    /// It was told to end by its down signal.
+    is_told: bool,
+    /// Its `run` has ended, and others of its process group have not.
+    rest: Option<group::Rest>,
     restarts: Restarts,
     started_at: Instant,
     /// How long its last `run` ran; the time of `finish` does not count.
@@ -184,7 +189,9 @@ impl Service {
         if self.state() == State::Done {
             return true;
         }
-        self.machine.is_up() && (self.machine.status().ready || !self.announces)
+        self.machine.is_up()
+            && self.rest.is_none()
+            && (self.machine.status().ready || !self.announces)
     }
 
     /// The code of a oneshot that has failed; it is given once.
@@ -290,6 +297,7 @@ impl Service {
             self.finish_kill_at,
             self.status_at,
             self.back_at,
+            self.rest_deadline(),
         ];
         times.into_iter().flatten().min()
     }
@@ -300,7 +308,7 @@ impl Service {
 
     /// Whether `pid` is its `run` or its `finish`.
     pub(crate) fn owns(&self, pid: i32) -> bool {
-        pid > 0 && pid == self.pid()
+        pid > 0 && pid == self.pid() && self.rest.is_none()
     }
 
     /// A bug has kept [`Self::ended`] from its work: the service waits for the end of a
@@ -309,6 +317,7 @@ impl Service {
         match self.state() {
             State::Down | State::Done => false,
             State::Gone => self.held.is_some(),
+            _ if self.rest.is_some() => false,
             _ => !sys::is_child(self.pid()),
         }
     }

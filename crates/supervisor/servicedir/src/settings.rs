@@ -21,7 +21,7 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 pub enum KillMode {
     /// The process of `run` alone, as in s6.
     Pid,
-    /// Its process group; what is left of it when `run` has died is killed.
+    /// Its process group; what is left of it when `run` has died has to end too.
     Group,
 }
 

@@ -40,11 +40,10 @@ impl Service {
             Action::Decide { give_up } => return Some(self.decide(give_up)),
             Action::Signal(signal) => self.signal(signal),
             Action::GroupSignal(signal) => self.signal_group(signal),
-            Action::DownSignal => self.signal(self.ask(Settings::down_signal)),
+            Action::DownSignal => self.tell_to_end(),
             Action::ReloadSignal => self.signal(self.ask(Settings::reload_signal)),
             Action::ArmKill => {
-                let time = self.ask(Settings::timeout_kill).or(self.grace);
-                let time = time.filter(|time| !time.is_zero());
+                let time = self.time_to_end();
                 self.kill_at = time.map(|time| Instant::now() + time);
             }
             Action::SetNormallyUp(up) => {
@@ -59,6 +58,11 @@ impl Service {
         None
     }
 
+    pub(super) fn tell_to_end(&mut self) {
+        self.is_told = true;
+        self.signal(self.ask(Settings::down_signal));
+    }
+
     fn signal(&self, signal: Signal) {
         match self.ask(Settings::kill_mode) {
             KillMode::Pid => drop(sys::kill(self.pid(), signal as i32)),
@@ -66,7 +70,7 @@ impl Service {
         }
     }
 
-    fn signal_group(&self, signal: Signal) {
+    pub(super) fn signal_group(&self, signal: Signal) {
         let _ = sys::kill(-self.pid(), signal as i32);
     }
 
@@ -111,6 +115,7 @@ impl Service {
 
     fn start(&mut self, nursery: &Nursery) -> Event {
         self.started_at = Instant::now();
+        self.is_told = false;
         let oneshot = self.ask(Settings::oneshot);
         // A link that leads nowhere is a `run`, which fails.
         if oneshot.is_some() && Self::files().join("run").symlink_metadata().is_err() {

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use nix::libc;
-use servicedir::{KillMode, Layout, Letter, Settings, WaitStatus};
+use servicedir::{Layout, Letter, Settings, WaitStatus};
 
 use super::machine::{Event, Machine, Moment, State};
 use super::restarts::Restarts;
@@ -53,6 +52,8 @@ impl Service {
             notification: None,
             announces: false,
             lines: Vec::new(),
+            is_told: false,
+            rest: None,
             restarts: Restarts::default(),
             started_at: now.at,
             lasted: Duration::ZERO,
@@ -103,9 +104,7 @@ impl Service {
             _ => {}
         }
         self.feed(Event::Letter(letter), nursery);
-        if self.is_gone() {
-            self.leave();
-        }
+        self.leave_if_gone();
     }
 
     /// Asks it to stop for good, as SIGTERM asks `s6-supervise`. A logger gets no
@@ -144,6 +143,10 @@ impl Service {
             State::Finish | State::LastFinish => self.finish_ended(status, nursery),
             State::Down | State::Done | State::Gone => {}
         }
+        self.leave_if_gone();
+    }
+
+    fn leave_if_gone(&mut self) {
         if self.is_gone() {
             self.leave();
         }
@@ -154,20 +157,24 @@ impl Service {
         self.lasted = self.started_at.elapsed();
         self.signal_at = None;
         self.deaths += 1;
+        self.notification = None;
+        self.run_until = None;
+        if !self.leaves_rest(wait_status) {
+            self.end_run(wait_status, nursery);
+        }
+    }
+
+    /// Nothing is left of `run`, or of its group where that counts.
+    pub(super) fn end_run(&mut self, wait_status: WaitStatus, nursery: &Nursery) {
+        let _ = self.enter();
         self.kill_at = None;
         if self.is_stopping() {
             self.stop = Stop::Asked;
         }
-        if self.ask(Settings::kill_mode) == KillMode::Group {
-            // The leader was reaped, but its number is not given to others as long
-            // as its group has members.
-            let _ = sys::kill(-self.pid(), libc::SIGKILL);
-        }
-        self.notification = None;
-        self.run_until = None;
         self.end_lines();
         let event = self.end_of_run(wait_status);
         self.feed(event, nursery);
+        self.leave_if_gone();
     }
 
     fn end_of_run(&mut self, wait_status: WaitStatus) -> Event {
@@ -248,6 +255,7 @@ impl Service {
             self.kill_late("./finish takes too long: killed", now);
             self.finish_kill_at = Some(now + KILL_AGAIN);
         }
+        self.look_for_rest(now, nursery);
         if self.stop.deadline().is_some_and(|at| at <= now) {
             self.stop = Stop::Abandoned;
         }
@@ -281,6 +289,7 @@ impl Service {
     fn kill_late(&mut self, why: &str, now: Instant) {
         output::say(format_args!("{}: {why}", self.name));
         self.kill();
+        self.abandon_rest(now);
         if self.stop == Stop::Asked {
             self.stop = Stop::AbandonAt(now + AFTER_KILL);
         }

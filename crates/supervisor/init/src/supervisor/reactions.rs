@@ -93,6 +93,7 @@ impl Supervisor {
         }
     }
 
+    /// Everything ends with an essential service.
     pub(super) fn on_essential_end(&mut self, index: usize) {
         let service = &mut self.services[index];
         if let Some(code) = service.final_code() {

@@ -78,8 +78,9 @@ impl Supervisor {
         if comes_back {
             self.scan();
         }
-        for service in &mut self.services {
-            service.due(now, &self.nursery);
+        for index in 0..self.services.len() {
+            self.services[index].due(now, &self.nursery);
+            self.on_essential_end(index);
         }
         if comes_back {
             // Its needs may have changed.

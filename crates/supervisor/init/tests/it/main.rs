@@ -16,6 +16,7 @@ mod environment;
 mod events;
 mod failing;
 mod forwarding;
+mod group;
 mod help;
 mod load;
 mod namespace;
