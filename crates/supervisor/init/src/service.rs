@@ -76,7 +76,6 @@ pub(crate) struct Service {
     pub(crate) id: Id,
     /// The names of the services that have to be there before it starts.
     pub(crate) needs: Vec<String>,
-    pub(crate) is_logger: bool,
     pub(crate) standing: Standing,
     directory: File,
     /// The layout of the status records that its clients read.
@@ -165,6 +164,11 @@ impl Service {
             output::say(format_args!("{}: {complaint}", self.name));
         }
         answer
+    }
+
+    /// It reads what the service beside whose files its own are writes.
+    pub(crate) fn is_logger(&self) -> bool {
+        self.name.ends_with("/log")
     }
 
     pub(crate) fn state(&self) -> State {

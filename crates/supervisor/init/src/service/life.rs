@@ -42,7 +42,6 @@ impl Service {
             name: name.to_string(),
             id,
             needs: Vec::new(),
-            is_logger: plumbing.stdin.is_some(),
             standing: Standing::Listed,
             directory,
             layout,
@@ -116,7 +115,7 @@ impl Service {
         if self.is_gone() {
             return;
         }
-        if !self.is_logger || loggers {
+        if !self.is_logger() || loggers {
             self.ask_for(Letter::Down, nursery);
         }
         self.ask_for(Letter::Exit, nursery);
@@ -129,7 +128,7 @@ impl Service {
     pub(crate) fn stop(&mut self, loggers: bool, grace: Option<Duration>, nursery: &Nursery) {
         self.grace = grace;
         self.dismiss(loggers, nursery);
-        if self.is_logger && !loggers && !self.is_gone() {
+        if self.is_logger() && !loggers && !self.is_gone() {
             self.signal_at = grace.map(|grace| Instant::now() + grace);
         }
         // Last of all: a bug before it makes the next turn ask again.

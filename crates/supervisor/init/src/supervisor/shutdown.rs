@@ -77,7 +77,7 @@ impl Supervisor {
     /// reads until its service has ended.
     fn stop_all(&mut self, loggers: bool) {
         for index in 0..self.services.len() {
-            if !self.services[index].is_logger {
+            if !self.services[index].is_logger() {
                 self.ask_to_stop(index, loggers);
             }
         }
@@ -142,7 +142,7 @@ impl Supervisor {
             .map(|(index, service)| (service.name.as_str(), index))
             .collect();
         let all = self.services.iter().enumerate();
-        all.filter(|(_, service)| service.is_logger)
+        all.filter(|(_, service)| service.is_logger())
             .filter_map(|(logger, service)| {
                 let logged = service.name.strip_suffix("/log")?;
                 Some((*by_name.get(logged)?, logger))
