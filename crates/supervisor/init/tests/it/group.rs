@@ -9,9 +9,9 @@ const REASON: &str = "s6 signals run alone";
 
 /// A `run` that ends at once, and beside it a database that needs a moment to save.
 fn with_database(after_start: &str) -> Service {
-    let database = r#"trap 'sleep .3; echo saved >>../../log; exit' TERM
+    let database = r"trap 'sleep .3; echo saved >>../../log; exit' TERM
         echo up >>../../log
-        while :; do sleep .05; done"#;
+        while :; do sleep .05; done";
     let run = format!("sh ./database & {after_start}");
     Service::new("s", &run)
         .file("database", database)
