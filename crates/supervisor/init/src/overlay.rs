@@ -13,7 +13,7 @@ mod prepare;
 mod scripts;
 mod variables;
 
-pub(crate) use definitions::{converter, definitions};
+pub(crate) use definitions::{converter, definitions, were_definitions};
 pub(crate) use prepare::{prepare, written_code};
 pub(crate) use scripts::{Script, scripts};
 pub use variables::keeps_environment;

@@ -60,7 +60,9 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
         output::show_times();
     }
     let definitions = overlay::definitions(&options.services).filter(|_| !options.in_place);
-    let variables = Variables::read(|name| std::env::var(name).ok(), definitions.is_some());
+    let is_3 =
+        definitions.is_some() || !options.in_place && overlay::were_definitions(&options.services);
+    let variables = Variables::read(|name| std::env::var(name).ok(), is_3);
     let nursery = Nursery {
         inherited: inherited.clone(),
         keep_environment: variables.keep_env || options.in_place,

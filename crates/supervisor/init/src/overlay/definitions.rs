@@ -20,6 +20,13 @@ pub(crate) fn definitions(services: &Path) -> Option<PathBuf> {
     all.any(|entry| is_one(entry.file_name())).then_some(found)
 }
 
+/// Whether a directory of these services was made of a definition, as when an image is
+/// built: by the mark that `from-s6-rc` leaves in it.
+pub(crate) fn were_definitions(services: &Path) -> bool {
+    let is_marked = |entry: std::fs::DirEntry| entry.path().join(PROGRAM).exists();
+    list(services).is_ok_and(|all| all.into_iter().any(is_marked))
+}
+
 /// What makes directories of these definitions in `scandir`.
 pub(crate) fn converter(definitions: &Path, scandir: &Path) -> Script {
     let mut argv = vec![program().into()];
@@ -54,6 +61,16 @@ mod tests {
         assert_eq!(definitions(&services), None);
         fs::create_dir(all.join("web")).unwrap();
         assert_eq!(definitions(&services), Some(all));
+    }
+
+    #[test]
+    fn a_service_with_the_mark_of_the_converter_was_a_definition() {
+        let services = harness::scratch();
+        assert!(!were_definitions(&services.path().join("missing")));
+        fs::create_dir(services.path().join("web")).unwrap();
+        assert!(!were_definitions(services.path()));
+        fs::File::create(services.path().join("web").join(PROGRAM)).unwrap();
+        assert!(were_definitions(services.path()));
     }
 
     #[test]

@@ -86,8 +86,12 @@ impl Image {
     }
 
     fn command(&self) -> Command {
+        self.command_into("services")
+    }
+
+    fn command_into(&self, destination: &str) -> Command {
         let mut command = Command::new(FROM_S6_RC);
-        command.arg(self.source()).arg(self.destination());
+        command.arg(self.source()).arg(self.path(destination));
         command.env_remove("S6_RUNTIME_BUNDLEDIR");
         command
     }

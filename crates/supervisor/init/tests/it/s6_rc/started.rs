@@ -36,3 +36,24 @@ fn a_logger_gets_what_its_producer_writes() {
     world.signal(Signal::SIGTERM);
     assert_eq!(world.ended_code(), 0, "{}", world.output());
 }
+
+#[test]
+fn a_command_waits_for_services_that_were_made_when_the_image_was_built() {
+    if ours_alone("s6-svscan runs no definitions") {
+        return;
+    }
+    let slow = "#!/bin/sh\nsleep 0.5\necho ready >>../../log\necho >&3\nexec sleep 1000\n";
+    let image = Image::new()
+        .longrun("db", &[])
+        .file("db/run", slow)
+        .file("db/notification-fd", "3\n")
+        .user(&["db"]);
+    let mut build = image.command_into("etc/services.d");
+    assert!(build.status().unwrap().success());
+    fs::remove_dir_all(image.source()).unwrap();
+    let log = image.path("log");
+    let command = format!("echo command >>{}", log.display());
+    let mut world = Container::at(image.root).start(&["sh", "-c", &command]);
+    assert_eq!(world.ended_code(), 0, "{}", world.output());
+    assert_eq!(world.log(), "ready\ncommand\n");
+}
