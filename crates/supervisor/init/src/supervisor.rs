@@ -38,7 +38,7 @@ use command::MainCommand;
 use happening::Happening;
 use order::Order;
 use patience::{Patience, Waiting};
-use phase::Phase;
+use phase::{Phase, Scan};
 use scandir::Scandir;
 use sequence::Sequence;
 
@@ -77,9 +77,7 @@ pub(crate) struct Supervisor {
     has_settled: bool,
     /// The last look found ended children, so there may be more.
     more_to_reap: bool,
-    /// When the scan directory is read again that could not be read, or that has a
-    /// service which could not be supervised.
-    scan_at: Option<Instant>,
+    scan: Scan,
     /// How long the command waits for the services.
     command_waits_until: Option<Instant>,
     /// When the wait of the command for the services is told of.
@@ -117,7 +115,7 @@ impl Supervisor {
             waiting: VecDeque::new(),
             has_settled: false,
             more_to_reap: false,
-            scan_at: None,
+            scan: Scan::Over,
             command_waits_until: None,
             command_patience: None,
             waiting_for_needs: Waiting::default(),
@@ -150,6 +148,6 @@ impl Supervisor {
             Phase::Done => None,
         };
         let services = self.services.iter().filter_map(Service::deadline);
-        services.chain(phase).chain(self.scan_at).min()
+        services.chain(phase).chain(self.scan.deadline()).min()
     }
 }

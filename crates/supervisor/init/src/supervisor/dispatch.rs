@@ -62,6 +62,7 @@ impl Supervisor {
     /// What was at hand when the bug came gets a second chance, and no third.
     pub(super) fn recover(&mut self) {
         self.put_in_order();
+        self.resume_scan();
         if let Some(happening) = self.at_hand.take() {
             self.deal_with(happening);
         }

@@ -45,6 +45,27 @@ pub(crate) enum CommandStop {
     Abandoned,
 }
 
+/// How far the scan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scan {
+    /// It has found all that there was.
+    Over,
+    /// A bug must not make its rest forgotten.
+    Begun,
+    /// It is repeated at this moment, since the directory could not be read, or has a
+    /// service which could not be supervised.
+    AgainAt(Instant),
+}
+
+impl Scan {
+    pub(super) fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::AgainAt(at) => Some(at),
+            Self::Over | Self::Begun => None,
+        }
+    }
+}
+
 impl Stopping {
     /// When its next step is due, if it does not depend on others alone.
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -8,7 +8,7 @@ use servicedir::Letter;
 
 use super::Supervisor;
 use super::order::{Dependent, Order};
-use super::phase::Phase;
+use super::phase::{Phase, Scan};
 use super::scandir::Entry;
 use crate::output;
 use crate::service::{Id, Plumbing, Service, Standing};
@@ -21,19 +21,34 @@ impl Supervisor {
     /// they may need one another.
     pub(super) fn scan(&mut self) {
         // Cleared in every phase: a deadline that stays in the past would keep us awake.
-        self.scan_at = None;
+        self.scan = Scan::Over;
         if !matches!(self.phase, Phase::Running) {
             return;
         }
         let Some(scandir) = &self.scandir else {
             return;
         };
+        self.scan = Scan::Begun;
         match scandir.list() {
             Ok(entries) => self.follow(&entries),
             Err(error) => {
                 output::say(format_args!("read {}: {error}", scandir.path().display()));
-                self.scan_at = Some(Instant::now() + SCAN_AGAIN);
+                self.scan_again();
             }
+        }
+        if self.scan == Scan::Begun {
+            self.scan = Scan::Over;
+        }
+    }
+
+    fn scan_again(&mut self) {
+        self.scan = Scan::AgainAt(Instant::now() + SCAN_AGAIN);
+    }
+
+    /// After a bug: what a scan has not got to is found by the next one.
+    pub(super) fn resume_scan(&mut self) {
+        if self.scan == Scan::Begun {
+            self.scan_again();
         }
     }
 
@@ -97,7 +112,7 @@ impl Supervisor {
                 if self.refused.insert(name.to_string()) {
                     output::say(format_args!("{error:#}"));
                 }
-                self.scan_at = Some(Instant::now() + SCAN_AGAIN);
+                self.scan_again();
                 None
             }
         }

@@ -89,7 +89,7 @@ impl Supervisor {
         if let Phase::Setup(scripts) | Phase::Finishing(scripts) = &mut self.phase {
             scripts.due(now);
         }
-        if self.scan_at.is_some_and(|at| at <= now) {
+        if self.scan.deadline().is_some_and(|at| at <= now) {
             self.scan();
         }
     }

@@ -206,3 +206,42 @@ fn readiness_that_it_interrupts_is_known() {
         world.restart("-r", "s");
     }
 }
+
+#[test]
+fn services_come_up_although_it_interrupts_the_start() {
+    if ours_alone(REASON) {
+        return;
+    }
+    std::thread::scope(|scope| {
+        for question in 1..=QUESTIONS {
+            scope.spawn(move || {
+                let clock = Clock::new();
+                clock.fail_at(question);
+                let (_world, init) = start_two(&clock);
+                wait_both(init);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_oneshot_goes_down_and_up_wherever_it_strikes() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let clock = Clock::new();
+    let oneshot = Service::new("s", "exit 0")
+        .script("finish", "exit 0")
+        .file("oneshot", "600000\n");
+    let world = start(&clock, &[oneshot]);
+    for question in 1..=QUESTIONS {
+        world.wait_stat("s", "up (pid N) N seconds, ready N seconds");
+        clock.fail_at(question);
+        world.letters(b"d", "s");
+        world.wait_stat(
+            "s",
+            "down (exitcode 0) N seconds, normally up, ready N seconds",
+        );
+        world.letters(b"u", "s");
+    }
+}
