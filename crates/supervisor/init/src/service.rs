@@ -90,10 +90,7 @@ pub(crate) struct Service {
     announces: bool,
     /// Its output, where each line gets a label, the time, or both.
     lines: Vec<Lines>,
-    /// It was told to end by its down signal.
-    is_told: bool,
-    /// Its `run` has ended, and others of its process group have not.
-    rest: Option<group::Rest>,
+    group: group::Group,
     restarts: Restarts,
     started_at: Instant,
     /// How long its last `run` ran; the time of `finish` does not count.
@@ -194,7 +191,7 @@ impl Service {
             return true;
         }
         self.machine.is_up()
-            && self.rest.is_none()
+            && !self.group.has_rest()
             && (self.machine.status().ready || !self.announces)
     }
 
@@ -312,7 +309,7 @@ impl Service {
 
     /// Whether `pid` is its `run` or its `finish`.
     pub(crate) fn owns(&self, pid: i32) -> bool {
-        pid > 0 && pid == self.pid() && self.rest.is_none()
+        pid > 0 && pid == self.pid() && !self.group.has_rest()
     }
 
     /// A bug has kept [`Self::ended`] from its work: the service waits for the end of a
@@ -321,7 +318,7 @@ impl Service {
         match self.state() {
             State::Down | State::Done => false,
             State::Gone => self.held.is_some(),
-            _ if self.rest.is_some() => false,
+            _ if self.group.has_rest() => false,
             _ => !sys::is_child(self.pid()),
         }
     }

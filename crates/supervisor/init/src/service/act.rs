@@ -59,7 +59,7 @@ impl Service {
     }
 
     pub(super) fn tell_to_end(&mut self) {
-        self.is_told = true;
+        self.group.is_told = true;
         self.signal(self.ask(Settings::down_signal));
     }
 
@@ -115,7 +115,7 @@ impl Service {
 
     fn start(&mut self, nursery: &Nursery) -> Event {
         self.started_at = Instant::now();
-        self.is_told = false;
+        self.group.is_told = false;
         let oneshot = self.ask(Settings::oneshot);
         // A link that leads nowhere is a `run`, which fails.
         if oneshot.is_some() && Self::files().join("run").symlink_metadata().is_err() {

@@ -11,13 +11,28 @@ use super::{AFTER_KILL, Service};
 use crate::process::spawn::Nursery;
 use crate::process::sys;
 
+/// What is known of the group of the last `run`.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// It was told to end by its down signal.
+    pub(super) is_told: bool,
+    rest: Option<Rest>,
+}
+
 /// What is left of the group.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rest {
+struct Rest {
     /// How `run` has ended.
     wait_status: WaitStatus,
     /// It was killed, and is not waited for after this moment.
     abandon_at: Option<Instant>,
+}
+
+impl Group {
+    /// `run` has ended, and others of its group have not.
+    pub(super) fn has_rest(&self) -> bool {
+        self.rest.is_some()
+    }
 }
 
 impl Service {
@@ -34,12 +49,12 @@ impl Service {
             self.signal_group(Signal::SIGKILL);
             return false;
         }
-        if !self.is_told {
+        if !self.group.is_told {
             self.tell_to_end();
             self.signal_group(Signal::SIGCONT);
         }
         self.kill_at = self.kill_at.or(time.map(|time| Instant::now() + time));
-        self.rest = Some(Rest {
+        self.group.rest = Some(Rest {
             wait_status,
             abandon_at: None,
         });
@@ -58,24 +73,24 @@ impl Service {
 
     /// Looks whether the last of the group has ended by now, and with it the service.
     pub(crate) fn look_for_rest(&mut self, now: Instant, nursery: &Nursery) {
-        let Some(rest) = self.rest else {
+        let Some(rest) = self.group.rest else {
             return;
         };
         let is_abandoned = rest.abandon_at.is_some_and(|at| at <= now);
         if is_abandoned || !self.has_group() {
-            self.rest = None;
+            self.group.rest = None;
             self.end_run(rest.wait_status, nursery);
         }
     }
 
     /// The rest of the group was killed.
     pub(super) fn abandon_rest(&mut self, now: Instant) {
-        if let Some(rest) = &mut self.rest {
+        if let Some(rest) = &mut self.group.rest {
             rest.abandon_at.get_or_insert(now + AFTER_KILL);
         }
     }
 
     pub(super) fn rest_deadline(&self) -> Option<Instant> {
-        self.rest?.abandon_at
+        self.group.rest?.abandon_at
     }
 }

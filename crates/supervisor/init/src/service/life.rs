@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use servicedir::{Layout, Letter, Settings, WaitStatus};
 
+use super::group::Group;
 use super::machine::{Event, Machine, Moment, State};
 use super::restarts::Restarts;
 use super::{AFTER_KILL, Id, Plumbing, Service, Standing, Stop};
@@ -51,8 +52,7 @@ impl Service {
             notification: None,
             announces: false,
             lines: Vec::new(),
-            is_told: false,
-            rest: None,
+            group: Group::default(),
             restarts: Restarts::default(),
             started_at: now.at,
             lasted: Duration::ZERO,
