@@ -36,6 +36,21 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// A whole message of ours, in which no name of a file can steer a terminal: control
+/// characters other than tabulators and line feeds are spelled out.
+#[must_use]
+pub fn message(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +69,14 @@ mod tests {
         assert_eq!(
             escape(b"a\nb\t\x1b[31m\\\xff").to_string(),
             r"a\nb\t\x1b[31m\\\xff"
+        );
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_spells_out_terminal_controls() {
+        assert_eq!(
+            message("é \"a\\b\":\n\tx\r\x1b[31m\u{9b}"),
+            "é \"a\\b\":\n\tx\\r\\u{1b}[31m\\u{9b}"
         );
     }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::builder::Resettable;
 
-pub use escape::{Escaped, escape};
+pub use escape::{Escaped, escape, message};
 
 /// The program was used wrongly, or can never work as it is configured. s6 and
 /// execline use the same number.
@@ -149,10 +149,10 @@ pub fn into_misuse(error: anyhow::Error) -> anyhow::Error {
     misuse(format_args!("{error:#}"))
 }
 
-/// Writes one line, `program: message`, to stderr. If that fails there is nowhere
+/// Writes one line, `program: text`, to stderr. If that fails there is nowhere
 /// left to report it, so the failure is ignored.
-pub fn say(program: &str, message: impl Display) {
-    let line = format!("{program}: {message}\n");
+pub fn say(program: &str, text: impl Display) {
+    let line = message(&format!("{program}: {text}\n"));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn say_under(heading: &str, message: impl Display) {
             outputs.err.push(lost.as_bytes());
             outputs.lost = 0;
         }
-        let line = format!("{time}{heading}{message}\n");
+        let line = exit::message(&format!("{time}{heading}{message}\n"));
         outputs.err.push(line.as_bytes());
         outputs.err.flush();
     });

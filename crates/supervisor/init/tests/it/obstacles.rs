@@ -271,3 +271,21 @@ fn assert_environment_is_kept(dir: &Path) {
     let path = fs::read_to_string(dir.join("container_environment/PATH")).unwrap();
     assert_eq!(path, std::env::var("PATH").unwrap());
 }
+
+#[test]
+fn no_name_and_no_file_of_a_service_reaches_the_terminal_as_a_command() {
+    if ours_alone("s6 writes names as they are") {
+        return;
+    }
+    let service = Service::only_files("web\u{1b}[31m\rname")
+        .raw("run", "#!/no\u{1b}[31mpe\n", 0o755)
+        .file("dependencies.d/db\u{1b}c", "");
+    let world = World::unattended(&[service]);
+    world.wait_output("its interpreter /no\\u{1b}[31mpe is missing");
+    let output = world.output();
+    assert!(
+        output.contains("web\\u{1b}[31m\\rname: needs db\\u{1b}c"),
+        "{output:?}"
+    );
+    assert!(!output.contains(['\u{1b}', '\r']), "{output:?}");
+}
