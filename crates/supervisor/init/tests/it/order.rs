@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Container, Service, World, ours_alone, wait_gone, write_file};
+use crate::world::{Container, SOON, Service, World, ours_alone, wait_gone, write_file};
 
 const REASON: &str = "dependencies.d and essential are s6-rc's and ours, not s6's";
 
@@ -222,4 +222,32 @@ fn the_end_of_any_other_service_is_nobodys_end() {
     let world = Container::with(&[fails, Service::sleeper("other")]).start(&[]);
     world.wait_lines(2);
     world.wait_stat("other", "up (pid N) N seconds");
+}
+
+#[test]
+fn one_that_has_gone_before_does_not_count_twice_for_what_it_needed() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let saves = |name: &str, after: &str| {
+        let run = format!(
+            "trap 'sleep {after}; echo {name} >>../../log; exit' TERM
+            echo up >>../../log
+            while :; do sleep .05; done"
+        );
+        Service::new(name, &run)
+    };
+    let mut world = World::of(&[
+        saves("db", "0"),
+        saves("app", ".5").needs("db"),
+        Service::sleeper("job").file("down", "").needs("db"),
+    ]);
+    world.wait_lines(2);
+    world.svc(&["-x"], "job");
+    harness::wait_for("job to be left", SOON, || {
+        (world.tool("s6-svok", &[], "job").code == 1).then_some(())
+    });
+    world.signal(Signal::SIGTERM);
+    assert_eq!(world.ended_code(), 0);
+    assert_eq!(world.log(), "up\nup\napp\ndb\n", "{}", world.output());
 }
