@@ -215,6 +215,15 @@ impl Service {
         !self.wants_up() && !self.machine.is_up() && !self.is_there()
     }
 
+    /// Its name, for one that was asked to end, and whether it is killed if it does not.
+    pub(crate) fn how_it_ends(&self) -> String {
+        let name = &self.name;
+        match self.kill_at.or(self.finish_kill_at).or(self.signal_at) {
+            Some(_) => name.clone(),
+            None => format!("{name}, which has no limit"),
+        }
+    }
+
     /// Why those that need it wait, as the end of a sentence.
     pub(crate) fn why_not_there(&self) -> String {
         let why = if self.is_missing_for_good() {

@@ -63,6 +63,8 @@ impl Variables {
         let mut number = |name, default| number(get(name), name, default, &mut complaints);
         let if_script_fails = match number("S6_BEHAVIOUR_IF_STAGE2_FAILS", 0) {
             0 => IfScriptFails::GoOn,
+            // Version 3 warns and goes on. Who fails is told in any case.
+            1 if is_3 => IfScriptFails::GoOn,
             1 => IfScriptFails::Stay,
             _ => IfScriptFails::Stop,
         };
@@ -145,9 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn s6_overlay_3_has_the_command_wait_for_ever() {
+    fn s6_overlay_3_has_the_command_wait_for_ever_and_goes_on_where_1_says_warn() {
         let variables = read_for(&[], true);
         assert!(variables.command_waits && variables.command_waits_max.is_none());
+        let failing = ("S6_BEHAVIOUR_IF_STAGE2_FAILS", "1");
+        let if_script_fails = |is_3| read_for(&[failing], is_3).if_script_fails;
+        assert_eq!(if_script_fails(true), IfScriptFails::GoOn);
+        assert_eq!(if_script_fails(false), IfScriptFails::Stay);
         let variables = read_for(&[("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "200")], true);
         let limit = Some(Duration::from_millis(200));
         assert_eq!(variables.command_waits_max, limit);

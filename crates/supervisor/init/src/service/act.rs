@@ -95,7 +95,10 @@ impl Service {
     }
 
     pub(super) fn notify(&self, events: &[u8]) {
-        if let Err(error) = Self::files().notify(events) {
+        // Nobody can listen in a directory that was removed.
+        if let Err(error) = Self::files().notify(events)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             output::say(format_args!("{}: notify listeners: {error}", self.name));
         }
     }

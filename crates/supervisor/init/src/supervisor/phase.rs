@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::patience::Patience;
 use super::sequence::Sequence;
 
 /// Where we are in our life.
@@ -28,6 +29,8 @@ pub(crate) struct Stopping {
     /// that need them still run; none if they wait for as long as it takes.
     pub(super) turns_end_at: Option<Instant>,
     pub(super) command: CommandStop,
+    /// When it is said who is waited for.
+    pub(super) patience: Patience,
     /// Loggers get the signal too; otherwise they see the end of their input.
     pub(super) loggers: bool,
 }
@@ -67,13 +70,17 @@ impl Scan {
 }
 
 impl Stopping {
-    /// When its next step is due, if it does not depend on others alone.
+    /// When its next step is due, whatever others do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let command = match self.command {
             CommandStop::KillAt(at) | CommandStop::AbandonAt(at) => Some(at),
             CommandStop::Waits | CommandStop::Abandoned => None,
         };
-        [self.turns_end_at, command].into_iter().flatten().min()
+        let told = Some(self.patience.tell_at());
+        [self.turns_end_at, command, told]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -7,15 +7,19 @@
 //! wait for; the times are upper bounds.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::Supervisor;
+use super::patience::Patience;
 use super::phase::{CommandStop, Draining, Phase, Stopping};
 use crate::output;
 use crate::process::reap;
 use crate::service::{AFTER_KILL, Service};
+
+/// A stop that lasts longer is told of, before an engine loses its patience.
+const LONG_STOP: Duration = Duration::from_secs(4);
 
 impl Supervisor {
     /// Begins the stop, unless it has begun. The first code that is given is the exit
@@ -36,6 +40,7 @@ impl Supervisor {
         self.phase = Phase::Stopping(Stopping {
             turns_end_at: grace_end,
             command: grace_end.map_or(CommandStop::Waits, CommandStop::KillAt),
+            patience: Patience::new(Instant::now(), LONG_STOP),
             loggers,
         });
     }
@@ -51,6 +56,9 @@ impl Supervisor {
         let waits_for_command = self.has_command_to_stop(stopping.command);
         if !waits_for_command || is_over {
             self.stop_in_order(stopping.loggers);
+        }
+        if let Some(lasted) = stopping.patience.due(now) {
+            self.tell_of_stop(lasted);
         }
         self.phase = Phase::Stopping(stopping);
         !waits_for_command && self.services.iter().all(Service::is_over)

@@ -102,6 +102,25 @@ impl Supervisor {
         true
     }
 
+    /// Says who was asked to end and has not.
+    pub(super) fn tell_of_stop(&self, lasted: Duration) {
+        let services = self.services.iter();
+        let slow = services.filter(|service| service.is_stopping() && !service.is_over());
+        let mut slow: Vec<String> = slow.map(Service::how_it_ends).collect();
+        if self.command.runs() {
+            slow.insert(0, "the command".into());
+        }
+        let others = slow.len().saturating_sub(DESCRIBED);
+        slow.truncate(DESCRIBED);
+        if others > 0 {
+            slow.push(format!("{others} others"));
+        }
+        if !slow.is_empty() {
+            let (lasted, slow) = (shown(lasted), slow.join(", and "));
+            output::say(format_args!("the stop has waited {lasted} for {slow}"));
+        }
+    }
+
     /// When the next wait is told of.
     pub(super) fn tell_at(&self) -> Option<Instant> {
         let command = self.command_patience.filter(|_| self.command.waits());

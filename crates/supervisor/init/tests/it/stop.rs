@@ -160,6 +160,7 @@ fn what_a_service_says_of_its_own_time_counts_for_it_alone() {
     world.wait_lines(2);
     world.signal(Signal::SIGTERM);
     world.wait_output("short: does not end: killed");
+    world.wait_output("the stop has waited 4 s for never, which has no limit");
     let never = pid(&world, "never");
     end_those_who_hang(&world, &[("never", When::Hangs)]);
     world.ended();
