@@ -122,7 +122,7 @@ impl Destination {
             .iter()
             .filter(|name| !plan.services.contains_key(*name))
         {
-            remove(&self.path.join(name))?;
+            self.retire(name)?;
         }
         for name in plan.services.keys() {
             self.place(name)?;
@@ -137,9 +137,27 @@ impl Destination {
         self.path.join(format!(".{name}.new"))
     }
 
+    fn retired(&self, name: &str) -> PathBuf {
+        self.path.join(format!(".{name}.old"))
+    }
+
+    /// Removes a service that an earlier run has made. It is moved aside first: one that is
+    /// removed by half has perhaps lost its mark, and the next run would not dare to touch it.
+    fn retire(&self, name: &str) -> Result<()> {
+        let (old, aside) = (self.path.join(name), self.retired(name));
+        remove(&aside)?;
+        match fs::rename(&old, &aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("move {} aside", old.display())),
+            Ok(()) => remove(&aside),
+        }
+    }
+
     fn stage(&self, name: &str, service: &Service) -> Result<()> {
         let aside = self.aside(name);
         remove(&aside)?;
+        // An earlier run may have been killed while it removed this.
+        remove(&self.retired(name))?;
         create_dirs(&aside)?;
         match &service.what {
             What::Longrun { from, log } => {
@@ -181,7 +199,7 @@ impl Destination {
             if new.join("log").is_dir() {
                 keep(&old.join("log"), &new.join("log"))?;
             }
-            remove(&old)?;
+            self.retire(name)?;
         }
         fs::rename(&new, &old).with_context(|| format!("make {}", old.display()))
     }
