@@ -44,8 +44,8 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///                        (60000 ms): at the next death the service stays down
 ///   kill-mode            pid (signals reach run alone) or group: whoever of its
 ///                        process group outlives run is told to end too, and is
-///                        killed after timeout-kill (at the stop after the grace
-///                        time; at once if neither says how long)
+///                        killed after timeout-kill (without it after 3 s, and
+///                        at the stop after the grace time)
 ///   output-prefix        each line of its output begins with [its name], or
 ///                        with what the file says
 ///   output-time          each line of its output begins with the time (UTC)

@@ -19,6 +19,9 @@ pub(super) struct Group {
     rest: Option<Rest>,
 }
 
+/// What s6-overlay gives to services that are to end.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// What is left of the group.
 #[derive(Clone, Copy, Debug)]
 struct Rest {
@@ -36,19 +39,16 @@ impl Group {
 }
 
 impl Service {
-    /// `run` has ended; true if others of its group have time to end too. Where nothing
-    /// says how much they are killed.
+    /// `run` has ended; true if others of its group have not. They have the time that it
+    /// would have had, or s6-overlay's where nothing says how much.
     pub(super) fn leaves_rest(&mut self, wait_status: WaitStatus) -> bool {
         if self.ask(Settings::kill_mode) != KillMode::Group || !self.has_group() {
             return false;
         }
-        let time = self.time_to_end();
-        if time.is_none() && self.kill_at.is_none() && !self.is_stopping() {
-            // The leader was reaped, but its number is not given to others as long
-            // as its group has members.
-            self.signal_group(Signal::SIGKILL);
-            return false;
-        }
+        let is_limited = self.is_stopping() || self.ask(Settings::timeout_kill).is_some();
+        let time = if is_limited { self.time_to_end() } else { Some(GRACE) };
+        // The leader was reaped, but its number is not given to others as long as its
+        // group has members.
         if !self.group.is_told {
             self.tell_to_end();
             self.signal_group(Signal::SIGCONT);

@@ -53,6 +53,10 @@ impl Supervisor {
             return output::say(format_args!("{name} waits for {}", described(&down)));
         };
         let missing: Vec<_> = needs.filter(|it| !it.is_there()).collect();
+        // Of a chain those are told that keep the others waiting.
+        if missing.iter().all(|it| it.waits_for_needs()) {
+            return;
+        }
         output::say(format_args!(
             "{name} has waited {} for {}: it starts when {} there",
             shown(lasted),

@@ -41,7 +41,7 @@ fn a_service_is_not_down_before_the_rest_of_its_group_has_ended() {
     if ours_alone(REASON) {
         return;
     }
-    let world = World::of(&[with_database("wait").file("timeout-kill", "20000\n")]);
+    let world = World::of(&[with_database("wait")]);
     world.wait_lines(1);
     world.svc(&["-wD", "-d"], "s");
     assert_eq!(counts(&world), (1, 1), "{}", world.output());
