@@ -46,7 +46,11 @@ impl Service {
             return false;
         }
         let is_limited = self.is_stopping() || self.ask(Settings::timeout_kill).is_some();
-        let time = if is_limited { self.time_to_end() } else { Some(GRACE) };
+        let time = if is_limited {
+            self.time_to_end()
+        } else {
+            Some(GRACE)
+        };
         // The leader was reaped, but its number is not given to others as long as its
         // group has members.
         if !self.group.is_told {

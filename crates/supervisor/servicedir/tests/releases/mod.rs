@@ -23,6 +23,7 @@ pub(crate) enum Difference {
     GroupInText,
     GroupForFinish,
     GroupLetters,
+    EndsScan,
     NotStartedYet,
     NobodyListens,
     SeveralServices,
@@ -31,14 +32,14 @@ pub(crate) enum Difference {
 }
 
 use Difference::{
-    DeafToQ, GroupForFinish, GroupInText, GroupLetters, LongRecord, NobodyListens, NotStartedYet,
-    ReloadLetter, SeveralServices,
+    DeafToQ, EndsScan, GroupForFinish, GroupInText, GroupLetters, LongRecord, NobodyListens,
+    NotStartedYet, ReloadLetter, SeveralServices,
 };
 
 const STILL: Release = Release([u32::MAX; 4]);
 
 /// Each difference, the first release that has it, the first one that does not have it any more, and the reason.
-const DIFFERENCES: [(Difference, Release, Release, &str); 9] = [
+const DIFFERENCES: [(Difference, Release, Release, &str); 10] = [
     (
         LongRecord,
         Release([2, 13, 0, 0]),
@@ -62,6 +63,12 @@ const DIFFERENCES: [(Difference, Release, Release, &str); 9] = [
         Release([2, 13, 0, 0]),
         STILL,
         "s6-svc has -P, -C and -K, and s6-supervise obeys them",
+    ),
+    (
+        EndsScan,
+        Release([2, 13, 0, 0]),
+        STILL,
+        "s6-svscan ends its scan at an entry that it cannot look at, such as a link to nowhere, and tries again",
     ),
     (
         NotStartedYet,
