@@ -73,7 +73,7 @@ pub(crate) struct Supervisor {
     at_hand: Option<Happening>,
     /// What has happened and is dealt with next.
     waiting: VecDeque<Happening>,
-    /// The start is over: there was a moment at which nothing was due.
+    /// The last start is over: there was a moment at which nothing was due.
     has_settled: bool,
     /// The last look found ended children, so there may be more.
     more_to_reap: bool,

@@ -78,6 +78,7 @@ impl Supervisor {
 
     pub(super) fn on_death(&mut self, pid: i32, status: WaitStatus) {
         if let Some(index) = self.services.iter().position(|it| it.owns(pid)) {
+            self.has_settled = false;
             self.services[index].ended(status, &self.nursery);
             self.on_essential_end(index);
         } else if let Some(code) = self.command.ended(pid, status) {

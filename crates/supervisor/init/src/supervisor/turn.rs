@@ -34,8 +34,8 @@ impl Supervisor {
         false
     }
 
-    /// At the first moment without a deadline the start is over, and the memory of the
-    /// code that it needed can be given back.
+    /// At the first moment without a deadline the start is over, that of a service that
+    /// has died too, and the memory of the code that it needed can be given back.
     fn settle(&mut self) {
         if !self.has_settled && self.deadline().is_none() {
             self.has_settled = true;
