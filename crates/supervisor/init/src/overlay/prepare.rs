@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::definitions::definitions;
+use super::listing::list;
 use super::place::{DEFAULT_SCANDIR, beside};
 use super::scripts::{Script, scripts};
 use super::{contenv, copy};
@@ -31,6 +33,9 @@ pub(crate) fn prepare(services: &Path, scandir: &Path) -> anyhow::Result<Vec<Scr
         output::say(format_args!("{shown:?} is no name for a file: not kept"));
     }
     copy::copy_services(services, scandir)?;
+    if definitions(services).is_none() {
+        tell_of_attributes(&beside(services, "fix-attrs.d"));
+    }
     if scandir == Path::new(DEFAULT_SCANDIR) {
         let aliases = ALIASES.map(|path| copy::alias(scandir, Path::new(path)));
         let all = aliases
@@ -43,6 +48,17 @@ pub(crate) fn prepare(services: &Path, scandir: &Path) -> anyhow::Result<Vec<Scr
     // A script of the container's last life may have left a code there.
     let _ = fs::remove_file(code_file(scandir));
     scripts(&beside(services, "cont-init.d"))
+}
+
+/// What s6-overlay does by its `fix-attrs.d` is not done here. Where there are
+/// definitions `from-s6-rc` says so.
+fn tell_of_attributes(path: &Path) {
+    if list(path).is_ok_and(|found| !found.is_empty()) {
+        output::say(format_args!(
+            "{} is not read: set owners and modes in the Dockerfile, or in a script of cont-init.d",
+            path.display()
+        ));
+    }
 }
 
 /// The container's exit code, if a script has written one: of two, the one that is no

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Variables of s6-overlay that mean nothing here, and what to do instead.
-const WITHOUT_MEANING: [(&str, &str); 4] = [
+const WITHOUT_MEANING: [(&str, &str); 5] = [
     (
         "S6_LOGGING",
         "services and commands write where init writes; a log service beside a service keeps its output",
@@ -11,6 +11,10 @@ const WITHOUT_MEANING: [(&str, &str); 4] = [
     (
         "S6_LOGGING_SCRIPT",
         "give the log service's run file its own arguments",
+    ),
+    (
+        "S6_CMD_RECEIVE_SIGNALS",
+        "a command gets all signals but TERM, INT and QUIT, which stop everything",
     ),
     ("S6_RUNTIME_PROFILE", "start init with --services"),
     ("S6_STAGE2_HOOK", "put a script into /etc/cont-init.d"),

@@ -287,15 +287,17 @@ fn a_command_that_waits_for_long_is_told() {
 }
 
 #[test]
-fn variables_without_meaning_are_told() {
+fn what_means_nothing_here_is_told() {
     if ours_alone(REASON) {
         return;
     }
     let world = Container::with(&[noted()])
+        .script("etc/fix-attrs.d/10", "", 0o644)
         .env("S6_LOGGING", "1")
         .env("S6_KILL_GRACETIME", "soon")
         .start(&[]);
     world.wait_output("S6_LOGGING means nothing here");
+    world.wait_output("etc/fix-attrs.d is not read: set owners and modes");
     world.wait_output("S6_KILL_GRACETIME is \"soon\"");
     assert_eq!(stop(world).0, 0);
 }
