@@ -211,23 +211,26 @@ fn add(socket: &Socket, of: &Loaded, version: u32, entries: &[Entry]) -> anyhow:
             continue;
         }
         let words = told(&words);
-        // That is no objection to an entry, or to one that was cut off.
-        let general = [
-            "Missing value",
-            "expects",
-            "Version number",
-            "identifier",
-            "too long",
-            "nknown command",
-            "Permission",
-        ];
-        ensure!(
-            !general.iter().any(|it| words.contains(it)),
-            "HAProxy answers `{words}`"
-        );
+        ensure!(!is_about_the_command(&words), "HAProxy answers `{words}`");
         return Ok(Verdict::Refused(words));
     }
     Ok(Verdict::Taken)
+}
+
+/// Whether HAProxy objects to the command, or to an entry that was cut off, and not to an
+/// entry as it is.
+fn is_about_the_command(words: &str) -> bool {
+    let general = [
+        "Missing value",
+        "expects",
+        "Version number",
+        "identifier",
+        "too long",
+        "too big",
+        "nknown command",
+        "Permission",
+    ];
+    general.iter().any(|it| words.contains(it))
 }
 
 /// The commands that add the entries, in as few lines as possible. A map takes many in the
@@ -294,6 +297,14 @@ mod tests {
         assert!(is_of("Name: HAProxy\nPid: 12\n", 12).unwrap());
         assert!(!is_of("Name: HAProxy\nPid: 123\n", 12).unwrap());
         assert!(is_of("Name: HAProxy\n", 12).is_err());
+    }
+
+    #[test]
+    fn an_objection_to_the_length_of_a_command_is_none_to_an_entry() {
+        // What 3.0 says if it has read more than its buffer holds before it looks for the end.
+        let words = "The command is too big for the buffer size. Please change tune.bufsize";
+        assert!(is_about_the_command(words));
+        assert!(!is_about_the_command("unable to parse '300.1.1.1'"));
     }
 
     #[test]
