@@ -1,6 +1,6 @@
 //! The table is checked cell by cell, without a process, a file or a wait.
 
-use servicedir::LETTERS;
+use servicedir::{LETTERS, Stamp};
 
 use super::*;
 

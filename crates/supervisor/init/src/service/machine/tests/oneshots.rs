@@ -1,5 +1,7 @@
 //! Oneshots: up once their `run` has ended well, and down by their `finish`.
 
+use servicedir::Stamp;
+
 use super::*;
 
 /// Each row: the state, the event, what is done, and the state afterwards.
