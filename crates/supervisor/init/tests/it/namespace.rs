@@ -16,6 +16,9 @@ const WITH_CONTENV: &str = env!("CARGO_BIN_EXE_with-contenv");
 /// Before the shell becomes `init` it mounts the container's own `/etc` and `/run`.
 const ENTER: &str = "mount --bind \"$ETC\" /etc && mount -t tmpfs tmpfs /run && exec \"$@\"";
 
+/// Waits until the test has seen the supervisor, which may end right after it.
+const WAIT: &str = "while ! [ -e \"$OUTSIDE/go\" ]; do sleep 0.05; done";
+
 struct Inside {
     world: World,
     pid: i32,
@@ -50,6 +53,11 @@ impl Inside {
             (name.trim() == "init").then_some(pid)
         });
         Inside { world, pid }
+    }
+
+    /// Lets those go on that wait for it.
+    fn go(&self) {
+        crate::world::write_file(&self.world.dir.path().join("go"), "", 0o644);
     }
 
     fn signal(&self, signal: Signal) {
@@ -90,19 +98,20 @@ fn as_pid_1_it_has_the_paths_that_scripts_of_s6_overlay_3_use() {
     }
     let container = Container::with(&[]);
     let definition = |file: &str| container.path(&format!("etc/s6-overlay/s6-rc.d/{file}"));
-    let run = "#!/bin/sh\n[ -d /run/service/app ] && exit 7\nexit 8\n";
+    let run = format!("#!{WITH_CONTENV} sh\n{WAIT}\n[ -d /run/service/app ] && exit 7\nexit 8\n");
     let finish = "#!/bin/sh\nresult=/run/s6-linux-init-container-results/exitcode\n\
                   [ \"$(cat $result)\" = 0 ] || exit 1\necho \"$1\" >$result\n\
                   exec /run/s6/basedir/bin/halt\n";
     for (file, content) in [
         ("app/type", "longrun\n"),
-        ("app/run", run),
+        ("app/run", run.as_str()),
         ("app/finish", finish),
         ("user/contents.d/app", ""),
     ] {
         crate::world::write_file(&definition(file), content, 0o644);
     }
     let mut inside = Inside::start(container, &[]);
+    inside.go();
     assert_eq!(inside.world.ended_code(), 7, "{}", inside.world.output());
 }
 
@@ -111,10 +120,13 @@ fn as_pid_1_a_code_that_a_script_wrote_counts_before_the_stopped_commands() {
     if ours_alone(REASON) {
         return;
     }
-    let run = "#!/bin/sh\necho 9 >/run/s6-linux-init-container-results/exitcode\n\
-               exec /run/s6/basedir/bin/halt\n";
-    let container = Container::with(&[Service::new("s", "").raw("run", run, 0o755)]);
+    let run = format!(
+        "#!{WITH_CONTENV} sh\n{WAIT}\necho 9 >/run/s6-linux-init-container-results/exitcode\n\
+         exec /run/s6/basedir/bin/halt\n"
+    );
+    let container = Container::with(&[Service::new("s", "").raw("run", &run, 0o755)]);
     let mut inside = Inside::start(container, &["sleep", "1000"]);
+    inside.go();
     assert_eq!(inside.world.ended_code(), 9, "{}", inside.world.output());
 }
 
@@ -141,15 +153,8 @@ fn as_pid_1_the_commands_code_is_the_containers() {
         return;
     }
     let container = Container::with(&[Service::sleeper("s")]);
-    let mut inside = Inside::start(
-        container,
-        &[
-            "sh",
-            "-c",
-            "while ! [ -e \"$OUTSIDE/go\" ]; do sleep 0.05; done; exit 6",
-        ],
-    );
-    crate::world::write_file(&inside.world.dir.path().join("go"), "", 0o644);
+    let mut inside = Inside::start(container, &["sh", "-c", &format!("{WAIT}; exit 6")]);
+    inside.go();
     assert_eq!(inside.world.ended_code(), 6, "{}", inside.world.output());
 }
 
