@@ -80,7 +80,7 @@ RUN set -eu; \
     install -d -o muster -g muster /nodes /serf-handlers /config /usr/local/etc/haproxy /etc/services.d; \
     chown -R muster:muster /run /var/log
 COPY --from=build /out/base/ /
-ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key \
+ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key SERF_RPC_KEY_FILE=/run/rpc.key \
     INIT_PREFIX=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
 USER muster
 # Gossip between the containers. 7373, Serf's command port, is for them alone too: it

@@ -3,15 +3,14 @@
 #
 # MUSTER_NET  the loopback net of the cluster: the balancer is its .42, nodes
 #             are its .101 to .199 (that of the cluster in MUSTER_RUN, or 127.0.42)
-# MUSTER_RUN  where the state of its nodes is, one folder each (.run)
+# MUSTER_RUN  where the state of its nodes is, one folder each (.run). It is nobody
+#             else's, nor can others write there
 # MUSTER_KEY  the file of its gossip key, made when missing (.run/gossip.key);
 #             empty: gossip is not encrypted
 # shellcheck shell=sh
 
 root=$PWD
 run=${MUSTER_RUN:-$root/.run}
-net=${MUSTER_NET:-$(cat "$run/.net" 2>/dev/null || echo 127.0.42)}
-ha=$net.42
 ours=
 
 # started PID: when the process started, which tells it from a later one with its
@@ -46,13 +45,41 @@ owner() {
 # Where agents look for each other: the balancer, and nodes that any cluster has.
 seeds() { echo "$net.42 $net.101 $net.102 $net.103"; }
 
-# check_owner: only who may write there can change anything.
+# check_owner: nobody else may have put something there, or can exchange a folder on the
+# way to it. Who owns the scripts, or the whole machine, need not do that.
 check_owner() {
     place=$run
+    set -- "$run"
+    while [ "$place" != / ]; do
+        place=${place%/*}
+        place=${place:-/}
+        set -- "$@" "$place"
+    done
+    # Those that are not there yet are left out.
+    stat -c '%u %g %a %n' "$@" 2>/dev/null | while IFS=' ' read -r place; do
+        set -f
+        # shellcheck disable=SC2086 # a user, a group, a mode and a path
+        check_place $place
+    done || exit 111
+    place=$run
     [ -e "$place" ] || place=${run%/*}
-    [ ! -e "$place" ] || [ -w "$place" ] ||
-        fail "$place is another user's: name a folder of your own (MUSTER_RUN=/tmp/mine)"
+    [ ! -e "$place" ] || [ -w "$place" ] || refuse_place "is another user's"
 }
+
+# check_place USER GROUP MODE FOLDER
+check_place() {
+    user=$1 group=$2 mode=$3
+    shift 3
+    place=$*
+    case $users in *" $user "*) ;; *) refuse_place "is another user's" ;; esac
+    writers=$((0$mode & 0022))
+    case $groups in *" $group "*) writers=$((writers & 0002)) ;; esac
+    # In a folder like /tmp others can make something new, but exchange nothing.
+    [ "$place" = "$run" ] || [ $((0$mode & 01000)) -eq 0 ] || writers=0
+    [ "$writers" -eq 0 ] || refuse_place "can be written by others (its mode is $mode)"
+}
+
+refuse_place() { fail "$place $*: name a folder of your own in MUSTER_RUN, such as $root/.run2"; }
 
 # check_folder: a cluster's folder is nobody else's, was empty when the cluster came
 # into it, has one net, and a path that leaves room for those of sockets.
@@ -61,7 +88,7 @@ check_folder() {
     if [ -f "$run/.net" ]; then
         read -r its_net <"$run/.net"
         [ "$its_net" = "$net" ] ||
-            fail "$run holds the cluster of $its_net: a cluster of $net needs a folder of its own (MUSTER_RUN=/tmp/other)"
+            fail "$run holds the cluster of $its_net: a cluster of $net needs a folder of its own (MUSTER_RUN=$root/.run2)"
     elif [ -e "$run" ] || [ -L "$run" ]; then
         others=$(find "$run/" -mindepth 1 ! -path "$run/.lock" -print -quit 2>&1) || others=$run
         [ -z "$others" ] ||
@@ -74,7 +101,7 @@ check_folder() {
 # adds up to 12 of its own.
 check_path() {
     [ "$(printf %s "$run/$1/haproxy-master.sock" | wc -c)" -le 95 ] ||
-        fail "the path $run/$1 is too long for Unix sockets: choose a short folder (MUSTER_RUN=/tmp/muster)"
+        fail "the path $run/$1 is too long for Unix sockets: choose a folder with a short one (MUSTER_RUN)"
 }
 
 # check_net: every address of 127.0.0.0/8 is this machine's, unless its loopback
@@ -90,7 +117,7 @@ check_net() {
 check_ports() {
     for port in 8080 1936 9999 7946 7373; do
         owner=$(owner "$ha" $port)
-        [ -z "$owner" ] || fail "$ha:$port is taken by $owner: end it, or choose another net (MUSTER_NET=127.0.45 MUSTER_RUN=/tmp/other scripts/up)"
+        [ -z "$owner" ] || fail "$ha:$port is taken by $owner: end it, or choose another net (MUSTER_NET=127.0.45 MUSTER_RUN=$root/.run2 scripts/up)"
     done
 }
 
@@ -99,7 +126,8 @@ check_ports() {
 # ended the cluster meanwhile has removed it.
 lock_folder() {
     while [ -d "$run" ]; do
-        if ! is_our_lock && ! { command exec 9>>"$run/.lock"; } 2>/dev/null; then
+        check_owner
+        if ! is_our_lock && ! open_lock 2>/dev/null; then
             [ ! -d "$run" ] || fail "$run/.lock cannot be written: is the disk full?"
             continue
         fi
@@ -107,6 +135,16 @@ lock_folder() {
         ! is_our_lock || return 0
     done
     return 1
+}
+
+# Who can open a lock can hold it for ever.
+open_lock() {
+    mask=$(umask)
+    umask 077
+    code=0
+    { command exec 9>>"$run/.lock"; } || code=$?
+    umask "$mask"
+    return $code
 }
 
 # is_our_lock: descriptor 9 is the lock that others would open.
@@ -118,7 +156,7 @@ is_our_lock() {
 take_turns() {
     check_folder
     on_interrupt undo
-    until lock_folder; do mkdir -p "$run" || exit 111; done
+    until lock_folder; do (umask 077 && mkdir -p "$run") || exit 111; done
     check_folder
     [ -f "$run/.net" ] || echo "$net" >"$run/.net"
 }
@@ -181,6 +219,7 @@ launch() {
     env -i PATH="$root/target/bin:$root/ha/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
         HOME="$folder" S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000 INIT_PREFIX=1 MUSTER_NODE="$folder" \
         SERF_NODE="$name" SERF_BIND="$address" SERF_RPC_ADDR="$address:7373" \
+        SERF_RPC_KEY_FILE="$folder/rpc.key" \
         SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" "$@" \
         setsid init --services "$services" --scandir "$folder/services" \
         </dev/null >"$folder/log" 2>&1 9>&- &
@@ -297,11 +336,16 @@ stop_gracefully() {
 
 ended() { ! running "$1"; }
 
-echo "$net" | grep -qxE '127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){2}' ||
-    misuse "MUSTER_NET is '$net', which is no net like 127.0.42"
 case $run in
     /*) ;;
     *) misuse "MUSTER_RUN is '$run', which is no absolute path" ;;
 esac
 # Processes are known by it, so it is the same through whatever link.
 run=$(readlink -m "$run")
+users=" $(id -u) $(stat -c %u "$root/scripts" / | tr '\n' ' ')"
+groups=" $(id -g) $(stat -c %g "$root/scripts") "
+check_owner
+net=${MUSTER_NET:-$(cat "$run/.net" 2>/dev/null || echo 127.0.42)}
+ha=$net.42
+echo "$net" | grep -qxE '127(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){2}' ||
+    misuse "MUSTER_NET is '$net', which is no net like 127.0.42"

@@ -17,8 +17,6 @@ use tag::AgentLog;
 
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The balancer's address.
-const BALANCER: usize = 42;
 /// Addresses of nodes that come and go, which no node of `scripts/up` has.
 const ADDRESSES: std::ops::Range<usize> = 150..190;
 
@@ -43,13 +41,13 @@ pub(crate) struct Latency {
 /// Starts a node, changes it and lets it leave, so many times.
 pub(crate) fn measure(cluster: &Cluster, rounds: usize) -> anyhow::Result<Latency> {
     let mut latency = Latency::default();
-    let log = AgentLog::follow(&rpc(&cluster.address(BALANCER)))?;
+    let log = AgentLog::follow(cluster.serf("ha"))?;
     for round in 0..rounds {
         progress(format_args!("latency: round {} of {rounds}", round + 1));
         let name = format!("l{round}");
         let address = cluster.address(ADDRESSES.start + round % ADDRESSES.len());
         latency.start(cluster, &name, &address)?;
-        latency.tag(cluster, &name, &address, &log)?;
+        latency.tag(cluster, &name, &log)?;
         latency.leave(cluster, &name)?;
     }
     Ok(latency)
@@ -79,15 +77,9 @@ impl Latency {
         Ok(())
     }
 
-    fn tag(
-        &mut self,
-        cluster: &Cluster,
-        name: &str,
-        address: &str,
-        log: &AgentLog,
-    ) -> anyhow::Result<()> {
+    fn tag(&mut self, cluster: &Cluster, name: &str, log: &AgentLog) -> anyhow::Result<()> {
         let haproxy = cluster.socket();
-        let change = tag::change(name, &rpc(address), log, &haproxy)?;
+        let change = tag::change(name, cluster.serf(name), log, &haproxy)?;
         self.tag_to_weight.push(between(change.set, change.runs));
         self.known_to_weight
             .push(between(change.known, change.runs));
@@ -175,10 +167,6 @@ pub(crate) fn status(cluster: &Cluster, node: &str, service: &str) -> anyhow::Re
     let path = cluster.file(node, &format!("services/{service}/supervise/status"));
     let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     Status::decode(&record).with_context(|| format!("read {}", path.display()))
-}
-
-fn rpc(address: &str) -> String {
-    format!("{address}:7373")
 }
 
 /// The milliseconds from `start` to `end`. They are 0 when the end comes first, as it can

@@ -9,6 +9,7 @@
 
 mod agent;
 mod architecture;
+mod attacks;
 mod balancers;
 mod churn;
 mod crash;

@@ -1,7 +1,5 @@
 //! What a member's tags do: the port, the weight and the service.
 
-use std::process::Command;
-
 use harness::cluster::{BALANCER, Cluster, SOON, printed};
 use harness::{http, wait_for};
 
@@ -13,14 +11,9 @@ fn wait_for_weight(cluster: &Cluster, name: &str, weight: &str) {
     });
 }
 
-fn set_tag(cluster: &Cluster, host: u8, tag: &str) {
-    let rpc = format!("{}:7373", cluster.address(host));
+fn set_tag(cluster: &Cluster, node: &str, tag: &str) {
     let words = ["tags", "-set", tag];
-    let output = Command::new("serf")
-        .args(words)
-        .env("SERF_RPC_ADDR", rpc)
-        .output()
-        .unwrap();
+    let output = cluster.serf(node).args(words).output().unwrap();
     printed(&output, &words);
 }
 
@@ -30,15 +23,15 @@ fn a_weight_that_changes_reaches_haproxy_without_a_reload_and_zero_drains() {
     let statistics = cluster.statistics(BALANCER);
     assert_eq!(statistics.value("s1", "weight"), Some("100"));
     let worker = cluster.worker();
-    set_tag(&cluster, 101, "weight=50");
+    set_tag(&cluster, "s1", "weight=50");
     wait_for_weight(&cluster, "s1", "50");
-    set_tag(&cluster, 101, "weight=0");
+    set_tag(&cluster, "s1", "weight=0");
     wait_for_weight(&cluster, "s1", "0");
     for _ in 0..10 {
         let page = http::get(cluster.front(), "/").unwrap().text();
         assert!(page.contains(r#""host":"s2""#), "{page}");
     }
-    set_tag(&cluster, 101, "weight=100");
+    set_tag(&cluster, "s1", "weight=100");
     wait_for_weight(&cluster, "s1", "100");
     assert_eq!(cluster.worker(), worker, "HAProxy was reloaded");
 }
@@ -46,7 +39,7 @@ fn a_weight_that_changes_reaches_haproxy_without_a_reload_and_zero_drains() {
 #[test]
 fn a_tag_that_does_not_fit_changes_nothing_and_is_told() {
     let cluster = Cluster::up(85, 1);
-    set_tag(&cluster, 101, "weight=heavy\nx");
+    set_tag(&cluster, "s1", "weight=heavy\nx");
     wait_for("the refusal", SOON, || {
         cluster.log("ha").contains(r"heavy\nx").then_some(())
     });

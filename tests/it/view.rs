@@ -1,6 +1,5 @@
 //! What Serf believes of the nodes, and whether a balancer believes the same.
 
-use std::process::Command;
 use std::time::Duration;
 
 use harness::cluster::{BALANCER, Cluster, living};
@@ -8,8 +7,7 @@ use harness::wait_for;
 
 /// Asks the agent of `ha` who is alive as a backend in its cluster.
 pub(crate) fn living_in(cluster: &Cluster) -> Vec<String> {
-    let agent = format!("{}:7373", cluster.address(BALANCER));
-    living(Command::new("serf").env("SERF_RPC_ADDR", agent))
+    living(&mut cluster.serf("ha"))
 }
 
 /// Waits until members, `/nodes`, the file and HAProxy of `ha` are the same, whether

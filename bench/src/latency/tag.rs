@@ -30,11 +30,11 @@ pub(super) struct Change {
     pub(super) runs: SystemTime,
 }
 
-/// Sets the tag `weight` of the node `name` at the agent `rpc`. `log` is that of
-/// the balancer's agent, `haproxy` its command socket.
+/// Sets the tag `weight` of the node `name`, by `serf`, a command to its agent. `log` is
+/// that of the balancer's agent, `haproxy` its command socket.
 pub(super) fn change(
     name: &str,
-    rpc: &str,
+    mut serf: Command,
     log: &AgentLog,
     haproxy: &Path,
 ) -> anyhow::Result<Change> {
@@ -45,9 +45,8 @@ pub(super) fn change(
     let set = SystemTime::now();
     // The command ends when the agent has told everybody, which is mostly later than the
     // effect.
-    let mut tags = Command::new("serf")
+    let mut tags = serf
         .args(["tags", "-set", &format!("weight={WEIGHT}")])
-        .env("SERF_RPC_ADDR", rpc)
         .stdout(Stdio::null())
         .spawn()
         .context("start serf tags")?;
@@ -102,13 +101,11 @@ pub(super) struct AgentLog {
 }
 
 impl AgentLog {
-    pub(super) fn follow(rpc: &str) -> anyhow::Result<Self> {
-        let mut command = Command::new("serf");
-        command
-            .args(["monitor", "-log-level=INFO"])
-            .env("SERF_RPC_ADDR", rpc)
+    /// That of the agent which `serf` is a command to.
+    pub(super) fn follow(mut serf: Command) -> anyhow::Result<Self> {
+        serf.args(["monitor", "-log-level=INFO"])
             .stdout(Stdio::piped());
-        let mut monitor = Owned::start(&mut command)?;
+        let mut monitor = Owned::start(&mut serf)?;
         let output = monitor.child().stdout.take();
         let output = output.context("read serf monitor")?;
         let (told, lines) = mpsc::channel();
@@ -168,8 +165,9 @@ mod tests {
 
     #[test]
     fn an_agent_that_is_not_there_is_told() {
-        let _ = harness::require("serf");
-        let log = AgentLog::follow("127.0.43.9:7373").unwrap();
+        let mut serf = Command::new(harness::require("serf"));
+        serf.env("SERF_RPC_ADDR", "127.0.43.9:7373");
+        let log = AgentLog::follow(serf).unwrap();
         let error = log.update_of("s1").unwrap_err().to_string();
         assert!(error.contains("EventMemberUpdate: s1 in the agent's log"));
     }

@@ -143,8 +143,11 @@ impl Cluster {
     pub fn launch(&self, node: &str, address: &str) -> anyhow::Result<()> {
         let mut command = Command::new("sh");
         command
-            .args(["-c", ". scripts/local.sh; launch_node \"$1\" \"$2\"", "sh"])
-            .args([node, address]);
+            .args([
+                "-c",
+                ". scripts/lib.sh; . scripts/local.sh; launch_node \"$1\" \"$2\"",
+            ])
+            .args(["scripts/node", node, address]);
         self.settings(&mut command);
         let status = command.status().context("launch a node")?;
         ensure!(
@@ -241,6 +244,16 @@ impl Cluster {
         let mut svstat = Command::new(program("svstat"));
         let output = svstat.args(["-o", "pid"]).arg(directory).output().ok()?;
         String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+    }
+
+    /// A command of Serf to the agent of a node, with the key of its command port.
+    pub fn serf(&self, node: &str) -> Command {
+        let read = |file| fs::read_to_string(self.file(node, file)).unwrap_or_default();
+        let mut command = Command::new("serf");
+        command
+            .env("SERF_RPC_ADDR", format!("{}:7373", read("address").trim()))
+            .env("SERF_RPC_AUTH", read("rpc.key").trim());
+        command
     }
 
     /// When a node was launched: the kernel says when its log was made.

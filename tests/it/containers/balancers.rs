@@ -87,10 +87,26 @@ fn the_gossip_key_of_a_running_cluster_is_changed_as_documented() {
     let blocks = guide.split("```sh\n").skip(1);
     let mut blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0));
     let block = blocks.find(is_about_keys).expect("the commands");
-    let compose = "docker compose exec -T ha";
-    assert!(block.contains(compose));
-    let script = block.replace(compose, &format!("docker exec -i {balancer}"));
-    told(&mut limited("sh", &["-e", "-c", &script]));
+    let compose = project.compose(&[]);
+    let words: Vec<_> = std::iter::once(compose.get_program())
+        .chain(compose.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let mut shell = limited(
+        "sh",
+        &[
+            "-e",
+            "-c",
+            &block.replace("docker compose", &words.join(" ")),
+        ],
+    );
+    shell.current_dir(compose.get_current_dir().expect("the project's folder"));
+    shell.envs(
+        compose
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    told(&mut shell);
 
     assert_ne!(key(), old);
     let keys = docker(&["exec", balancer, "serf", "keys", "-list"]);

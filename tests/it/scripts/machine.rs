@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 use harness::root;
 
 /// What scripts need of every machine, and all that a bare one has.
-const BARE: [&str; 22] = [
+const BARE: [&str; 24] = [
     "sh", "sed", "sort", "dirname", "readlink", "cut", "head", "tail", "cat", "grep", "ls", "rm",
-    "expr", "ln", "mkdir", "chmod", "flock", "setsid", "find", "tr", "xargs", "wc",
+    "expr", "ln", "mkdir", "chmod", "flock", "setsid", "find", "tr", "xargs", "wc", "id", "stat",
 ];
 
 /// A machine that has nothing but what a test gives it.
