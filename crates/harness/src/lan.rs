@@ -11,6 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
@@ -18,6 +19,7 @@ use nix::sys::signal::Signal;
 use crate::cluster::{FAILURE, SOON, configured, living, node_files, program};
 use crate::haproxy::Statistics;
 use crate::load::{self, Running};
+use crate::wait::until;
 use crate::{Scratch, root, scratch, send, wait_for};
 
 /// Two bridges with a cable between them, and hosts on them, in network
@@ -25,8 +27,15 @@ use crate::{Scratch, root, scratch, send, wait_for};
 pub struct Lan {
     name: String,
     hosts: Vec<Host>,
+    /// Whether modes of files bind what is started.
+    heeds_modes: bool,
     scratch: Scratch,
 }
+
+/// What lets root open whatever it likes, and is taken from those whom modes are to bind.
+const OVERRIDES: &str = "--bounding-set=-dac_override,-dac_read_search";
+/// How long a host may take to end before it is killed: longer than `init` waits itself.
+const END: Duration = Duration::from_secs(60);
 
 /// Where a host is plugged in.
 #[derive(Clone, Copy)]
@@ -89,6 +98,7 @@ impl Lan {
         let lan = Self {
             name: format!("muster-test-{name}-{}", std::process::id()),
             hosts: Vec::new(),
+            heeds_modes: false,
             scratch: scratch(),
         };
         let switches = lan.namespace(0);
@@ -103,6 +113,11 @@ impl Lan {
             must(&format!("-n {switches} link set {end} master {bridge} up"));
         }
         lan
+    }
+
+    /// Lets modes of files bind what is started from here on, although root starts it.
+    pub fn heed_modes(&mut self) {
+        self.heeds_modes = true;
     }
 
     /// The namespace of a host; 0 is that of the switches.
@@ -201,7 +216,11 @@ impl Lan {
         let path = |file: &str| state.join(file).display().to_string();
         let programs = program("init").parent().unwrap().display().to_string();
         let scripts = root().join("ha/scripts").display().to_string();
-        self.run_on(number, &program("init").display().to_string())
+        let mut init = self.run_on(number, if self.heeds_modes { "setpriv" } else { "env" });
+        if self.heeds_modes {
+            init.arg(OVERRIDES);
+        }
+        init.arg(program("init"))
             .arg("--services")
             .arg(root().join(folder))
             .arg("--scandir")
@@ -249,12 +268,57 @@ impl Lan {
     /// When it does not run.
     pub fn kill(&mut self, number: u8) {
         let mut init = self.take_init(number);
+        // Whoever sees one die may start another.
+        wait_for("the death of a host", SOON, || {
+            let pids = self.pids(number);
+            for pid in &pids {
+                send(*pid, Signal::SIGKILL);
+            }
+            let _ = init.try_wait();
+            pids.is_empty().then_some(())
+        });
+    }
+
+    /// The processes of a host.
+    pub fn pids(&self, number: u8) -> Vec<u32> {
         let pids = ip(&format!("netns pids {}", self.namespace(number))).stdout;
         let pids = String::from_utf8_lossy(&pids).into_owned();
-        for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
-            send(pid, Signal::SIGKILL);
+        let pids = pids.lines().filter_map(|pid| pid.trim().parse().ok());
+        pids.collect()
+    }
+
+    /// The `init` of a host, if it runs.
+    pub fn init_pid(&self, number: u8) -> Option<u32> {
+        let host = self.hosts.iter().find(|host| host.number == number)?;
+        host.init.as_ref().map(Child::id)
+    }
+
+    /// Ends all hosts, also those that are frozen, and kills what does not end in time.
+    pub fn end(&mut self) {
+        let running: Vec<u8> = self
+            .hosts
+            .iter()
+            .filter(|host| host.init.is_some())
+            .map(|host| host.number)
+            .collect();
+        for number in &running {
+            for pid in self.pids(*number) {
+                send(pid, Signal::SIGCONT);
+            }
+            if let Some(init) = self.init_pid(*number) {
+                send(init, Signal::SIGTERM);
+            }
         }
-        let _ = init.wait();
+        for number in running {
+            let mut init = self.take_init(number);
+            let ended = until("the end of a host", END, || init.try_wait().ok().flatten());
+            if ended.is_err() {
+                for pid in self.pids(number) {
+                    send(pid, Signal::SIGKILL);
+                }
+            }
+            let _ = init.wait();
+        }
     }
 
     fn take_init(&mut self, number: u8) -> Child {
@@ -302,6 +366,17 @@ impl Lan {
     pub fn run_on(&self, number: u8, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace(number), program]);
+        command
+    }
+
+    /// A program on host `number`, with the environment of the services there. It cannot be
+    /// started where none have been.
+    pub fn with_environment(&self, number: u8, words: &[&str]) -> Command {
+        let mut command = self.run_on(number, &program("with-contenv").display().to_string());
+        command
+            .args(words)
+            .env_remove("S6_KEEP_ENV")
+            .current_dir(self.state(number).join("services/serf"));
         command
     }
 
@@ -360,12 +435,7 @@ impl Lan {
 
 impl Drop for Lan {
     fn drop(&mut self) {
-        for init in self.hosts.iter().filter_map(|host| host.init.as_ref()) {
-            send(init.id(), Signal::SIGTERM);
-        }
-        for init in self.hosts.iter_mut().filter_map(|host| host.init.as_mut()) {
-            let _ = init.wait();
-        }
+        self.end();
         for number in self.hosts.iter().map(|host| host.number).chain([0]) {
             if std::thread::panicking() && number > 0 {
                 eprintln!("--- the log of n{number}:\n{}", self.log(number));

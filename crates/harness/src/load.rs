@@ -16,7 +16,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use report::Report;
+pub use report::{Mishap, Report};
 
 /// A request that has no answer by then has failed.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -8,6 +8,17 @@ use crate::http::Failure;
 /// An answer that comes this long after its request was due is late.
 const LATE: Duration = Duration::from_secs(1);
 
+/// A request that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mishap {
+    /// When it was due, counted from the beginning.
+    pub due: Duration,
+    /// How long after that it had failed.
+    pub took: Duration,
+    /// How it failed.
+    pub failure: Failure,
+}
+
 /// How a load went.
 #[derive(Clone, Default)]
 pub struct Report {
@@ -15,6 +26,8 @@ pub struct Report {
     pub requests: u64,
     /// How many of them failed in which way.
     pub failures: BTreeMap<Failure, u64>,
+    /// Each of those, in the order in which they were due.
+    pub mishaps: Vec<Mishap>,
     /// How many of them were answered, but more than a second after they were due.
     pub late: u64,
     /// How many kept connections the server ended while nothing was asked of it, and without
@@ -53,7 +66,10 @@ impl Report {
                 self.late += u64::from(took > LATE);
                 self.answers.push((due, took));
             }
-            Err(failure) => *self.failures.entry(failure).or_default() += 1,
+            Err(failure) => {
+                *self.failures.entry(failure).or_default() += 1;
+                self.mishaps.push(Mishap { due, took, failure });
+            }
         }
     }
 
@@ -62,6 +78,7 @@ impl Report {
         self.late += other.late;
         self.ended_idle += other.ended_idle;
         self.answers.extend(other.answers);
+        self.mishaps.extend(other.mishaps);
         for (kind, count) in other.failures {
             *self.failures.entry(kind).or_default() += count;
         }
@@ -69,6 +86,7 @@ impl Report {
 
     pub(super) fn sort(&mut self) {
         self.answers.sort_unstable();
+        self.mishaps.sort_unstable();
     }
 
     fn quantile(&self, percent: usize) -> Duration {
@@ -81,7 +99,7 @@ impl Report {
     }
 }
 
-/// Shows everything but the single answers, which are thousands.
+/// Shows everything but the single requests, which are thousands.
 impl std::fmt::Debug for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Report")
@@ -136,6 +154,7 @@ mod tests {
         sum.add(other);
         sum.sort();
         assert_eq!((sum.requests, sum.failed()), (5, 3));
+        assert_eq!(sum.mishaps.len(), 3);
         let two = BTreeMap::from([(Failure::Refused, 1), (Failure::Status(503), 2)]);
         assert_eq!(sum.failures, two);
         assert_eq!((sum.p50(), sum.max()), (MILLISECOND, 3 * MILLISECOND));
