@@ -1,5 +1,5 @@
-# Ends what the tests of an interrupted run have left (sourced by scripts/test, after
-# lib.sh).
+# Ends what the tests of an interrupted run have left (sourced by scripts/test and
+# scripts/soak, after lib.sh).
 # Tests that run to their end, well or not, leave nothing themselves.
 # shellcheck shell=sh
 
@@ -32,6 +32,11 @@ of_the_dead() {
     sed -nE 's/^([^ ]*) muster-test-([a-z]+-)?([0-9]+)-[0-9]+$/\1 \3/p' | while read -r name pid; do
         grep -qs '^State:.[^ZX]' "/proc/$pid/status" || echo "$name"
     done
+}
+
+# end_mounts: takes away the disks that tests have put into that folder.
+end_mounts() {
+    awk -v folder="$MUSTER_SCRATCH/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | xargs -rn 1 umount -l
 }
 
 end_namespaces() {

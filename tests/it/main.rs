@@ -32,6 +32,7 @@ mod report;
 mod scripts;
 mod settings;
 mod silence;
+mod soak;
 mod tags;
 mod tour;
 mod view;
