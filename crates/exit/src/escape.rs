@@ -51,6 +51,28 @@ pub fn message(text: &str) -> String {
     shown
 }
 
+/// Adds a line of somebody else's program to `shown`, so that it can steer no terminal:
+/// control characters other than tabulators are spelled out as [`message`] does, and bytes
+/// that are no UTF-8 as `\xNN`. A line feed is one too: the end of the line is the caller's.
+pub fn line(bytes: &[u8], shown: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| matches!(byte, b'\t' | 0x20..0x7f);
+    if bytes.iter().all(is_plain) {
+        shown.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() && character != '\t' {
+                shown.extend(character.escape_default().map(|it| it as u8));
+            } else {
+                shown.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        let invalid = chunk.invalid().iter().copied();
+        shown.extend(invalid.flat_map(std::ascii::escape_default));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,12 +102,32 @@ mod tests {
         );
     }
 
+    fn lined(bytes: &[u8]) -> String {
+        let mut shown = Vec::new();
+        line(bytes, &mut shown);
+        String::from_utf8(shown).unwrap()
+    }
+
+    #[test]
+    fn a_line_keeps_its_text_and_spells_out_what_is_none() {
+        assert_eq!(lined("é \"a\\b\"\t日本".as_bytes()), "é \"a\\b\"\t日本");
+        assert_eq!(
+            lined(b"\x1b]0;title\x07\x7f\r\n\xc2\x9b31m \x9b31m \xe2\x82"),
+            "\\u{1b}]0;title\\u{7}\\u{7f}\\r\\n\\u{9b}31m \\x9b31m \\xe2\\x82"
+        );
+    }
+
     #[test]
     fn a_huge_value_is_cut() {
         assert_eq!(escape(&vec![b'a'; 60_000]).to_string().len(), 103);
     }
 
     proptest! {
+        #[test]
+        fn whatever_comes_is_a_line_of_text_without_controls(bytes: Vec<u8>) {
+            prop_assert!(!lined(&bytes).chars().any(|it| it.is_control() && it != '\t'));
+        }
+
         #[test]
         fn whatever_comes_shows_on_one_printable_line(bytes: Vec<u8>) {
             let shown = escape(&bytes).to_string();
