@@ -9,7 +9,7 @@
 //!    what it does.
 //! 4. `overlay`: what s6-overlay does before and after the services run.
 //! 5. `process`: starting programs, signals, and all that is asked of the kernel.
-//! 6. `output`: messages, and the labelled lines of services.
+//! 6. `output`: messages, the labelled lines of services, and the log.
 
 mod output;
 mod overlay;
@@ -22,4 +22,4 @@ pub use overlay::contenv;
 pub use overlay::keeps_environment;
 pub use overlay::place::DEFAULT_SCANDIR;
 pub use process::diagnose;
-pub use run::{DEFAULT_SERVICES, Options, run};
+pub use run::{DEFAULT_SERVICES, LogFile, Options, run};

@@ -6,9 +6,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use exit::Exit;
+use init::LogFile;
 
 const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...]]
        init --scan DIR";
+
+/// Bytes, of both files.
+const LOG_SIZE: u64 = 10_000_000;
+/// A line of any length fits into half of it.
+const LEAST_LOG: u64 = 200_000;
+/// Lines a second.
+const LOG_RATE: u32 = 10;
 
 /// init - starts services, keeps them running, and stops them in order.
 ///
@@ -19,6 +27,7 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 /// Interface
 ///   init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...]]
 ///   init --scan DIR
+///   [--log FILE [--log-size BYTES] [--log-rate LINES]] is possible before each.
 ///
 ///   Copies the services from --services to --scandir, runs the scripts of
 ///   cont-init.d, supervises the services, starts COMMAND. When COMMAND ends, or
@@ -29,6 +38,20 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   Where the default of --scandir cannot be written to, the services live in
 ///   /tmp/s6-UID/services. --scan DIR supervises DIR in place, as s6-svscan DIR
 ///   does.
+///
+///   Where a line of a service gets a label or the time, or goes to the log, what
+///   could steer a terminal is spelled out: control characters as \u{1b}, bytes
+///   that are not UTF-8 as \xff. A line of more than 8192 bytes is cut.
+///
+/// Log
+///   With --log the lines of services and of init go to FILE, and not to its
+///   output, which COMMAND and the scripts keep. FILE is made with mode 0600, or
+///   has to be a regular file of ours. When it has half of BYTES it becomes FILE.1
+///   and a new one begins; no line is lost or divided then. What cannot be written
+///   is counted, and told later. Of lines of a service that begin alike, their
+///   digits aside, FILE gets LINES a second and 100 seconds of them ahead (one of
+///   more than 256 bytes counts as several); how many were left out is told each
+///   second. Loggers have no limit.
 ///
 /// Files
 ///   In a service directory, besides those of s6:
@@ -59,6 +82,8 @@ const USAGE: &str = "init [--services DIR] [--scandir DIR] [COMMAND [ARGUMENT...
 ///   init's environment; otherwise they start with a clean one.
 ///   INIT_S6_RECORD=35 or 43 is the length of the status records: 43 for the
 ///   tools of s6 2.13, which init looks for unless this is set.
+///   INIT_LOG, INIT_LOG_SIZE and INIT_LOG_RATE stand in for --log, --log-size and
+///   --log-rate.
 ///   S6_SERVICES_GRACETIME, S6_KILL_GRACETIME, S6_KILL_FINISH_MAXTIME (ms),
 ///   S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES mean what they mean
 ///   in s6-overlay; the times are upper bounds.
@@ -95,6 +120,16 @@ struct Arguments {
     /// Supervise this directory in place, as s6-svscan does
     #[arg(long = "scan", value_name = "DIR")]
     in_place: Option<PathBuf>,
+    /// Where the lines of services and of init go, instead of its output
+    #[arg(long, value_name = "FILE", env = "INIT_LOG")]
+    log: Option<PathBuf>,
+    /// How many bytes FILE and FILE.1, the older one, have at most
+    #[arg(long, value_name = "BYTES", env = "INIT_LOG_SIZE", default_value_t = LOG_SIZE,
+        value_parser = clap::value_parser!(u64).range(LEAST_LOG..))]
+    log_size: u64,
+    /// How many lines of one kind go there each second; 0 is any number
+    #[arg(long, value_name = "LINES", env = "INIT_LOG_RATE", default_value_t = LOG_RATE)]
+    log_rate: u32,
     /// What to run beside the services; its exit code is ours
     #[arg(trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -107,6 +142,11 @@ fn main() -> ExitCode {
             in_place: arguments.in_place.is_some(),
             scandir: arguments.in_place.unwrap_or(arguments.scandir),
             command: arguments.command,
+            log: arguments.log.map(|path| LogFile {
+                path,
+                size: arguments.log_size,
+                rate: arguments.log_rate,
+            }),
         };
         init::run(&options).map(Exit::Code)
     })

@@ -44,11 +44,27 @@ pub struct Options {
     pub in_place: bool,
     /// The command whose exit code is ours.
     pub command: Vec<OsString>,
+    /// Where our messages and the lines of services go, if not to our own output.
+    pub log: Option<LogFile>,
+}
+
+/// A log of bounded size.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    /// The file; the older one beside it has `.1` behind its name.
+    pub path: PathBuf,
+    /// How many bytes both may have.
+    pub size: u64,
+    /// How many lines of one kind a service may write each second; 0 is any number.
+    pub rate: u32,
 }
 
 /// Runs until everything has ended; gives the exit code.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
     check_services(options)?;
+    if let Some(log) = &options.log {
+        output::open_log(&log.path, log.size, log.rate)?;
+    }
     let inherited = Inherited::look();
     // Before anything else: no signal that arrives from now on is lost.
     let signals = Signals::listen(!options.command.is_empty()).context("listen to signals")?;
@@ -238,6 +254,7 @@ mod tests {
             scandir: scratch.join("run/services"),
             in_place: false,
             command: command.iter().map(OsString::from).collect(),
+            log: None,
         }
     }
 

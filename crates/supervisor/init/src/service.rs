@@ -9,6 +9,7 @@ mod act;
 mod group;
 pub(crate) mod layout;
 mod life;
+mod lines;
 pub(crate) mod machine;
 mod restarts;
 
@@ -20,8 +21,7 @@ use std::time::{Duration, Instant};
 
 use servicedir::{Held, KillMode, Layout, Letter, Servicedir, Settings};
 
-use crate::output::{self, Lines, Stream};
-use crate::process::spawn::Nursery;
+use crate::output::{self, Lines};
 use crate::process::sys;
 use machine::{Machine, State};
 use restarts::Restarts;
@@ -256,19 +256,6 @@ impl Service {
         self.notification.as_ref()
     }
 
-    /// The pipes whose lines can be passed on now, by their index.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &PipeReader)> {
-        let all = self.lines.iter().enumerate();
-        all.filter(|(_, lines)| output::has_room(lines.stream()))
-            .map(|(index, lines)| (index, lines.reader()))
-    }
-
-    pub(crate) fn pass_on(&mut self, index: usize) {
-        if let Some(lines) = self.lines.get_mut(index) {
-            lines.read();
-        }
-    }
-
     /// The letters that `s6-svc` has sent.
     pub(crate) fn letters(&mut self) -> Vec<Letter> {
         let mut bytes = [0; 64];
@@ -308,6 +295,7 @@ impl Service {
             self.status_at,
             self.back_at,
             self.rest_deadline(),
+            self.tells_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -340,39 +328,6 @@ impl Service {
         }
         let _ = sys::kill(pid, nix::libc::SIGKILL);
         let _ = sys::kill(pid, nix::libc::SIGCONT);
-    }
-
-    fn open_lines(&mut self, nursery: &Nursery) {
-        let (label, has_time) =
-            self.ask(|settings| (settings.output_prefix(), settings.has_output_time()));
-        let label = label.or_else(|| nursery.label_all.then(String::new));
-        let label = label.map(|label| {
-            if label.is_empty() {
-                self.name.clone()
-            } else {
-                label
-            }
-        });
-        let is_timed = has_time || output::is_timed();
-        if !self.lines.is_empty() || (label.is_none() && !is_timed) {
-            return;
-        }
-        let mut streams = vec![Stream::Err];
-        if self.plumbing.stdout.is_none() {
-            streams.push(Stream::Out);
-        }
-        for stream in streams {
-            match Lines::new(label.as_deref(), is_timed, stream) {
-                Ok(lines) => self.lines.push(lines),
-                Err(error) => output::say(format_args!("{}: read its output: {error}", self.name)),
-            }
-        }
-    }
-
-    fn end_lines(&mut self) {
-        for lines in &mut self.lines {
-            lines.end();
-        }
     }
 
     /// Closes its end of the pipe: once nobody has the writing end any more, the

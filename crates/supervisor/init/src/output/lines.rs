@@ -1,11 +1,15 @@
-//! The output of a service, where each line gets a label, the time, or both.
+//! The output of a service, where each line gets a label, the time, or both, or goes to the
+//! log. It may have what strangers have sent, so what could steer a terminal is spelled out.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::clock;
+use super::limit::Limit;
 use super::streams::{Stream, has_room, pass_on};
 
 /// A line is cut at this length in bytes, so that a service cannot fill our memory.
@@ -28,6 +32,9 @@ pub(crate) struct Lines {
     is_timed: bool,
     /// The beginning of a line whose end was not read yet.
     partial: Vec<u8>,
+    /// What comes next is more of a line that was cut.
+    goes_on: bool,
+    limit: Option<Limit>,
     stream: Stream,
 }
 
@@ -39,11 +46,36 @@ impl Lines {
         Ok(Self {
             reader,
             writer,
-            label: label.map_or_else(Vec::new, |label| format!("[{label}] ").into_bytes()),
+            label: label.map_or_else(Vec::new, shown_label),
             is_timed,
             partial: Vec::new(),
+            goes_on: false,
+            limit: None,
             stream,
         })
+    }
+
+    /// Leaves out what is more than so many lines a second of each kind, and counts it.
+    pub(crate) fn limited(self, rate: NonZeroU32) -> Self {
+        Self {
+            limit: Some(Limit::new(rate.get())),
+            ..self
+        }
+    }
+
+    /// When there is something to tell of lines that were left out.
+    pub(crate) fn tells_at(&self) -> Option<Instant> {
+        self.limit.as_ref()?.tells_at()
+    }
+
+    /// What there is to tell of these now.
+    pub(crate) fn tell(&mut self, now: Instant) -> Vec<String> {
+        self.limit.as_mut().map_or_else(Vec::new, |it| it.tell(now))
+    }
+
+    /// All that there is to tell of these.
+    pub(crate) fn tell_all(&mut self) -> Vec<String> {
+        self.limit.as_mut().map_or_else(Vec::new, Limit::tell_all)
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -101,21 +133,57 @@ impl Lines {
     }
 
     fn label_all(&mut self, bytes: &[u8], time: &str) -> Vec<u8> {
+        let now = Instant::now();
         let mut labelled = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(piece);
-            let is_whole = piece.ends_with(b"\n");
-            if is_whole || self.partial.len() >= MAX_LINE {
-                labelled.extend_from_slice(time.as_bytes());
-                labelled.extend_from_slice(&self.label);
-                labelled.append(&mut self.partial);
-                if !is_whole {
+            while let Some((length, is_whole)) = line_in(&self.partial) {
+                let line: Vec<u8> = self.partial.drain(..length).collect();
+                let line = line.strip_suffix(b"\n").unwrap_or(&line);
+                let goes_on = std::mem::replace(&mut self.goes_on, !is_whole);
+                if self.admits(line, goes_on, now) {
+                    labelled.extend_from_slice(time.as_bytes());
+                    labelled.extend_from_slice(&self.label);
+                    show(line, &mut labelled);
                     labelled.push(b'\n');
                 }
             }
         }
         labelled
     }
+
+    fn admits(&mut self, line: &[u8], goes_on: bool, now: Instant) -> bool {
+        let limit = self.limit.as_mut();
+        limit.is_none_or(|limit| limit.admits(line, goes_on, now))
+    }
+}
+
+/// The name of a directory can be anything.
+fn shown_label(label: &str) -> Vec<u8> {
+    exit::message(&format!("[{label}] "))
+        .replace('\n', r"\n")
+        .into_bytes()
+}
+
+/// The length of the line with which the bytes begin, and whether it is whole: one that is
+/// too long is cut, not within a character. None if its end was not read yet.
+fn line_in(bytes: &[u8]) -> Option<(usize, bool)> {
+    if bytes.len() <= MAX_LINE + 1 && bytes.ends_with(b"\n") {
+        return Some((bytes.len(), true));
+    }
+    let is_within = |at: &usize| bytes[*at] & 0xc0 == 0x80;
+    (bytes.len() > MAX_LINE).then(|| {
+        let ends = (MAX_LINE - 3..=MAX_LINE).rev();
+        let cut = ends.into_iter().find(|at| !is_within(at));
+        (cut.unwrap_or(MAX_LINE), false)
+    })
+}
+
+/// A carriage return before the line feed is part of the end.
+fn show(line: &[u8], shown: &mut Vec<u8>) {
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    exit::line(text, shown);
+    shown.extend_from_slice(&line[text.len()..]);
 }
 
 #[cfg(test)]
@@ -157,9 +225,39 @@ mod tests {
     #[test]
     fn a_line_without_end_is_cut() {
         let mut lines = lines();
-        let labelled = lines.label_all(&[b'x'; MAX_LINE], "");
+        let labelled = lines.label_all(&[b'x'; MAX_LINE + 1], "");
         assert_eq!(labelled.len(), 6 + MAX_LINE + 1);
-        assert!(lines.partial.is_empty());
+        assert_eq!(lines.partial, b"x");
+        let labelled = lines.label_all(&b"x".repeat(5 * MAX_LINE), "");
+        assert_eq!(labelled.len(), 5 * (6 + MAX_LINE + 1));
+        assert_eq!(lines.label_all(b"\n", ""), b"[web] x\n");
+    }
+
+    #[test]
+    fn a_line_is_not_cut_within_a_character() {
+        let text = "日".repeat(MAX_LINE) + "\n";
+        let labelled = lines().label_all(text.as_bytes(), "");
+        let labelled = String::from_utf8(labelled).unwrap();
+        let rest = labelled.replace("[web] ", "").replace('\n', "");
+        assert_eq!(rest, text.trim_end());
+        assert_eq!(labelled.lines().count(), 4);
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_is_spelled_out() {
+        let labelled = lines().label_all(b"\x1b[2J\tx\ry\xff \xc2\x9b\r\n", "");
+        assert_eq!(labelled, b"[web] \\u{1b}[2J\tx\\ry\\xff \\u{9b}\r\n");
+        let mut named = Lines::new(Some("a\n\x1b[2J"), false, Stream::Out).unwrap();
+        assert_eq!(named.label_all(b"x\n", ""), b"[a\\n\\u{1b}[2J] x\n");
+    }
+
+    #[test]
+    fn a_flood_is_left_out_and_told() {
+        let mut lines = lines().limited(NonZeroU32::MIN);
+        let labelled = lines.label_all(&b"flood\n".repeat(1000), "");
+        assert!(labelled.len() < 200 * b"[web] flood\n".len());
+        let told = lines.tell_all();
+        assert!(told[0].ends_with(" lines like flood"), "{told:?}");
     }
 
     #[test]

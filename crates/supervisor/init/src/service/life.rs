@@ -255,6 +255,7 @@ impl Service {
             self.finish_kill_at = Some(now + KILL_AGAIN);
         }
         self.look_for_rest(now, nursery);
+        self.tell_left_out(now);
         if self.stop.deadline().is_some_and(|at| at <= now) {
             self.stop = Stop::Abandoned;
         }

@@ -19,6 +19,7 @@ mod forwarding;
 mod group;
 mod help;
 mod load;
+mod log;
 mod namespace;
 mod obstacles;
 mod oneshot;
