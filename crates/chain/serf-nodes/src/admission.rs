@@ -1,6 +1,5 @@
 //! Which members may become nodes.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use exit::escape;
@@ -34,14 +33,9 @@ impl Admission {
         role == BALANCER.as_bytes() && !self.is_node(role)
     }
 
-    /// Parses and accepts the address of a node; the error says why it is refused.
-    /// `of_balancers` are the balancers' addresses: with one of these HAProxy would send
-    /// requests to itself.
-    pub(crate) fn address(
-        &self,
-        text: &str,
-        of_balancers: &BTreeSet<IpAddr>,
-    ) -> Result<IpAddr, String> {
+    /// Parses and accepts the address of a node; the error says why it is refused. Whether
+    /// it is a balancer's is another question, since that is what another member claims.
+    pub(crate) fn address(&self, text: &str) -> Result<IpAddr, String> {
         let ip = address::parse(text)
             .ok_or_else(|| format!("'{}' is not an IP address", escape(text.as_bytes())))?;
         check_address(ip).map_err(|why| format!("{why}: {ip}"))?;
@@ -51,15 +45,17 @@ impl Admission {
             Err(format!(
                 "the address is loopback: {ip} (--allow-loopback takes it)"
             ))
-        } else if of_balancers.contains(&ip)
-            && !self.allow.iter().any(|network| network.is_exactly(ip))
-        {
-            Err(format!("the address is a balancer's own: {ip}"))
         } else if !self.allow.is_empty() && !self.is_allowed(ip) {
             Err(format!("the address is outside of --allow: {ip}"))
         } else {
             Ok(ip)
         }
+    }
+
+    /// Whether a node may have this address although it is a balancer's: only where it is
+    /// allowed alone. With another one HAProxy would send requests to itself.
+    pub(crate) fn is_shared(&self, ip: IpAddr) -> bool {
+        self.allow.iter().any(|network| network.is_exactly(ip))
     }
 
     fn is_denied(&self, ip: IpAddr) -> bool {
@@ -89,12 +85,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn own() -> BTreeSet<IpAddr> {
-        BTreeSet::from(["10.0.0.42".parse().unwrap()])
-    }
-
     fn refusal(admission: &Admission, address: &str) -> String {
-        admission.address(address, &own()).unwrap_err()
+        admission.address(address).unwrap_err()
     }
 
     #[test]
@@ -108,7 +100,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_ordinary_address_is_taken_in_canonical_form() {
-        let taken = admission(&[], &[], false).address("[::ffff:10.0.0.1]:7946", &own());
+        let taken = admission(&[], &[], false).address("[::ffff:10.0.0.1]:7946");
         assert_eq!(taken, Ok("10.0.0.1".parse().unwrap()));
     }
 
@@ -127,8 +119,6 @@ pub(crate) mod tests {
             ("224.0.0.1", "multicast"),
             ("255.255.255.255", "broadcast"),
             ("169.254.0.1", "link-local"),
-            ("10.0.0.42:7946", "a balancer's own"),
-            ("::ffff:10.0.0.42", "a balancer's own"),
             ("10.0.0.66", "denied"),
         ] {
             let refusal = refusal(&admission, address);
@@ -142,7 +132,7 @@ pub(crate) mod tests {
             admission(&[], &[], true),
             admission(&["127.0.42.0/24"], &[], false),
         ] {
-            assert!(admission.address("127.0.42.101", &own()).is_ok());
+            assert!(admission.address("127.0.42.101").is_ok());
         }
         let everything = admission(&["0.0.0.0/0"], &[], false);
         assert!(refusal(&everything, "127.0.42.101").contains("loopback"));
@@ -151,17 +141,16 @@ pub(crate) mod tests {
     #[test]
     fn an_allow_list_refuses_everything_else() {
         let admission = admission(&["192.168.42.0/24", "fd77::/64"], &[], false);
-        assert!(admission.address("192.168.42.11", &own()).is_ok());
-        assert!(admission.address("fd77::11", &own()).is_ok());
+        assert!(admission.address("192.168.42.11").is_ok());
+        assert!(admission.address("fd77::11").is_ok());
         assert!(refusal(&admission, "192.168.43.11").contains("outside of --allow"));
     }
 
     #[test]
     fn a_balancers_address_is_taken_only_when_it_is_named_alone() {
-        let network = admission(&["10.0.0.0/24"], &[], false);
-        assert!(refusal(&network, "10.0.0.42").contains("own"));
-        let alone = admission(&["10.0.0.0/24", "10.0.0.42"], &[], false);
-        assert!(alone.address("10.0.0.42", &own()).is_ok());
+        let address = "10.0.0.42".parse().unwrap();
+        assert!(!admission(&["10.0.0.0/24"], &[], false).is_shared(address));
+        assert!(admission(&["10.0.0.0/24", "10.0.0.42"], &[], false).is_shared(address));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::marks::MarkFolder;
 use crate::places::Places;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
-use crate::{due, folder, marks, members, remarks};
+use crate::{due, folder, marks, members, own, remarks};
 
 pub(crate) fn run(
     list: &Path,
@@ -29,7 +29,7 @@ pub(crate) fn run(
     let (mut roster, found) = (roster?, found?);
     let mut marked = MarkFolder::new(nodes);
     let files = folder::by_name(&found);
-    let places = Places::settle(&mut roster, &files);
+    let places = Places::settle(&mut roster, &files, own::is_own);
     let broken = remarks::broken(&found, &roster);
     let now = marks::now();
     let marks = marked.list()?;

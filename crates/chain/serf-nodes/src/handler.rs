@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
@@ -85,11 +85,17 @@ fn apply(
     for (name, _) in &named {
         present.insert(name.clone(), nodes.get(name)?);
     }
+    let mut owners = Owners::of(nodes)?;
     let lost = MarkFolder::new(nodes);
     let mut applier = Applier::new(nodes, lost, SystemTime::now(), log);
     for (name, member) in named {
         let old = present.get(&name).cloned().flatten();
-        match decide(kind, member, &name, old, admission, &of_balancers) {
+        let decided = decide(kind, member, &name, old, admission, &of_balancers);
+        let decided = decided.and_then(|action| {
+            let noted = action.map(|action| owners.note(&name, action));
+            noted.transpose()
+        });
+        match decided {
             Ok(Some(action)) => {
                 applier.apply(&action);
                 present.insert(name, left_by(action));
@@ -151,11 +157,53 @@ fn decide(
         _ if !admission.is_node(member.role) => Ok(old
             .filter(|old| Some(old.ip) == address::parse(&address))
             .map(|_| remove("it has another role"))),
+        // Whom the event speaks of is another one: the node of the file may live.
+        Kind::Gone(_) if is_elsewhere(old.as_ref(), &address) => {
+            let file = old.map_or_else(String::new, |old| old.ip.to_string());
+            Err(format!("its file has another address, {file}, and stays"))
+        }
         Kind::Gone(event) => Ok(Some(remove(event))),
         Kind::Join | Kind::Update => {
-            let ip = admission.address(&address, of_balancers)?;
+            let ip = admission.address(&address)?;
+            if of_balancers.contains(&ip) && !admission.is_shared(ip) {
+                return Err(format!("the address is a balancer's own: {ip}"));
+            }
             Ok(write(name, ip, old))
         }
+    }
+}
+
+/// Whether the file has another address than the event. Serf does not always know one.
+fn is_elsewhere(old: Option<&Node>, address: &str) -> bool {
+    let (old, ip) = (old.map(|old| old.ip), address::parse(address));
+    old.is_some_and(|old| ip.is_some_and(|ip| ip != old.to_canonical()))
+}
+
+/// Who has each place, according to the files.
+struct Owners(BTreeMap<SocketAddr, Name>);
+
+impl Owners {
+    fn of(nodes: &Nodes) -> anyhow::Result<Self> {
+        let nodes = nodes.list()?.nodes.into_iter();
+        Ok(Self(nodes.map(|node| (node.place(), node.name)).collect()))
+    }
+
+    /// Takes note of an action, or refuses one that would give a place to a second node.
+    fn note(&mut self, name: &Name, action: Action) -> Result<Action, String> {
+        let place = match &action {
+            Action::Write { node, .. } => Some(node.place()),
+            _ => None,
+        };
+        let owner = place.and_then(|place| self.0.get(&place));
+        if let (Some(place), Some(owner)) = (place, owner.filter(|owner| *owner != name)) {
+            return Err(format!(
+                "its place {place} is {owner}'s until that leaves or is lost. Give one of the \
+                 two another address or port, or stop it"
+            ));
+        }
+        self.0.retain(|_, owner| owner != name);
+        self.0.extend(place.map(|place| (place, name.clone())));
+        Ok(action)
     }
 }
 

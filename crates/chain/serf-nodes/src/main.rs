@@ -15,6 +15,7 @@ mod listed;
 mod log;
 mod marks;
 mod members;
+mod own;
 mod places;
 mod plan;
 mod remarks;
@@ -70,7 +71,8 @@ const PROGRAM: &str = "serf-nodes";
 ///   These addresses are refused: unspecified, multicast, broadcast and
 ///   link-local ones, loopback unless it is allowed, and the balancers' own: those
 ///   of living members with the role balancer (of an event: those in it, and
-///   SERF_SELF_NAME's). With --allow everything outside of its networks is
+///   SERF_SELF_NAME's). But a node that lives and whose file has the address stays
+///   when a balancer claims it, unless it is this machine's own. With --allow everything outside of its networks is
 ///   refused as well. A network of loopback addresses in --allow allows these; a
 ///   balancer's address is taken if --allow names it alone. --deny wins.
 ///

@@ -1,9 +1,10 @@
 //! What the member list says about each name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use exit::escape;
 use nodes::{Name, Node, parse_port, parse_weight};
 
 use crate::address;
@@ -54,19 +55,22 @@ pub(crate) struct Roster {
     pub(crate) claims: ByName<Claim>,
     /// Whether only the agent itself, or nobody, is in the list.
     pub(crate) is_alone: bool,
-    /// Sorted messages about living backends that are refused.
+    /// The addresses that living balancers claim, each with the name of one of these, as it
+    /// is shown.
+    pub(crate) of_balancers: BTreeMap<IpAddr, String>,
+    /// Sorted messages about living members that are refused, or not heeded.
     pub(crate) refused: Vec<String>,
 }
 
 impl Roster {
     pub(crate) fn new(members: &[Member<'_>], admission: &Admission) -> Self {
-        let of_balancers = balancers(members, admission);
         let mut roster = Self {
             is_alone: members.iter().all(|member| member.name == members[0].name),
+            of_balancers: balancers(members, admission),
             ..Self::default()
         };
         for member in in_order(members) {
-            roster.take(member, admission, &of_balancers);
+            roster.take(member, admission);
         }
         roster.refused.sort_unstable();
         roster.refused.dedup();
@@ -80,10 +84,7 @@ impl Roster {
     /// Refuses the living member with the number `rival`, since `owner` has its place. The
     /// caller sorts the messages again.
     pub(crate) fn refuse(&mut self, rival: usize, owner: usize) {
-        let claim = Claim::Lost(Loss::Refused);
-        let Claim::Living(node) = std::mem::replace(self.claims.value_mut(rival), claim) else {
-            return;
-        };
+        let Some(node) = self.lose(rival) else { return };
         self.refused.push(format!(
             "refused {}: its place {} is {}'s until that leaves or is lost. Give one of the \
              two another address or port, or stop it",
@@ -93,12 +94,41 @@ impl Roster {
         ));
     }
 
-    fn take(
-        &mut self,
-        member: &Member<'_>,
-        admission: &Admission,
-        of_balancers: &BTreeSet<IpAddr>,
-    ) {
+    /// Refuses the living member with this number, since a balancer has its address. The
+    /// caller sorts the messages again.
+    pub(crate) fn refuse_address(&mut self, number: usize) {
+        let Some(node) = self.lose(number) else {
+            return;
+        };
+        self.refused.push(format!(
+            "refused {}: the address is a balancer's own: {}",
+            node.name, node.ip
+        ));
+    }
+
+    /// Does not heed that `balancer` claims the address of the living member with this number,
+    /// which serves there. The caller sorts the messages again.
+    pub(crate) fn keep(&mut self, number: usize, balancer: &str) {
+        let (name, Claim::Living(node)) = self.claims.at(number) else {
+            return;
+        };
+        self.refused.push(format!(
+            "kept {name}: the balancer '{balancer}' claims its address {}, where {name} serves. \
+             Give one of the two another address, or stop it",
+            node.ip
+        ));
+    }
+
+    /// Takes the living member with this number for one that is refused.
+    fn lose(&mut self, number: usize) -> Option<Node> {
+        let claim = Claim::Lost(Loss::Refused);
+        match std::mem::replace(self.claims.value_mut(number), claim) {
+            Claim::Living(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, member: &Member<'_>, admission: &Admission) {
         let is_backend = member.is_alive() && admission.is_node(member.role().as_bytes());
         let name = match Name::parse(&member.name) {
             Ok(name) => name,
@@ -106,7 +136,7 @@ impl Roster {
             Err(_) => return,
         };
         let claim = match member.status.as_ref() {
-            "alive" if is_backend => match node(&name, member, admission, of_balancers) {
+            "alive" if is_backend => match node(&name, member, admission) {
                 Ok(node) => Claim::Living(node),
                 Err(why) => {
                     self.refused.push(format!("refused {name}: {why}"));
@@ -152,26 +182,26 @@ fn is_stronger(one: &Claim, other: &Claim) -> bool {
     }
 }
 
-/// The addresses of the living balancers. One that has failed does not count, since a
-/// backend may have got its address.
-fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeSet<IpAddr> {
-    members
+/// The addresses of the living balancers, except for those that a node may share. One that
+/// has failed does not count, since a backend may have got its address. Of several at one
+/// address the last in name order is named.
+fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeMap<IpAddr, String> {
+    let mut found: Vec<(IpAddr, &str)> = members
         .iter()
         .filter(|member| member.is_alive() && admission.is_balancer(member.role().as_bytes()))
-        .filter_map(|member| address::parse(&member.addr))
-        .collect()
+        .filter_map(|member| Some((address::parse(&member.addr)?, member.name.as_ref())))
+        .filter(|(ip, _)| !admission.is_shared(*ip))
+        .collect();
+    found.sort_unstable();
+    let shown = |(ip, name): (IpAddr, &str)| (ip, escape(name.as_bytes()).to_string());
+    found.into_iter().map(shown).collect()
 }
 
-fn node(
-    name: &Name,
-    member: &Member<'_>,
-    admission: &Admission,
-    of_balancers: &BTreeSet<IpAddr>,
-) -> Result<Node, String> {
+fn node(name: &Name, member: &Member<'_>, admission: &Admission) -> Result<Node, String> {
     let tags = &member.tags;
     Ok(Node {
         name: name.clone(),
-        ip: admission.address(&member.addr, of_balancers)?,
+        ip: admission.address(&member.addr)?,
         port: tag(&tags.port, parse_port)?,
         weight: tag(&tags.weight, parse_weight)?,
         service: tag(&tags.service, Name::parse)?,

@@ -48,11 +48,18 @@ fn a_node_that_exists_keeps_what_its_file_says_besides_the_address() {
 }
 
 #[test]
-fn a_backend_that_goes_is_removed_whatever_its_address() {
+fn a_backend_that_goes_is_removed_and_a_namesake_does_not_touch_it() {
     for event in ["member-leave", "member-failed", "member-reap"] {
-        let line = ["s1", "<nil>", "backend"];
-        let decision = decide_for(event, line, Some("s1 10.0.0.1")).unwrap();
-        assert!(matches!(decision, Some(Action::Remove { .. })), "{event}");
+        for same in ["<nil>", "10.0.0.1", "[::ffff:10.0.0.1]:7946"] {
+            let line = ["s1", same, "backend"];
+            let decision = decide_for(event, line, Some("s1 10.0.0.1")).unwrap();
+            assert!(matches!(decision, Some(Action::Remove { .. })), "{event}");
+        }
+        let namesake = ["s1", "10.0.0.2", "backend"];
+        assert_eq!(
+            decide_for(event, namesake, Some("s1 10.0.0.1")),
+            Err("its file has another address, 10.0.0.1, and stays".to_string())
+        );
     }
 }
 

@@ -95,19 +95,22 @@ fn a_member_of_another_role_is_nobody_to_tell_of() {
 }
 
 #[test]
-fn a_backend_at_a_living_balancers_address_is_refused() {
-    let balancer = |status: &str| {
+fn the_addresses_of_living_balancers_are_known_with_a_name() {
+    let balancer = |name: &str, ip: &str, status: &str| {
         format!(
-            r#"{{"name":"ha","addr":"10.0.0.1:7946","status":"{status}","tags":{{"role":"balancer"}}}}"#
+            r#"{{"name":"{name}","addr":"{ip}:7946","status":"{status}","tags":{{"role":"balancer"}}}}"#
         )
     };
-    let s1 = member("s1", "10.0.0.1", "alive", "");
-    let refused = roster(&[&s1, &balancer("alive")]).refused;
-    assert_eq!(
-        refused,
-        ["refused s1: the address is a balancer's own: 10.0.0.1"]
-    );
-    assert!(roster(&[&s1, &balancer("failed")]).refused.is_empty());
+    let roster = roster(&[
+        &balancer("ha\\n", "[::ffff:10.0.0.1]", "alive"),
+        &balancer("a", "10.0.0.1", "alive"),
+        &balancer("b", "10.0.0.2", "failed"),
+        &balancer("c", "<nil>", "alive"),
+        &member("s1", "10.0.0.1", "alive", ""),
+    ]);
+    let named = ("10.0.0.1".parse().unwrap(), r"ha\n".to_string());
+    assert_eq!(roster.of_balancers, BTreeMap::from([named]));
+    assert_eq!(line(&roster, "s1"), "s1 10.0.0.1\n");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn an_event_ends_the_hold_of_its_node() {
     std::fs::create_dir(case.path("nodes/.lost")).unwrap();
     for event in ["member-leave", "member-update"] {
         case.put("nodes/.lost/s1", "2026-01-01T00:00:00.000Z\n");
-        case.event(event, &[["s1", "10.0.0.9", "backend"]]);
+        case.event(event, &[["s1", "10.0.0.1", "backend"]]);
         assert!(!case.path("nodes/.lost/s1").exists(), "{event}");
     }
 }

@@ -53,3 +53,61 @@ fn two_processes_of_one_address_with_ports_of_their_own_are_two_nodes() {
     assert_eq!(case.follow(&members, &[]).code, 0);
     assert_eq!(case.nodes(), ["s1 10.0.0.1", "s2 10.0.0.1 port=3001"]);
 }
+
+fn balancer(name: &str, ip: &str) -> String {
+    backend(name, ip, "alive").replace(r#""role":"backend""#, r#""role":"balancer""#)
+}
+
+#[test]
+fn a_balancer_with_the_address_of_a_node_does_not_push_it_out() {
+    for address in ["10.0.0.1", "[::ffff:10.0.0.1]"] {
+        let case = Case::with(&["s1 10.0.0.1", "s2 10.0.0.2"]);
+        let members = [
+            backend("s1", "10.0.0.1", "alive"),
+            backend("s2", "10.0.0.2", "alive"),
+            balancer("evil", address),
+        ];
+        for _ in 0..2 {
+            assert_eq!(case.follow(&members, &["--hold", "0s"]).code, 1);
+            assert_eq!(case.nodes(), ["s1 10.0.0.1", "s2 10.0.0.2"], "{address}");
+        }
+        let told = "kept s1: the balancer 'evil' claims its address 10.0.0.1, where s1 serves.";
+        assert_eq!(case.log().matches(told).count(), 1, "{}", case.log());
+    }
+}
+
+#[test]
+fn an_event_of_a_member_with_the_place_of_a_node_changes_nothing() {
+    let case = Case::with(&["s1 10.0.0.1"]);
+    let ran = case.event(
+        "member-join",
+        &[
+            ["a", "10.0.0.1", "backend"],
+            ["s1", "10.0.0.1", "backend"],
+            ["z", "[::ffff:10.0.0.1]:7946", "backend"],
+        ],
+    );
+    assert_eq!(case.nodes(), ["s1 10.0.0.1"]);
+    for rival in ["a", "z"] {
+        let told = format!("refused {rival}: its place 10.0.0.1:3000 is s1's until that");
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    }
+    // Its place is free once it has left, also within one event.
+    case.event("member-leave", &[["s1", "10.0.0.1", "backend"]]);
+    let both = [["z", "10.0.0.1", "backend"], ["a", "10.0.0.1", "backend"]];
+    case.event("member-join", &both);
+    assert_eq!(case.nodes(), ["z 10.0.0.1"]);
+}
+
+#[test]
+fn an_event_of_a_namesake_elsewhere_removes_no_node() {
+    let case = Case::with(&["s1 10.0.0.1"]);
+    for event in ["member-leave", "member-failed", "member-reap"] {
+        let ran = case.event(event, &[["s1", "10.0.0.2", "backend"]]);
+        assert_eq!((ran.code, case.nodes()), (1, vec!["s1 10.0.0.1".into()]));
+        assert!(
+            ran.stderr
+                .contains("refused s1: its file has another address")
+        );
+    }
+}

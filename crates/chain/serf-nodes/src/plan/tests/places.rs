@@ -177,3 +177,72 @@ fn two_that_swap_their_places_both_serve() {
     assert_eq!(world.files[&name("s1")], Some(node("s1", "10.0.0.2")));
     assert_eq!(world.files[&name("s2")], Some(node("s2", "10.0.0.1")));
 }
+
+/// The list in which a balancer of this name claims this address.
+fn with_balancer(balancer: &str, ip: &str, members: &[(&str, Claim)]) -> Roster {
+    let of_balancers = [(ip.parse().unwrap(), balancer.to_string())];
+    Roster {
+        of_balancers: of_balancers.into(),
+        ..roster(members)
+    }
+}
+
+#[test]
+fn a_balancer_that_claims_the_address_of_a_node_does_not_push_it_out() {
+    let mut world = World::of(&[("s1", "::ffff:10.0.0.1"), ("s2", "10.0.0.2")]);
+    // It may take another port, and another form of its address.
+    for line in ["10.0.0.1", "::ffff:10.0.0.1", "10.0.0.1 port=80"] {
+        let list = with_balancer("evil", "10.0.0.1", &[at("s1", line), living("s2")]);
+        for _ in 0..3 {
+            let plan = world.follow(&list, "50%");
+            assert_eq!(world.files[&name("s1")], Some(node("s1", line)));
+            assert!(world.marks.is_empty() && plan.due.is_none());
+            assert_eq!(
+                remarks(&plan),
+                [format!(
+                    "kept s1: the balancer 'evil' claims its address {}, where s1 serves. Give \
+                     one of the two another address, or stop it",
+                    node("s1", line).ip
+                )]
+            );
+            world.now += HOLD;
+        }
+    }
+}
+
+#[test]
+fn a_node_does_not_come_to_the_address_of_a_balancer() {
+    for file in [None, Some("10.0.0.2")] {
+        let mut world = World::of(&[("s9", "10.0.0.9")]);
+        world
+            .files
+            .extend(file.map(|line| (name("s1"), Some(node("s1", line)))));
+        let list = [at("s1", "10.0.0.1 port=80"), living("s9")];
+        let plan = world.follow(&with_balancer("ha", "10.0.0.1", &list), "50%");
+        let own = "refused s1: the address is a balancer's own: 10.0.0.1";
+        assert_eq!(remarks(&plan), [own]);
+        world.now += HOLD;
+        world.follow(&with_balancer("ha", "10.0.0.1", &list), "50%");
+        assert_eq!(world.names(), ["s9"]);
+    }
+}
+
+#[test]
+fn a_node_at_this_machines_own_address_is_refused_although_it_was_there_first() {
+    let mut world = World::of(&[("s1", "10.0.0.42"), ("s9", "10.0.0.9")]);
+    let list = [at("s1", "10.0.0.42"), living("s9")];
+    let list = with_balancer("ha", "10.0.0.42", &list);
+    world.follow(&list, "50%");
+    world.now += HOLD;
+    world.follow(&list, "50%");
+    assert_eq!(world.names(), ["s9"]);
+}
+
+#[test]
+fn who_took_the_place_of_a_balancers_address_first_also_keeps_out_a_twin() {
+    let mut world = World::with(&["s1", "s2"]);
+    let list = [living("s1"), at("a", "10.0.0.1"), living("s2")];
+    let plan = world.follow(&with_balancer("evil", "10.0.0.1", &list), "50%");
+    assert_eq!(world.names(), ["s1", "s2"]);
+    assert_eq!(plan.remarks.len(), 2, "{:?}", plan.remarks);
+}

@@ -156,7 +156,7 @@ proptest! {
         let before = world.files.clone();
         let files = listed(&before);
         let mut settled = roster.clone();
-        let places = Places::settle(&mut settled, &files);
+        let places = Places::settle(&mut settled, &files, |_| false);
         let entries = side_by_side(&settled, &files);
         let (replaced, lost) = lost(&entries, &settled, &places);
         let (lost, all) = (lost.len(), count(&entries) - replaced.len());
