@@ -4,6 +4,7 @@
 mod folder;
 mod links;
 mod lock;
+mod moment;
 mod regular;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ use anyhow::{Context, anyhow};
 
 pub use folder::{Entry, Kind, list};
 pub use lock::{lock, lock_beside, lock_until, try_lock};
+pub use moment::Moment;
 pub use regular::{Links, Unfit, open_regular};
 
 /// The mode of a file that did not exist before: everybody may read it. Once

@@ -6,6 +6,7 @@
     reason = "scripts, for example, are run for what they do, and some look at what they said"
 )]
 
+mod clock;
 pub mod cluster;
 pub mod faults;
 pub mod haproxy;
@@ -21,6 +22,7 @@ pub mod wait;
 
 use std::path::Path;
 
+pub use clock::Clock;
 pub use net::{address, net};
 pub use owned::{Owned, family, send};
 pub use processes::{has_ended, processes_of};

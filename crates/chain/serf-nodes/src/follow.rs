@@ -32,7 +32,7 @@ pub(crate) fn run(
     let places = Places::settle(&mut roster, &files, own::is_own);
     let broken = remarks::broken(&found, &roster);
     let now = marks::now();
-    let marks = marked.list()?;
+    let marks = marked.list(now)?;
     let leftovers = folder::clear_leftovers(nodes, &found.hidden, marked.path());
     let mut plan = plan(&roster, &places, &files, &marks, now, policy);
     plan.remarks.extend(broken);

@@ -79,7 +79,8 @@ const PROGRAM: &str = "serf-nodes";
 /// Files
 ///   /nodes/NAME        one line: NAME ADDRESS [port=N] [weight=N] [service=NAME]
 ///   /nodes/.lock       held while /nodes is read and written
-///   /nodes/.lost/NAME  since when the node is lost
+///   /nodes/.lost/NAME  since when the node is lost: the date, and for the runs until the
+///                      machine starts anew the same moment on a clock that nobody sets
 ///   /nodes/.due        when the next hold ends, as Unix time in seconds; not there if
 ///                      no node is held, or if those that are lost stay for longer
 ///   /nodes/.said       remarks on the list that are in the log and still true

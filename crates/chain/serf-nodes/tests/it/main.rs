@@ -6,6 +6,7 @@
 
 mod address;
 mod anti_wipe;
+mod clocks;
 mod endless;
 mod event;
 mod failure;

@@ -1,6 +1,5 @@
 //! What a test works in: a scan directory with services in it, a supervisor that runs it, and the s6 tools.
 
-mod clock;
 mod container;
 mod process;
 mod service;
@@ -13,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::releases::{self, Difference};
-pub(crate) use clock::Clock;
 pub(crate) use container::Container;
+pub(crate) use harness::Clock;
 use process::descendants;
 use process::pause;
 pub(crate) use process::{
