@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use harness::cluster::{BALANCER, Cluster, printed};
+use harness::haproxy::ask_at;
 use harness::{Owned, scratch};
 
 /// Somebody who is neither root nor the owner of this repository.
@@ -73,6 +74,48 @@ fn who_fills_the_command_line_keeps_no_node_out() {
     cluster.wait_for_nodes(&["s2", "s3"]);
     talk.end();
     drop(idle);
+}
+
+#[test]
+fn who_reaches_the_command_line_and_the_page_of_statistics_may_only_look() {
+    let cluster = Cluster::up(128, 1);
+    let command_line = cluster.at_port(BALANCER, COMMAND_LINE);
+    let seen = ask_at(command_line, "show stat nodes 4 -1").unwrap();
+    assert!(seen.contains("s1"), "{seen}");
+    for command in [
+        "disable server nodes/s1",
+        "set server nodes/s1 state maint",
+        "set weight nodes/s1 0",
+        "set maxconn global 1",
+        "shutdown frontend localnodes",
+        "disable frontend localnodes",
+        "clear counters all",
+        "show env",
+        "show sess",
+        "show errors",
+        "expert-mode on",
+    ] {
+        let answer = ask_at(command_line, command).unwrap();
+        assert!(answer.contains("Permission denied"), "{command}: {answer}");
+    }
+    let mut page = TcpStream::connect(cluster.at_port(BALANCER, 1936)).unwrap();
+    let form = "s=s1&action=disable&b=%234";
+    let length = form.len();
+    write!(
+        page,
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains("DENY") || answer.contains("403"),
+        "{answer}"
+    );
+    let state = cluster.statistics(BALANCER);
+    assert_eq!(state.value("s1", "status"), Some("UP"));
+    assert_eq!(state.value("s1", "weight"), Some("100"));
 }
 
 /// What a script says of a folder for its cluster, which it refuses.

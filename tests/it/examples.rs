@@ -7,7 +7,7 @@ mod tls;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ use harness::haproxy::{Haproxy, Statistics};
 use harness::http::{self, Connection, Request, get};
 use harness::{Owned, Scratch, load, root, wait_for};
 
+/// How long who fills a port tries to connect to it.
+const BRIEFLY: Duration = Duration::from_millis(20);
 /// Requests a second of the load.
 const RATE: u32 = 200;
 
@@ -325,6 +327,10 @@ fn more_visitors_than_haproxy_takes_connections_wait_and_are_answered() {
             "maxconn \"${HAPROXY_CLIENTS-4000}\"",
             "maxconn 8\n    backlog 1024".to_owned(),
         ),
+        (
+            "maxconn \"${HAPROXY_STATS_CLIENTS-1000}\"",
+            "maxconn 2".to_owned(),
+        ),
     ] {
         assert!(template.contains(line), "{line}");
         template = template.replace(line, &instead);
@@ -342,6 +348,10 @@ fn more_visitors_than_haproxy_takes_connections_wait_and_are_answered() {
         body: "",
     };
     let open = || Connection::open(example.front(), deadline).unwrap();
+    // They take no place of a visitor, nor of what is repeated.
+    let _silent: Vec<_> = (0..2 * PLACES)
+        .flat_map(|_| TcpStream::connect_timeout(&example.address(42, 1936), BRIEFLY))
+        .collect();
     let mut visitors: Vec<_> = (0..2 * PLACES).map(|_| open()).collect();
     for visitor in &mut visitors {
         visitor.send(&request, deadline).unwrap();

@@ -31,6 +31,7 @@ fn the_composed_system_serves_every_node_under_a_readable_name() {
     });
     for service in ["ha", "webapp"] {
         has_no_privilege(&project.containers(service)[0]);
+        has_bounds(&project.containers(service)[0]);
     }
 }
 
@@ -101,6 +102,44 @@ fn host_that_answers(project: &Project) -> String {
     let page = wait_for("an answer", Duration::from_secs(30), answer);
     let json: serde_json::Value = serde_json::from_slice(&page.body).expect("JSON");
     json["host"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What one container takes of the machine, and the key of all that none may choose.
+fn has_bounds(container: &str) {
+    let config = |field: &str| docker(&["inspect", "-f", field, container]);
+    for field in ["{{.HostConfig.Memory}}", "{{.HostConfig.PidsLimit}}"] {
+        let limit: u64 = config(field).trim().parse().expect("a limit");
+        assert!(limit > 0, "{field}");
+    }
+    let log = config("{{json .HostConfig.LogConfig}}");
+    assert!(
+        log.contains("max-size") && log.contains("max-file"),
+        "{log}"
+    );
+    let mounts = docker(&["exec", container, "cat", "/proc/mounts"]);
+    let writable = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>());
+    let writable = writable.filter(|words| words[2] == "tmpfs" && words[3].starts_with("rw"));
+    let mut count = 0;
+    let engines = |place: &str| place.starts_with("/dev") || place.starts_with("/sys");
+    for words in writable.filter(|words| !engines(words[1])) {
+        assert!(words[3].contains("size="), "{words:?}");
+        count += 1;
+    }
+    assert!(count >= 3, "{mounts}");
+    let readable = docker(&["exec", container, "cat", "/secrets/gossip.key"]);
+    assert_eq!(readable.trim().len(), 44, "32 bytes in base64");
+    for user in ["4242", "0"] {
+        let write = "echo x >>/secrets/gossip.key || rm /secrets/gossip.key || touch /secrets/x";
+        let written = try_docker(&["exec", "-u", user, container, "sh", "-c", write]);
+        assert_eq!(written, None, "{user} can write the key");
+    }
+    let environment = docker(&["exec", container, "env"]);
+    let key = docker(&["exec", container, "cat", "/run/rpc.key"]);
+    assert!(!environment.contains(key.trim()), "{environment}");
+    let stranger = ["exec", container, "/usr/bin/serf", "keys", "-list"];
+    assert_eq!(try_docker(&stranger), None, "the agent asks for no key");
 }
 
 fn has_no_privilege(container: &str) {
