@@ -35,7 +35,7 @@ pub(crate) fn write(
     clear(dir)?;
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o755)
+        .mode(mode())
         .create(dir)
         .with_context(|| format!("create {}", dir.display()))?;
     let mut left_out = Vec::new();
@@ -86,6 +86,16 @@ fn is_ours(dir: &Path) -> bool {
     fs::symlink_metadata(dir).is_ok_and(|meta| {
         meta.is_dir() && (meta.uid() == 0 || meta.uid() == nix::unistd::geteuid().as_raw())
     })
+}
+
+/// In a container, services that are other users read it. A machine has others as well, who
+/// are not to see what is hidden from them in `/proc`.
+fn mode() -> u32 {
+    if std::process::id() == 1 {
+        0o755
+    } else {
+        0o700
+    }
 }
 
 fn is_variable(name: &OsStr) -> bool {

@@ -1,6 +1,7 @@
 //! `with-contenv`, and what services see without it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -107,6 +108,19 @@ fn a_script_can_add_a_variable_for_those_that_come_later() {
         .script("etc/cont-init.d/adds", &adds, 0o755)
         .start(&[]);
     assert_eq!(environment(&world)["ADDED"], "later");
+}
+
+#[test]
+fn other_users_of_the_machine_see_no_more_of_it_than_in_proc() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let container = Container::with(&[shows_environment(&format!("{WITH_CONTENV} sh"))]);
+    let folder = container.path("container_environment");
+    let world = container.start(&[]);
+    environment(&world);
+    let mode = std::fs::metadata(folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
