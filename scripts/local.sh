@@ -204,7 +204,8 @@ address_for() {
 }
 
 # launch NAME ADDRESS SERVICES [VARIABLE=VALUE ...]: a node's init, detached from
-# the terminal and from the output of this script.
+# the terminal and from the output of this script. What it says before it has its
+# log, which is bounded, is there as well.
 launch() {
     name=$1 address=$2 services=$3
     shift 3
@@ -216,13 +217,16 @@ launch() {
     mkdir -p "$folder"
     case $services in */ha/*) mkdir "$folder/nodes" "$folder/haproxy" ;; esac
     echo "$address" >"$folder/address"
+    (umask 077 && : >"$folder/log")
+    # shellcheck disable=SC2094 # both append to it
     env -i PATH="$root/target/bin:$root/ha/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
         HOME="$folder" S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000 INIT_PREFIX=1 MUSTER_NODE="$folder" \
         SERF_NODE="$name" SERF_BIND="$address" SERF_RPC_ADDR="$address:7373" \
         SERF_RPC_KEY_FILE="$folder/rpc.key" \
-        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" "$@" \
-        setsid init --services "$services" --scandir "$folder/services" \
-        </dev/null >"$folder/log" 2>&1 9>&- &
+        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" \
+        INIT_LOG_SIZE="${INIT_LOG_SIZE-}" INIT_LOG_RATE="${INIT_LOG_RATE-}" "$@" \
+        setsid init --services "$services" --scandir "$folder/services" --log "$folder/log" \
+        </dev/null >>"$folder/log" 2>&1 9>&- &
     echo "$! $(started $!)" >"$folder/pid"
 }
 

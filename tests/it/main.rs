@@ -16,6 +16,7 @@ mod crash;
 mod disk;
 mod evidence;
 mod examples;
+mod flood;
 mod gossip;
 mod handlers;
 mod hold;
