@@ -3,8 +3,9 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 
-use harness::cluster::{Cluster, SOON};
+use harness::cluster::{BALANCER, Cluster, SOON, program};
 use harness::wait_for;
 
 use crate::agent::{Agent, forge_alive};
@@ -116,4 +117,62 @@ fn forged_packets_do_not_even_arrive_with_encryption() {
             .then_some(())
     });
     cluster.wait_for_nodes(&["s1"]);
+}
+
+/// Bytes that clear a screen and rename its window, in 7 bits, in UTF-8 and in 8 bits.
+const ESCAPES: &[u8] = b"\x1b]0;title\x07\x1b[2J\xc2\x9b2J\x9b2J\rover";
+
+#[test]
+fn what_steers_a_terminal_reaches_no_log_and_no_list() {
+    let cluster = Cluster::up(122, 1);
+    let escapes = OsStr::from_bytes(ESCAPES);
+    let text = String::from_utf8_lossy(ESCAPES).into_owned();
+    let tags = [
+        "role=backend".to_owned(),
+        format!("x={text}"),
+        format!("service={text}"),
+    ];
+    let tags = tags.each_ref().map(String::as_str);
+    let _rogue = Agent::start(&cluster, escapes, 200, &tags);
+    let list = || {
+        let mut list = Command::new(program("serf-members"));
+        list.args(["--rpc", &format!("{}:7373", cluster.address(BALANCER))]);
+        String::from_utf8_lossy(&list.output().unwrap().stdout).into_owned()
+    };
+    wait_for("it to be listed", SOON, || {
+        list().contains("title").then_some(())
+    });
+    let mut event = Command::new(harness::require("serf"));
+    event.args([
+        "event",
+        "-rpc-addr",
+        &format!("{}:7373", cluster.address(200)),
+    ]);
+    let sent = event.arg(escapes).arg(escapes).output().unwrap();
+    assert!(sent.status.success(), "{sent:?}");
+    for node in ["ha", "s1"] {
+        wait_for("its words in the log", SOON, || {
+            let shown = r"\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}2J\x9b2J\rover";
+            let log = cluster.log(node);
+            let tells = |word: &str| {
+                log.lines()
+                    .any(|it| it.contains(word) && it.contains(shown))
+            };
+            (tells("EventMemberJoin") && tells("user-event")).then_some(())
+        });
+    }
+    cluster.succeed(&["node", "start", "s2"]);
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    for node in ["ha", "s1", "s2"] {
+        let log = std::fs::read(cluster.file(node, "log")).unwrap();
+        assert_steers_nothing(&String::from_utf8(log).unwrap());
+    }
+    assert_only_plain_text(&cluster);
+    assert_steers_nothing(&list());
+    assert_steers_nothing(&cluster.succeed(&["node", "list"]));
+}
+
+fn assert_steers_nothing(text: &str) {
+    let steers = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
+    assert!(!text.contains(steers), "{text:?}");
 }

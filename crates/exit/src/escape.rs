@@ -1,6 +1,6 @@
 //! Input from the network, made fit for a log.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The longest part of one value that is shown, in bytes, so that a name of 60 kB
 /// cannot fill a log.
@@ -44,6 +44,22 @@ pub fn message(text: &str) -> String {
     for character in text.chars() {
         if character.is_control() && !matches!(character, '\n' | '\t') {
             shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// The same for JSON, which lets some control characters stand for themselves: DEL, and C1.
+/// They become `\u009b` in it, which is the same to whoever parses it.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\u{7f}'..='\u{9f}') {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(character));
         } else {
             shown.push(character);
         }
@@ -100,6 +116,13 @@ mod tests {
             message("é \"a\\b\":\n\tx\r\x1b[31m\u{9b}"),
             "é \"a\\b\":\n\tx\\r\\u{1b}[31m\\u{9b}"
         );
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_has_no_control_character_but_its_line_feeds() {
+        let text = "{\n  \"a\u{7f}\": \"\\u001b é\u{9b}\"\n}\n";
+        let want = "{\n  \"a\\u007f\": \"\\u001b é\\u009b\"\n}\n";
+        assert_eq!(json(text), want);
     }
 
     fn lined(bytes: &[u8]) -> String {

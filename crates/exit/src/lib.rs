@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::builder::Resettable;
 
-pub use escape::{Escaped, escape, line, message};
+pub use escape::{Escaped, escape, json, line, message};
 
 /// The program was used wrongly, or can never work as it is configured. s6 and
 /// execline use the same number.

@@ -78,14 +78,17 @@ pub(crate) fn show(
     pace: Pace,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    let report = report(files, haproxy, pace)?;
-    let text = if json {
-        serde_json::to_string(&report)? + "\n"
-    } else {
-        table(&report)
-    };
-    print(&text)?;
+    print(&printed(&report(files, haproxy, pace)?, json)?)?;
     Ok(Exit::Changed)
+}
+
+/// What HAProxy says of a check may have words of the server, and these may be anything.
+fn printed(report: &Report, json: bool) -> serde_json::Result<String> {
+    if json {
+        serde_json::to_string(report).map(|text| exit::json(&text) + "\n")
+    } else {
+        Ok(exit::message(&table(report)))
+    }
 }
 
 /// What a report is made of.

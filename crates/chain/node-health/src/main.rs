@@ -139,7 +139,7 @@ fn tell(verdict: &Verdict) -> Result<Exit> {
         Verdict::Healthy(text) => (Exit::Changed, "healthy", text),
         Verdict::Unhealthy(text) => (Exit::Unchanged, "not healthy", text),
     };
-    exit::print(&format!("{PROGRAM}: {word}: {text}\n"))?;
+    exit::print(&exit::message(&format!("{PROGRAM}: {word}: {text}\n")))?;
     Ok(exit)
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn json(list: &[Member]) -> serde_json::Result<String> {
     }
     let shown = list.iter().map(Shown);
     let members = Some(shown.collect()).filter(|_| !list.is_empty());
-    serde_json::to_string_pretty(&List { members }).map(|text| text + "\n")
+    serde_json::to_string_pretty(&List { members }).map(|text| exit::json(&text) + "\n")
 }
 
 struct Shown<'a>(&'a Member<'a>);

@@ -179,3 +179,18 @@ proptest! {
         prop_assert!(!agrees || differing().all(|row| row.file == "left"));
     }
 }
+
+#[test]
+fn the_words_of_a_server_steer_no_terminal() {
+    let mut report = report();
+    report.servers[0].check = "L7STS \u{1b}[2J\u{9b}2J\u{7f}".to_owned();
+    for (json, shown) in [
+        (false, r"L7STS \u{1b}[2J\u{9b}2J\u{7f}"),
+        (true, r"L7STS \u001b[2J\u009b2J\u007f"),
+    ] {
+        let text = printed(&report, json).unwrap();
+        assert!(text.contains(shown), "{text}");
+        let steers = |it: char| it.is_control() && it != '\n';
+        assert!(!text.contains(steers), "{text:?}");
+    }
+}

@@ -104,17 +104,24 @@ fn it_shows_what_serf_shows_whatever_the_names() {
         b"nl\nfake\t10.9.9.9",
         b"q\"\\uote",
         b"cr\r",
+        b"\x1b]0;title\x07\x7f\xc2\x9b2J",
     ];
-    let hosts = ["66.2", "66.3", "66.4", "66.5", "66.6"];
+    let hosts = ["66.2", "66.3", "66.4", "66.5", "66.6", "66.7"];
     let others = names.iter().zip(hosts);
     let others: Vec<Agent> = others
-        .map(|(name, host)| ha.joined_by(OsStr::from_bytes(name), host, &["-tag=port=80"]))
+        .map(|(name, host)| {
+            ha.joined_by(OsStr::from_bytes(name), host, &["-tag=port=80\x7f\u{9b}"])
+        })
         .collect();
     wait_for("all members", LONG, || {
         (list(&ha.serfs())?.len() == 1 + others.len()).then_some(())
     });
     assert_eq!(Some(ha.list(&[])), list(&ha.serfs()));
     assert!(ha.list(&[]).contains_key("a\u{fffd}\u{fffd}b\u{fffd}"));
+    // What a terminal would do with it is another matter.
+    let printed = String::from_utf8(ha.ours(&[]).stdout).unwrap();
+    let steers = |it: char| it.is_control() && it != '\n';
+    assert!(!printed.contains(steers), "{printed:?}");
 }
 
 #[test]
