@@ -16,6 +16,17 @@ impl Agent {
     /// balancer with the cluster's key.
     pub(crate) fn start(cluster: &Cluster, name: &OsStr, host: u8, tags: &[&str]) -> Self {
         let address = cluster.address(host);
+        Self::start_at(cluster, name, &address, &format!("{address}:7373"), tags)
+    }
+
+    /// Starts an agent that says to be where a node is: at `bind`, an address and port there.
+    pub(crate) fn start_at(
+        cluster: &Cluster,
+        name: &OsStr,
+        bind: &str,
+        rpc: &str,
+        tags: &[&str],
+    ) -> Self {
         // Tests that run under `nohup` or in the background of a script ignore some signals,
         // and so would the agent: it would lose the signal to leave while it starts.
         let mut command = Command::new(harness::require("env"));
@@ -23,8 +34,9 @@ impl Agent {
             .arg("--default-signal")
             .arg(harness::require("serf"));
         command.arg("agent").arg("-node").arg(name);
-        command.args(["-bind", &address, "-rpc-addr", &format!("{address}:7373")]);
-        command.args(["-retry-join", &cluster.address(42), "-retry-interval", "1s"]);
+        command.args(["-bind", bind, "-rpc-addr", rpc]);
+        let balancer = format!("{}:7946", cluster.address(42));
+        command.args(["-retry-join", &balancer, "-retry-interval", "1s"]);
         if let Ok(key) = std::fs::read_to_string(cluster.run().join("gossip.key")) {
             command.args(["-encrypt", key.trim()]);
         }

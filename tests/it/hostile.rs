@@ -137,6 +137,8 @@ fn what_steers_a_terminal_reaches_no_log_and_no_list() {
     let list = || {
         let mut list = Command::new(program("serf-members"));
         list.args(["--rpc", &format!("{}:7373", cluster.address(BALANCER))]);
+        list.arg("--rpc-key-file")
+            .arg(cluster.file("ha", "rpc.key"));
         String::from_utf8_lossy(&list.output().unwrap().stdout).into_owned()
     };
     wait_for("it to be listed", SOON, || {
@@ -175,4 +177,51 @@ fn what_steers_a_terminal_reaches_no_log_and_no_list() {
 fn assert_steers_nothing(text: &str) {
     let steers = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
     assert!(!text.contains(steers), "{text:?}");
+}
+
+/// Whoever has the key can say to be where a node serves: as a balancer, and as another node
+/// with its port.
+#[test]
+fn members_at_the_address_of_a_node_neither_push_it_out_nor_double_it() {
+    let cluster = Cluster::new(129);
+    let up = cluster
+        .script(&["up", "2"])
+        .env("NODES_HOLD", "0s")
+        .output();
+    let up = up.unwrap();
+    assert!(up.status.success(), "{up:?}");
+    cluster.wait_for_nodes(&["s1", "s2"]);
+    let before = std::fs::read_to_string(cluster.file("ha", "nodes/s1")).unwrap();
+    let s1 = before.split_whitespace().nth(1).unwrap();
+    let of_s1 = |name: &str, port: u16, tags: &[&str]| {
+        let rpc = format!("{}:{port}", cluster.address(200));
+        Agent::start_at(
+            &cluster,
+            OsStr::new(name),
+            &format!("{s1}:{port}"),
+            &rpc,
+            tags,
+        )
+    };
+    let _twins = [
+        of_s1("a-twin", 7951, &["role=backend"]),
+        of_s1("z-twin", 7952, &["role=backend", "port=3000", "weight=256"]),
+    ];
+    let told = |text: &str| {
+        let what = format!("'{text}' in the log");
+        wait_for(&what, SOON, || {
+            cluster.log("ha").contains(text).then_some(())
+        });
+    };
+    told(&format!("refused a-twin: its place {s1}:3000 is s1's"));
+    told(&format!("refused z-twin: its place {s1}:3000 is s1's"));
+    let _balancer = of_s1("evil", 7950, &["role=balancer"]);
+    told("kept s1: the balancer 'evil' claims its address");
+    // The node that comes makes the chain run once more.
+    cluster.succeed(&["node", "start", "s3"]);
+    cluster.wait_for_nodes(&["s1", "s2", "s3"]);
+    assert_eq!(cluster.node_files("ha"), ["s1", "s2", "s3"]);
+    let after = std::fs::read_to_string(cluster.file("ha", "nodes/s1")).unwrap();
+    assert_eq!(after, before);
+    assert!(!cluster.log("ha").contains("s1 is lost"));
 }
