@@ -33,6 +33,7 @@ mod report;
 mod scripts;
 mod settings;
 mod silence;
+mod slow;
 mod soak;
 mod tags;
 mod tour;

@@ -1,9 +1,8 @@
 //! What is answered to each request.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -20,12 +19,10 @@ use crate::identity::Identity;
 use crate::leaving::Leaving;
 use crate::listener::Local;
 use crate::session::{self, Sessions};
+use crate::slow::{Asker, MOST_OF_CLIENT, Refusal, Slow};
 
 const COOKIE: &str = "NODESESSID";
 const BACKEND_IP: HeaderName = HeaderName::from_static("x-backend-ip");
-
-/// No balancer waits longer. A typing error must not make a node look dead for ever.
-const LONGEST_DELAY: u32 = 60 * 60 * 1000;
 
 const LARGEST_BODY: usize = 16 * 1024;
 
@@ -33,7 +30,7 @@ pub(crate) struct App {
     pub(crate) identity: Identity,
     pub(crate) leaving: Leaving,
     access: Access,
-    delay: AtomicU32,
+    slow: Arc<Slow>,
     sessions: Mutex<Sessions>,
 }
 
@@ -88,7 +85,7 @@ impl App {
             identity,
             access,
             leaving: Leaving::default(),
-            delay: AtomicU32::new(0),
+            slow: Arc::default(),
             sessions: Mutex::default(),
         }
     }
@@ -132,10 +129,11 @@ async fn root(
     if method == Method::HEAD && app.leaving.is_on(Instant::now()) {
         return message(StatusCode::SERVICE_UNAVAILABLE, "This node is leaving.");
     }
-    let delay = app.delay.load(Ordering::Relaxed);
     // A health check asks whether the node lives, and a slow one does.
-    if delay > 0 && method != Method::HEAD {
-        tokio::time::sleep(Duration::from_millis(delay.into())).await;
+    if method != Method::HEAD
+        && let Err(why) = wait(&app, &headers).await
+    {
+        return refuse(why);
     }
     match app.visit(&method, &headers) {
         Ok(visit) => page(&app.identity, app.identity.ip.unwrap_or(local), &visit),
@@ -147,6 +145,32 @@ async fn root(
             )
         }
     }
+}
+
+/// Waits as long as it was set for whoever asks; its place is free again when it does not wait
+/// for the answer.
+async fn wait(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(held) = app.slow.hold(Asker::of(headers), Instant::now())? {
+        tokio::time::sleep(held.delay).await;
+    }
+    Ok(())
+}
+
+fn refuse(why: Refusal) -> Response {
+    let (status, text) = match why {
+        Refusal::OfClient => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("{MOST_OF_CLIENT} of your requests wait for the delay that you have set."),
+        ),
+        Refusal::OfAll => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many requests wait for a delay.".to_owned(),
+        ),
+    };
+    let mut response = message(status, &text);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 fn page(identity: &Identity, ip: IpAddr, visit: &Visit) -> Response {
@@ -173,10 +197,11 @@ fn page(identity: &Identity, ip: IpAddr, visit: &Visit) -> Response {
 }
 
 /// The content type is not looked at, since `curl -d` says that its body is a form.
-async fn delay(State(app): State<Arc<App>>, body: Bytes) -> Response {
+async fn delay(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let asker = Asker::of(&headers);
     match serde_json::from_slice::<Delay>(&body) {
-        Ok(Delay { delay }) if delay <= LONGEST_DELAY => {
-            app.delay.store(delay, Ordering::Relaxed);
+        Ok(Delay { delay }) if delay <= asker.longest() => {
+            app.slow.set(asker, delay, Instant::now());
             message(
                 StatusCode::OK,
                 &format!("New timeout of {delay}ms configured."),
@@ -184,7 +209,7 @@ async fn delay(State(app): State<Arc<App>>, body: Bytes) -> Response {
         }
         Ok(_) => message(
             StatusCode::BAD_REQUEST,
-            &format!("The delay is at most {LONGEST_DELAY} milliseconds."),
+            &format!("The delay is at most {} milliseconds.", asker.longest()),
         ),
         Err(why) => message(
             StatusCode::BAD_REQUEST,

@@ -14,6 +14,7 @@ mod identity;
 mod leaving;
 mod listener;
 mod session;
+mod slow;
 mod stop;
 
 const PROGRAM: &str = "webapp";
@@ -28,7 +29,10 @@ const PROGRAM: &str = "webapp";
 ///   POST /delay  {"delay": MS}: from now on GET / and POST / are answered after MS
 ///                milliseconds, and HEAD / at once, as a slow node lives; 0 is none.
 ///                400 where the body is not that, or MS is more than 3600000 (an hour);
-///                413 where it is longer than 16 KiB
+///                413 where it is longer than 16 KiB. Who reaches the node itself slows it
+///                for everybody. A visitor whom a balancer has sent (X-Forwarded-For) slows
+///                only his own requests, by 10000 at most and for 5 minutes: of these 8 wait
+///                at a time, and more get 429
 ///   all else     404
 ///
 /// Signals:
@@ -43,6 +47,9 @@ const PROGRAM: &str = "webapp";
 ///
 /// Notes:
 ///   At most 10,000 sessions are kept, each for 30 minutes after its last view.
+///   At most 2,000 requests wait for a delay at a time, of which 256 wait for delays of
+///   visitors; more get 503. A visitor is the last address in X-Forwarded-For, which the
+///   balancer adds; those behind one proxy are one visitor.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
