@@ -58,6 +58,14 @@ impl Draft {
         Ok(draft)
     }
 
+    /// Removes the `.NAME.candidate` of a run that was killed, or could not remove it. This
+    /// run may need none in its place, so it would stay. The caller holds the lock.
+    pub(crate) fn remove_leftover(path: &Path) {
+        if let Ok(path) = absolute(path) {
+            let _ = fs::remove_file(beside(&path, EXTENSION));
+        }
+    }
+
     /// The path by which others read it.
     pub(crate) fn path(&self) -> &Path {
         match self {
@@ -120,6 +128,20 @@ mod tests {
         drop(Draft::of("global\n", &scratch.path().join("haproxy.cfg")).unwrap());
         assert_eq!(victim.metadata().unwrap().len(), 0);
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_left_goes_and_nothing_else() {
+        let scratch = harness::scratch();
+        for name in ["haproxy.cfg", ".haproxy.cfg.candidate"] {
+            File::create(scratch.path().join(name)).unwrap();
+        }
+        for _ in 0..2 {
+            Draft::remove_leftover(&scratch.path().join("haproxy.cfg"));
+            let left = fs::read_dir(scratch.path()).unwrap();
+            let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(left, ["haproxy.cfg"]);
+        }
     }
 
     #[test]

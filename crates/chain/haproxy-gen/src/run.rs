@@ -77,6 +77,9 @@ impl<'a> Run<'a> {
     /// Makes the files.
     pub(crate) fn generate(&self) -> anyhow::Result<Exit> {
         let _locks = self.lock()?;
+        for pair in &self.pairs {
+            Draft::remove_leftover(&pair.output);
+        }
         let old = self.read()?;
         let candidate = self.candidate(&old)?;
         let mark = self.check(&candidate, &old, || Ok(Some(Vec::new())))?;
