@@ -21,6 +21,7 @@ mod gossip;
 mod handlers;
 mod hold;
 mod hostile;
+mod injected;
 mod join;
 mod limits;
 mod load;
