@@ -1,5 +1,7 @@
 //! The lab's web application: what stands behind the balancer.
 
+#![cfg_attr(fuzzing, no_main)]
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +12,9 @@ use exit::Exit;
 
 mod access;
 mod app;
+#[cfg(any(test, fuzzing))]
+#[path = "../../fuzz/targets/webapp.rs"]
+mod fuzz;
 mod identity;
 mod leaving;
 mod listener;

@@ -8,6 +8,7 @@
 
 mod clock;
 pub mod cluster;
+mod corpus;
 pub mod faults;
 pub mod haproxy;
 pub mod http;
@@ -23,6 +24,7 @@ pub mod wait;
 use std::path::Path;
 
 pub use clock::Clock;
+pub use corpus::corpus;
 pub use net::{address, net};
 pub use owned::{Owned, family, send};
 pub use processes::{has_ended, processes_of};

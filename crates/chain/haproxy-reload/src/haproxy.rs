@@ -57,7 +57,7 @@ fn environ(pid: u32) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+pub(crate) fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     lines
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -1,7 +1,12 @@
 //! `haproxy-reload`: the documentation of [`Options`] is the program's page.
 
+#![cfg_attr(fuzzing, no_main)]
+
 mod converge;
 mod file;
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../fuzz/targets/haproxy_answers.rs"]
+mod fuzz;
 mod haproxy;
 mod loaded;
 mod plan;

@@ -1,5 +1,7 @@
 //! Finds the agents of a Serf cluster by multicast DNS, and answers those that look.
 
+#![cfg_attr(fuzzing, no_main)]
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -7,6 +9,9 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 use exit::Exit;
 
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../fuzz/targets/multicast_dns.rs"]
+mod fuzz;
 mod link;
 mod message;
 mod rate;

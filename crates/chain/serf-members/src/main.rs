@@ -1,5 +1,7 @@
 //! Prints Serf's member list without those that have left and nobody knows.
 
+#![cfg_attr(fuzzing, no_main)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +12,9 @@ use clap::Parser;
 use exit::Exit;
 use serf_rpc::{Agent, Client, Filter, Member, NOT_LEFT, members};
 
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../fuzz/targets/serf_rpc.rs"]
+mod fuzz;
 mod more;
 mod shown;
 

@@ -94,7 +94,7 @@ impl Event {
         Ok(Self::of(bytes))
     }
 
-    fn of(mut bytes: Vec<u8>) -> Self {
+    pub(crate) fn of(mut bytes: Vec<u8>) -> Self {
         let cut = bytes.len() > MAX_EVENT;
         bytes.truncate(MAX_EVENT);
         Self { bytes, cut }

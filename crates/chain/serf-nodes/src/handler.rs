@@ -111,7 +111,7 @@ fn apply(
 }
 
 /// The members that have a name of a node, and why others are refused.
-fn named<'a>(
+pub(crate) fn named<'a>(
     members: &'a [EventMember<'a>],
     admission: &Admission,
 ) -> (Vec<(Name, &'a EventMember<'a>)>, Vec<String>) {
@@ -137,7 +137,7 @@ fn left_by(action: Action) -> Option<Node> {
 }
 
 /// Decides what the event of one member means for its file, which holds `old`.
-fn decide(
+pub(crate) fn decide(
     kind: Kind,
     member: &EventMember<'_>,
     name: &Name,

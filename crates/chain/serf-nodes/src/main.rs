@@ -1,6 +1,8 @@
 //! Makes `/nodes` follow a Serf event or the member list. The documentation of
 //! [`Args`] is the program's page.
 
+#![cfg_attr(fuzzing, no_main)]
+
 mod address;
 mod admission;
 mod apply;
@@ -10,6 +12,9 @@ mod due;
 mod event;
 mod folder;
 mod follow;
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../fuzz/targets/serf_nodes.rs"]
+mod fuzz;
 mod handler;
 mod listed;
 mod log;

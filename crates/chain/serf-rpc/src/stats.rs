@@ -20,7 +20,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
+    /// Reads what it says.
+    pub fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
         type Groups<'a> = BTreeMap<Bytes<'a>, BTreeMap<Bytes<'a>, Bytes<'a>>>;
         let groups: Groups =
             rmp_serde::from_slice(bytes).context("understand the agent's stats")?;

@@ -36,7 +36,7 @@ impl Seen {
         Ok(between(&answer, "value=<", ">").and_then(|text| Self::parse(&text)))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('+');
         let (hash, at) = parts.next()?.split_once('-')?;
         Some(Self {
@@ -96,7 +96,7 @@ pub(crate) fn fingerprints(
     Ok(all)
 }
 
-fn parse(answer: &str) -> BTreeMap<String, String> {
+pub(crate) fn parse(answer: &str) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut name = None;
     for line in answer.lines() {
@@ -163,7 +163,7 @@ fn ask(socket: &Socket, line: &[u8]) -> anyhow::Result<String> {
 
 /// The certificate for which a transaction was begun or continued. HAProxy 2.6 takes what is
 /// set as `NAME.crt` for a part of `NAME`.
-fn transaction(answer: &str) -> Option<&str> {
+pub(crate) fn transaction(answer: &str) -> Option<&str> {
     let rest = answer.strip_prefix("Transaction ")?;
     let (_, rest) = rest.split_once(" for certificate ")?;
     Some(rest.rsplit_once('!')?.0)

@@ -61,7 +61,7 @@ fn lines(steps: &[Step]) -> Vec<String> {
     lines
 }
 
-fn accepted(answer: &str) -> anyhow::Result<()> {
+pub(crate) fn accepted(answer: &str) -> anyhow::Result<()> {
     let told = answer
         .lines()
         .map(str::trim)

@@ -34,7 +34,7 @@ impl Processes {
         Self::parse(&answer).with_context(|| format!("ask {}", master.path.display()))
     }
 
-    fn parse(answer: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(answer: &str) -> anyhow::Result<Self> {
         let mut processes = Self::default();
         let mut old = false;
         for line in answer.lines() {
@@ -110,7 +110,7 @@ pub(crate) fn reload(master: &Socket) -> anyhow::Result<Answer> {
     answer(&master.ask_patiently("reload", left.max(SILENCE))?)
 }
 
-fn answer(text: &str) -> anyhow::Result<Answer> {
+pub(crate) fn answer(text: &str) -> anyhow::Result<Answer> {
     let text = text.trim();
     let words = text
         .split_once("\n--\n")

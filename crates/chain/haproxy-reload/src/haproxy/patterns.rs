@@ -79,7 +79,7 @@ pub(crate) fn loaded(socket: &Socket, pid: u32) -> anyhow::Result<Option<Vec<Loa
     Ok(is_of(&answer, pid)?.then(|| parse(&answer)))
 }
 
-fn parse(answer: &str) -> Vec<Loaded> {
+pub(crate) fn parse(answer: &str) -> Vec<Loaded> {
     let mut all: Vec<Loaded> = Vec::new();
     let mut kind = None;
     for line in answer.lines() {

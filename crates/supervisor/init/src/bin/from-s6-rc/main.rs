@@ -1,6 +1,11 @@
 //! `from-s6-rc`: the services of an s6-rc source tree, as service directories.
 
+#![cfg_attr(fuzzing, no_main)]
+
 mod execline;
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../../../fuzz/targets/s6_rc.rs"]
+mod fuzz;
 mod plan;
 mod source;
 mod tools;
