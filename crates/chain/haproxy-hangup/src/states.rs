@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
+use haproxy_socket::is_name;
 
 /// `srv_op_state` of a server that is DOWN.
 const STOPPED: &str = "0";
@@ -32,15 +33,10 @@ pub(crate) fn down(answer: &str) -> anyhow::Result<BTreeSet<String>> {
     let rows = answer.lines().map(|line| line.split(' ').collect());
     Ok(rows
         .filter(|words: &Vec<&str>| is_down(words))
-        .filter_map(|words| Some(format!("{}/{}", words.get(backend)?, words.get(server)?)))
-        .filter(|id| is_plain(id))
+        .filter_map(|words| Some((*words.get(backend)?, *words.get(server)?)))
+        .filter(|(backend, server)| is_name(backend) && is_name(server))
+        .map(|(backend, server)| format!("{backend}/{server}"))
         .collect())
-}
-
-/// Whether it can stand in a command as it is. HAProxy's own names always can.
-fn is_plain(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-    id.bytes().all(plain)
 }
 
 #[cfg(test)]

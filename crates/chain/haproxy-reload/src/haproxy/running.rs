@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, ensure};
 use haproxy_config::{FINGERPRINT, Fingerprint};
+use haproxy_socket::is_name;
 
 use super::made::Made;
 
@@ -175,11 +176,15 @@ fn escaped(line: &str) -> String {
 }
 
 /// Parses a line of `show servers state`, which has some 25 columns, into backend,
-/// name and state. `None` if it is not such a line.
+/// name and state. `None` if it is not such a line, or if a name could not stand in a command.
 fn row(line: &str, place: usize) -> Option<(&str, &str, State)> {
     let mut columns = [""; 19];
     for (column, text) in columns.iter_mut().zip(line.split_ascii_whitespace()) {
         *column = text;
+    }
+    let (backend, name) = (columns[1], columns[3]);
+    if !is_name(backend) || !is_name(name) {
+        return None;
     }
     let number = |at: usize| columns[at].parse::<u32>().ok();
     let (admin, check, agent) = (number(6)?, number(13)?, number(14)?);
@@ -199,7 +204,7 @@ fn row(line: &str, place: usize) -> Option<(&str, &str, State)> {
         asks_agent: agent & CHECK_ENABLED != 0,
         up: number(5)? == RUNNING,
     };
-    Some((columns[1], columns[3], state))
+    Some((backend, name, state))
 }
 
 #[cfg(test)]

@@ -114,6 +114,23 @@ fn an_unknown_row_is_shown() {
     );
 }
 
+#[test]
+fn a_name_that_could_be_another_command_is_no_row() {
+    for (name, other) in [
+        (" s3 ", " s3;shutdown "),
+        (" s3 ", " s3\u{1b}[2J "),
+        (" nodes ", " nodes;help "),
+    ] {
+        let error = Running::parse(&ANSWER.replace(name, other)).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(
+            text.starts_with("HAProxy lists a server as `3 nodes"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_answer_makes_it_panic(text in "(?s).*") {
