@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::config::{Config, Line};
 use crate::proxy::{Algorithm, Proxy};
-use crate::server::Server;
+use crate::server::{Server, is_name};
 use crate::words::{has_variable, words};
 
 /// A `backend` or `listen` section.
@@ -46,6 +46,9 @@ impl Backend {
             backend.hide("its name has a variable");
         } else {
             name.clone_into(&mut backend.name);
+            if !is_name(name) {
+                backend.hide("its name is none that HAProxy takes");
+            }
         }
         backend
     }
@@ -417,6 +420,19 @@ mod tests {
             "backend \"${NAME}\"\n server s 127.0.0.1:1\nbackend b\n server \"$S\" 127.0.0.1:1\n";
         let backends = backends(text);
         assert!(backends[""].hidden().is_some() && backends["b"].hidden().is_some());
+    }
+
+    #[test]
+    fn no_command_touches_a_section_whose_name_could_be_another_command() {
+        for (header, name) in [
+            ("backend a;help", "a;help"),
+            ("backend 'a b'", "a b"),
+            (r"backend a\nb", "a\nb"),
+            ("listen a\u{1b}[2J", "a\u{1b}[2J"),
+        ] {
+            let backends = backends(&format!("{header}\n server s 127.0.0.1:1\n"));
+            assert!(backends[name].hidden().is_some(), "{header:?}");
+        }
     }
 
     #[test]

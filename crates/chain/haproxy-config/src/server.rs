@@ -290,8 +290,8 @@ fn address(word: &str) -> Option<SocketAddr> {
     (address.port() != 0 && !word.contains('%')).then_some(address)
 }
 
-/// The characters that HAProxy allows in the name of a server.
-fn is_name(name: &str) -> bool {
+/// The characters that HAProxy allows in the name of a server, and of a section that has some.
+pub(crate) fn is_name(name: &str) -> bool {
     name.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
 }
