@@ -124,6 +124,10 @@ impl Candidate {
 fn read<'a>(pairs: &'a [Pair], given: &Given) -> anyhow::Result<Vec<(&'a Pair, Template)>> {
     let templates = pairs.iter().map(|pair| {
         let sources = Sources::read(&pair.template)?;
+        let is_printed = pair.output == Path::new(STDOUT);
+        if pair.kind == Kind::Configuration && !is_printed {
+            sources.refuse_cut_off()?;
+        }
         Ok((pair, Template::parse(sources, &given.made)?))
     });
     let mut templates = templates.collect::<anyhow::Result<Vec<_>>>()?;

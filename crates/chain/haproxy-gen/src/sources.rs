@@ -94,6 +94,21 @@ impl Sources {
         }
     }
 
+    /// Refuses a template whose last line has no end, as HAProxy refuses such a file: it may
+    /// have been cut off. HAProxy would take much of what one makes that was read while it was
+    /// saved, as if there were no frontends or no nodes.
+    pub(crate) fn refuse_cut_off(&self) -> anyhow::Result<()> {
+        let Source { path, text } = &self.main;
+        if text.ends_with('\n') {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(misuse(format_args!(
+            "read {path}: its last line has no end, so it may have been cut off: end it with a \
+             line feed"
+        )))
+    }
+
     /// Where the others are looked up, as a path that can be opened.
     pub(crate) fn folder(&self) -> &Path {
         shown(&self.folder)

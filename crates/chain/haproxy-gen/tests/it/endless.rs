@@ -100,7 +100,7 @@ fn a_template_that_has_no_end_is_given_up_and_named() {
         let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
         assert_eq!(run(&fixture, &["--no-check"]).code, Some(0));
         let before = fixture.config();
-        fixture.template(&format!("{TEMPLATE}{endless}"));
+        fixture.template(&format!("{TEMPLATE}{endless}\n"));
         let run = run(&fixture, &["--no-check"]);
         assert_eq!(run.code, Some(100), "{why}: {}", run.stderr);
         let named = format!("render {}: ", fixture.path("haproxy.cfg.tera").display());

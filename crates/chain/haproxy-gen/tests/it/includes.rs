@@ -39,7 +39,7 @@ fn an_included_component_makes_the_same_file_as_the_lines_themselves() {
 #[test]
 fn a_mistake_in_an_included_file_is_shown_with_its_own_place() {
     for (part, place) in [("a\n{{ nodes | nofilter }}", ":2:"), ("{{ nodez }}", ":1:")] {
-        let fixture = with_parts(&format!("{TEMPLATE}{{% include 'parts.tera' %}}"));
+        let fixture = with_parts(&format!("{TEMPLATE}{{% include 'parts.tera' %}}\n"));
         write(&fixture.path("parts.tera"), part);
         let run = fixture.run(&[]);
         assert_eq!(run.code, Some(100), "{}", run.stderr);
@@ -51,7 +51,7 @@ fn a_mistake_in_an_included_file_is_shown_with_its_own_place() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_with_the_place_that_names_it() {
-    let fixture = Fixture::new(&format!("{TEMPLATE}{{% include 'missing' %}}"));
+    let fixture = Fixture::new(&format!("{TEMPLATE}{{% include 'missing' %}}\n"));
     let run = fixture.run(&[]);
     assert_eq!(run.code, Some(100), "{}", run.stderr);
     assert!(
@@ -63,7 +63,7 @@ fn a_file_that_is_not_there_is_told_with_the_place_that_names_it() {
 
 #[test]
 fn nodes_and_services_count_that_only_an_included_file_names() {
-    let fixture = Fixture::with_nodes("{% include 'all' %}", &["s1 10.0.0.1 service=web"]);
+    let fixture = Fixture::with_nodes("{% include 'all' -%}\n", &["s1 10.0.0.1 service=web"]);
     let template = format!("{{#- services: web -#}}\n{TEMPLATE}    # {{{{ capacity }}}}\n");
     write(&fixture.path("all"), template);
     let run = fixture.run(&[]);

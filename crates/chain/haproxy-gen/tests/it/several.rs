@@ -244,7 +244,7 @@ fn the_digest_of_a_map_is_that_of_the_new_one() {
 fn several_configurations_are_checked_and_fingerprinted_as_one() {
     let fixture = Fixture::with_nodes(TEMPLATE, &["s1 10.0.0.1"]);
     let (head, backend) = TEMPLATE.split_once("\nbackend nodes\n").unwrap();
-    write(&fixture.path("a.tera"), head);
+    write(&fixture.path("a.tera"), format!("{head}\n"));
     write(&fixture.path("b.tera"), format!("backend nodes{backend}"));
     let pairs = [("a.tera", "etc/a.cfg"), ("b.tera", "etc/b.cfg")];
     let run = run_pairs(&fixture, &pairs, &[]);

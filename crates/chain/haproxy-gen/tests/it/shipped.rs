@@ -2,9 +2,13 @@
 
 use crate::fixture::{Fixture, Run};
 
-fn shipped(name: &str) -> Fixture {
+fn template(name: &str) -> String {
     let path = harness::root().join("ha/config").join(name);
-    Fixture::new(&std::fs::read_to_string(path).unwrap())
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn shipped(name: &str) -> Fixture {
+    Fixture::new(&template(name))
 }
 
 fn make(fixture: &Fixture) -> Run {
@@ -119,4 +123,23 @@ fn the_commented_stickiness_works_as_it_stands() {
     assert_eq!(sticky.len() + 2, text.len());
     fixture.template(&sticky);
     make(&fixture);
+}
+
+#[test]
+fn one_that_was_cut_off_while_it_was_saved_never_takes_the_place_of_the_file() {
+    for name in ["haproxy.cfg.tera", "services.cfg.tera"] {
+        let fixture = shipped(name);
+        fixture.node("s1 10.1.0.1");
+        make(&fixture);
+        let (whole, config) = (template(name), fixture.config());
+        let cuts = (0..whole.len()).step_by(whole.len() / 40);
+        for cut in cuts.chain([whole.len() - 1]) {
+            // What ends with a whole line may be meant so.
+            let cut = whole[..cut].trim_end_matches('\n').len();
+            fixture.template(&whole[..cut]);
+            let run = fixture.run(&[]);
+            assert_eq!(run.code, Some(100), "{name} cut at {cut}: {run:?}");
+            assert_eq!(fixture.config(), config, "{name} cut at {cut}");
+        }
+    }
 }

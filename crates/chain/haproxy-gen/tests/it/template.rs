@@ -69,10 +69,24 @@ fn a_template_saved_on_windows_gives_the_same_file() {
 }
 
 #[test]
-fn a_last_line_without_an_end_is_ended() {
+fn a_template_whose_last_line_has_no_end_is_refused_since_it_may_be_cut_off() {
     let fixture = Fixture::with_nodes(TEMPLATE.trim_end(), &["s1 10.0.0.1"]);
+    let run = fixture.run(&["--no-check"]);
+    assert_eq!(run.code, Some(100), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("may have been cut off"),
+        "{}",
+        run.stderr
+    );
+    assert!(!fixture.output().exists());
+}
+
+#[test]
+fn a_last_line_whose_end_the_template_takes_away_is_ended() {
+    let template = TEMPLATE.replace("{%- endfor %}", "{%- endfor -%}");
+    let fixture = Fixture::with_nodes(&template, &["s1 10.0.0.1"]);
     assert_eq!(fixture.run(&[]).code, Some(0));
-    assert!(fixture.config().ends_with('\n'));
+    assert!(fixture.config().ends_with("weight 100\n"));
 }
 
 #[test]
