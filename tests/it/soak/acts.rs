@@ -5,10 +5,13 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use harness::send;
-use harness::wait::pass_until;
+use harness::wait::{pass, pass_until};
+use harness::{family, send};
 use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use super::excuse::Happened;
@@ -20,6 +23,16 @@ use super::stage::{Stage, template};
 const CONNECT: Duration = Duration::from_millis(300);
 /// So many connections are opened that say nothing, or half a request.
 const IDLE: usize = 60;
+
+/// The programs of the chain, which come and go.
+const CHAIN: [&str; 4] = [
+    "member-event",
+    "serf-nodes",
+    "haproxy-gen",
+    "haproxy-reload",
+];
+/// How often one of them is looked for: they run for some milliseconds.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// What is to be undone.
 enum Undo {
@@ -36,6 +49,7 @@ enum Undo {
     Remove(PathBuf),
     Mode(PathBuf, u32),
     HangUp(Vec<TcpStream>),
+    Stop(Arc<AtomicBool>, JoinHandle<()>),
 }
 
 /// Lets all of a round happen, whose beginning is `start`.
@@ -137,6 +151,18 @@ fn happen(stage: &mut Stage, event: &Event) -> Undo {
             stage.write_template(host, &broken(number));
             return Undo::Template;
         }
+        Fault::ChainKilled => return hunt(stage, host),
+        Fault::Removed(file) => {
+            // It need not be there, and may be a folder.
+            let path = stage.lan.state(host).join(file);
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        }
+        Fault::Scribbled(file, seed) => {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let garbage: Vec<u8> = (0..dice.usize(..3000)).map(|_| dice.u8(..)).collect();
+            let mut file = File::create(stage.lan.state(host).join(file)).unwrap();
+            file.write_all(&garbage).unwrap();
+        }
         Fault::Unreadable(file) => return hide(stage.lan.state(host).join(file)),
         Fault::Idle => return Undo::HangUp(idle(stage, host)),
         Fault::Garbage(seed) => garbage(stage, host, seed),
@@ -165,6 +191,10 @@ fn undo_it(stage: &mut Stage, event: &Event, undo: Undo) {
             let _ = fs::set_permissions(path, Permissions::from_mode(mode));
         }
         Undo::HangUp(connections) => drop(connections),
+        Undo::Stop(over, hunter) => {
+            over.store(true, Ordering::Relaxed);
+            hunter.join().unwrap();
+        }
     }
 }
 
@@ -180,6 +210,24 @@ fn kill_any(stage: &Stage, host: u8, number: u32) {
     if let Some(pid) = pids.get(number as usize % pids.len().max(1)) {
         send(*pid, SIGKILL);
     }
+}
+
+/// Kills the first program of the chain that it sees, until it is over.
+fn hunt(stage: &Stage, host: u8) -> Undo {
+    let over = Arc::new(AtomicBool::new(false));
+    let (is_over, init) = (Arc::clone(&over), stage.lan.init_pid(host));
+    let hunt = move || {
+        while let (false, Some(init)) = (is_over.load(Ordering::Relaxed), init) {
+            let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm"));
+            let is_prey = |pid: &u32| name(*pid).is_ok_and(|it| CHAIN.contains(&it.trim_end()));
+            if let Some(pid) = family(init).into_iter().rfind(is_prey) {
+                send(pid, SIGKILL);
+                return;
+            }
+            pass(LOOK_EVERY);
+        }
+    };
+    Undo::Stop(over, std::thread::spawn(hunt))
 }
 
 fn fill(stage: &Stage, host: u8) -> PathBuf {

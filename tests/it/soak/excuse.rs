@@ -114,11 +114,15 @@ fn is_silent(it: &Happened) -> bool {
     }
 }
 
-/// When the files of a balancer are whole again that were not at the time of `it`.
+/// When a HAProxy can start that could not at the time of `it`, for want of files or of room.
 fn file_trouble(all: &[Happened], it: &Happened) -> Option<Duration> {
+    let hinders = |fault: Fault| match fault {
+        Fault::Unreadable(file) => file.starts_with("haproxy"),
+        other => other == Fault::DiskFull,
+    };
     let same = all
         .iter()
-        .filter(|other| other.host == it.host && other.fault.is_of_files());
+        .filter(|other| other.host == it.host && hinders(other.fault));
     let meets = same.filter(|other| other.from <= it.until + RESTART && other.until >= it.from);
     meets.map(|other| other.until).max()
 }
@@ -195,6 +199,9 @@ mod tests {
         let trouble = happened(42, Fault::Unreadable("haproxy"), 3, 14);
         let longer = excuses(&[trouble, killed], &[]);
         assert!(is_explained(&longer, 42, "GET", 20, 0));
+        let template = happened(42, Fault::TemplateBroken(3), 3, 14);
+        let no_longer = excuses(&[template, killed], &[]);
+        assert!(!is_explained(&no_longer, 42, "GET", 20, 0));
     }
 
     #[test]

@@ -18,6 +18,40 @@ const AWAY: usize = 3;
 /// HAProxy calls a node that is silent for longer than this dead.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
+/// What cannot be read for a while.
+const UNREADABLE: [&str; 9] = [
+    "template",
+    "haproxy/haproxy.cfg",
+    "haproxy/haproxy.cfg.good",
+    "haproxy",
+    "nodes",
+    "nodes/n1",
+    "nodes/n6",
+    "nodes/.lost",
+    "nodes/.members",
+];
+/// What is removed.
+const REMOVED: [&str; 8] = [
+    "haproxy/haproxy.cfg",
+    "haproxy/haproxy.cfg.good",
+    "haproxy/.haproxy.cfg.checked",
+    "haproxy.sock",
+    "nodes/n2",
+    "nodes/.lost",
+    "nodes/.chain",
+    "nodes/.due",
+];
+/// What garbage is written into.
+const SCRIBBLED: [&str; 7] = [
+    "haproxy/haproxy.cfg",
+    "haproxy/haproxy.cfg.good",
+    "haproxy/.haproxy.cfg.checked",
+    "nodes/n3",
+    "nodes/.said",
+    "nodes/.due",
+    "nodes/.members",
+];
+
 /// What can happen to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
@@ -31,6 +65,8 @@ pub(super) enum Fault {
     Killed(&'static str),
     /// Some process other than `init` and HAProxy's is killed, this one of them.
     AnyKilled(u32),
+    /// The first of the chain's programs that runs from then on is killed.
+    ChainKilled,
     /// A program is frozen, by its service as above, or `init`.
     Frozen(&'static str),
     /// The host's cable is pulled.
@@ -45,6 +81,10 @@ pub(super) enum Fault {
     TemplateBroken(u32),
     /// A file or folder cannot be read.
     Unreadable(&'static str),
+    /// A file is removed.
+    Removed(&'static str),
+    /// A file is overwritten with garbage.
+    Scribbled(&'static str, u64),
     /// Connections are opened on which nothing, or half a request, is said.
     Idle,
     /// Garbage comes to the gossip port.
@@ -59,6 +99,7 @@ impl Fault {
             Self::TemplateChanged(_) => "TemplateChanged".into(),
             Self::TemplateBroken(_) => "TemplateBroken".into(),
             Self::Garbage(_) => "Garbage".into(),
+            Self::Scribbled(file, _) => format!("Scribbled({file:?})"),
             other => format!("{other:?}"),
         }
     }
@@ -72,6 +113,8 @@ impl Fault {
                 | Self::TemplateChanged(_)
                 | Self::TemplateBroken(_)
                 | Self::Unreadable(_)
+                | Self::Removed(_)
+                | Self::Scribbled(..)
         )
     }
 }
@@ -178,23 +221,15 @@ impl Plan {
     fn of_files(&mut self) -> (u8, Fault, Option<Duration>) {
         let host = self.one_of(&BALANCERS);
         let lasts = Some(self.between(5, 120));
-        match self.dice.u8(..6) {
+        match self.dice.u8(..9) {
             0 => (host, Fault::DiskFull, lasts),
             1 => (host, Fault::TemplateBroken(self.dice.u32(..)), lasts),
             2..4 => (host, Fault::TemplateChanged(self.dice.u32(..)), None),
+            4..6 => (host, Fault::Unreadable(self.one_of(&UNREADABLE)), lasts),
+            6..8 => (host, Fault::Removed(self.one_of(&REMOVED)), None),
             _ => {
-                let path = self.one_of(&[
-                    "template",
-                    "haproxy/haproxy.cfg",
-                    "haproxy/haproxy.cfg.good",
-                    "haproxy",
-                    "nodes",
-                    "nodes/n1",
-                    "nodes/n6",
-                    "nodes/.lost",
-                    "nodes/.members",
-                ]);
-                (host, Fault::Unreadable(path), lasts)
+                let (file, seed) = (self.one_of(&SCRIBBLED), self.dice.u64(..));
+                (host, Fault::Scribbled(file, seed), None)
             }
         }
     }
@@ -202,7 +237,8 @@ impl Plan {
     fn of_a_balancer(&mut self) -> (u8, Fault, Option<Duration>) {
         let host = self.one_of(&BALANCERS);
         let lasts = Some(self.between(5, 120));
-        match self.dice.u8(..8) {
+        match self.dice.u8(..9) {
+            8 => (host, Fault::ChainKilled, lasts),
             0..2 => {
                 let program = self.one_of(&["serf", "watch", "join", "hangup", "ha", "worker"]);
                 (host, Fault::Killed(program), None)
@@ -292,6 +328,6 @@ mod tests {
     fn every_kind_of_fault_comes_sooner_or_later() {
         let events = Plan::new(2).take(2000).flat_map(|round| round.events);
         let kinds: BTreeSet<String> = events.map(|event| event.fault.kind()).collect();
-        assert_eq!(kinds.len(), 35, "{kinds:?}");
+        assert_eq!(kinds.len(), 51, "{kinds:?}");
     }
 }
