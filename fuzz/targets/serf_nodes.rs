@@ -114,7 +114,7 @@ fn list(bytes: &[u8]) {
 }
 
 fn planned(roster: &mut Roster, files: &Files<'_>) -> Plan {
-    let places = Places::settle(roster, files);
+    let places = Places::settle(roster, files, |_| false);
     let policy = Policy {
         hold: Duration::from_secs(30),
         max_lost: "50%".parse().expect("it is a share"),
