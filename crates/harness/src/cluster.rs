@@ -206,7 +206,7 @@ impl Cluster {
 
     /// What a node's processes have written.
     pub fn log(&self, node: &str) -> String {
-        // Serf writes hostile names as they are, so it need not be UTF-8.
+        // Whatever is there is looked at.
         let log = fs::read(self.file(node, "log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }

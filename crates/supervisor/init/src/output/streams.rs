@@ -122,7 +122,8 @@ pub(crate) fn say_under(heading: &str, message: impl Display) {
             outputs.err.push(lost.as_bytes());
             outputs.lost = 0;
         }
-        let line = exit::message(&format!("{time}{heading}{message}\n"));
+        // A name with a line feed must not pass for a line of its own.
+        let line = exit::message(&format!("{time}{heading}{message}")).replace('\n', r"\n") + "\n";
         outputs.write(Stream::Err, line.as_bytes());
     });
 }

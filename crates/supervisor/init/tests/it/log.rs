@@ -82,6 +82,17 @@ fn what_could_steer_a_terminal_is_spelled_out_with_a_label_and_untouched_without
     });
 }
 
+#[test]
+fn a_name_in_a_message_makes_no_line_of_its_own() {
+    if ours_alone(REASON) {
+        return;
+    }
+    let name = "a\ninit: all is well\x1b[2J";
+    let world = World::of(&[Service::only_files(name).file("run", "")]);
+    world.wait_output(r"init: a\ninit: all is well\u{1b}[2J: start ./run: ");
+    assert!(!world.output().contains("\ninit: all"));
+}
+
 type Make = fn(&Path);
 
 #[test]
