@@ -40,6 +40,8 @@ impl Machine {
         let ran = self.path("ran");
         let noted = format!("echo \"{name} $*\" >>'{}'", ran.display());
         let path = self.path("bin").join(name);
+        // Through a link it would be written over the program of this very machine.
+        let _ = fs::remove_file(&path);
         harness::write_program(&path, &format!("#!/bin/sh\n{noted}\n{text}\n"));
         self
     }
