@@ -1,6 +1,7 @@
 //! The rules that docs/architecture.md gives, held against the sources.
 
 mod layers;
+mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -198,6 +199,39 @@ fn one_file_calls_the_kernel_past_the_libraries() {
     let may = |path: &str| path == "crates/supervisor/init/src/process/sys.rs";
     let words = ["unsafe {", "unsafe fn", "unsafe extern", "unsafe impl"];
     for folder in ["crates", "webapp", "bench"] {
+        assert_eq!(lines_with(folder, &words, may), [""; 0]);
+    }
+}
+
+/// Whatever lasts over runs or waits has another clock beside this one, which jumps.
+#[test]
+fn the_wall_clock_is_read_in_a_few_files() {
+    let may = |path: &str| {
+        let path = path.trim_start_matches("crates/");
+        [
+            // Dates that are shown, and those of s6's record.
+            "supervisor/init/src/output/clock.rs",
+            "supervisor/servicedir/src/stamp.rs",
+            "supervisor/svc/src/bin/svstat/main.rs",
+            "chain/serf-nodes/src/log.rs",
+            // Moments that are files' own, or the next run's.
+            "chain/haproxy-reload/src/loaded/certificates.rs",
+            "chain/haproxy-reload/src/reload/refused.rs",
+            "chain/node-health/src/mark.rs",
+            "chain/serf-nodes/src/handler.rs",
+            "chain/serf-nodes/src/marks.rs",
+            "chain/serf-watch/src/follow.rs",
+        ]
+        .contains(&path)
+            || path.starts_with("harness/")
+    };
+    let words = [
+        "SystemTime::now",
+        ".elapsed().ok()",
+        ".modified()",
+        "CLOCK_REALTIME",
+    ];
+    for folder in ["crates", "webapp"] {
         assert_eq!(lines_with(folder, &words, may), [""; 0]);
     }
 }

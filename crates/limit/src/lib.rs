@@ -3,10 +3,12 @@
 
 mod program;
 mod stream;
+mod time;
 mod work;
 
 pub use program::output;
 pub use stream::{read_to_end, write_all};
+pub use time::reckonable;
 pub use work::work;
 
 use std::io;

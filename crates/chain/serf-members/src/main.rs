@@ -47,8 +47,13 @@ struct Args {
     #[command(flatten)]
     agent: Agent,
     /// How long connecting, asking and answering may take together
-    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_parser = parse_timeout, value_name = "TIME")]
     timeout: Duration,
+}
+
+fn parse_timeout(text: &str) -> std::result::Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    limit::reckonable(time)
 }
 
 fn run(args: Args) -> Result<Exit> {

@@ -84,7 +84,7 @@ struct Args {
         long,
         env = "SERF_WATCH_AGAIN",
         default_value = "10s",
-        value_parser = humantime::parse_duration,
+        value_parser = parse_time,
         value_name = "TIME"
     )]
     again: Duration,
@@ -130,8 +130,13 @@ fn parse_address(text: &str) -> Result<String, String> {
     }
 }
 
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    limit::reckonable(time)
+}
+
 fn parse_every(text: &str) -> Result<Duration, String> {
-    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let every = parse_time(text)?;
     // Asking more often would keep the agent from its other work.
     if every < Duration::from_millis(10) {
         return Err("it is less than 10ms".to_owned());

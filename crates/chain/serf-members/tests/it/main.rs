@@ -249,6 +249,12 @@ fn without_an_agent_it_fails_and_without_an_address_it_is_used_wrongly() {
         "{said}"
     );
     assert_eq!((nobody.status.code(), nobody.stdout.len()), (Some(111), 0));
+    // So much, added to a moment, is more than a clock can show.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serf-members"));
+    let long = command.args(["--timeout", "18446744073709551615s"]);
+    let long = long.output().unwrap();
+    assert!(String::from_utf8_lossy(&long.stderr).contains("it is longer than a year"));
+    assert_eq!(long.status.code(), Some(100));
     let none = run("ha:7373");
     assert!(String::from_utf8_lossy(&none.stderr).contains("it is not IP:PORT"));
     assert_eq!(none.status.code(), Some(100));

@@ -132,3 +132,40 @@ fn the_file_can_be_named_by_the_environment() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_wall_clock_that_jumps_makes_the_moment_neither_earlier_nor_later() {
+    const DAY: i64 = 86_400;
+    for (host, off) in [("62.8", DAY), ("62.9", -DAY)] {
+        let agent = Agent::start(host);
+        let watcher = Watcher::with_clock();
+        let due = unix_time() + 4.0;
+        watcher.put("next", &format!("{due:.3}\n"));
+        let watcher = run(watcher, &agent, OFTEN, SCRIPT);
+        wait_runs(&watcher, 1);
+        // By the next questions it has read when it is due.
+        agent.wait_asked(agent.asked() + 5);
+        watcher.set_clock(off);
+        let asked = agent.asked();
+        agent.wait_asked(asked + 10);
+        wait_runs(&watcher, 2);
+        let now = unix_time();
+        assert!(
+            (due..due + 10.0).contains(&now),
+            "{now} for {due}, {off} s off"
+        );
+    }
+}
+
+#[test]
+fn a_wall_clock_that_jumps_stops_neither_the_questions_nor_the_runs() {
+    let agent = Agent::start("62.10");
+    let every = ["--every", "50ms", "--again", "100ms"];
+    let watcher = run(Watcher::with_clock(), &agent, &every, SCRIPT);
+    for off in [86_400, -86_400, 1_000 * 86_400, 0] {
+        let seen = wait_runs(&watcher, 1).len();
+        watcher.set_clock(off);
+        agent.wait_asked(agent.asked() + 5);
+        wait_runs(&watcher, seen + 3);
+    }
+}

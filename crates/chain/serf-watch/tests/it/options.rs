@@ -20,6 +20,9 @@ fn misuse_is_100() {
         &["--every", "9ms", "true"],
         &["--every", "often", "true"],
         &["--again", "often", "true"],
+        // So much, added to a moment, is more than a clock can show.
+        &["--every", "18446744073709551615s", "true"],
+        &["--again", "18446744073709551615s", "true"],
         &["--rpc", "127.0.0.1", "true"],
         &["--rpc", "127.0.0.1:0", "true"],
         &["--rpc", ":7373", "true"],

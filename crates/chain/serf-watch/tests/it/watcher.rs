@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use harness::wait_for;
+use harness::{Clock, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -40,6 +40,8 @@ pub(crate) const VARIABLES: [&str; 5] = [
 pub(crate) struct Watcher {
     folder: harness::Scratch,
     child: Option<Child>,
+    /// The clock that it goes by, and its command.
+    clock: Option<Clock>,
 }
 
 pub(crate) fn program() -> Command {
@@ -57,7 +59,20 @@ impl Watcher {
         Watcher {
             folder: harness::scratch(),
             child: None,
+            clock: None,
         }
+    }
+
+    /// Such a watcher, whose wall clock the test can set.
+    pub(crate) fn with_clock() -> Watcher {
+        let mut watcher = Watcher::new();
+        watcher.clock = Some(Clock::new());
+        watcher
+    }
+
+    /// Sets the wall clock this many seconds off.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.clock.as_ref().unwrap().set(seconds);
     }
 
     pub(crate) fn start(rpc: &str, options: &[&str]) -> Watcher {
@@ -82,6 +97,7 @@ impl Watcher {
             .args(["--rpc", rpc])
             .args(options)
             .args(command)
+            .envs(self.clock.iter().flat_map(Clock::environment))
             .stderr(said);
         self.child = Some(program.spawn().unwrap());
     }
