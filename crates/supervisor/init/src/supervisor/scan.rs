@@ -9,7 +9,7 @@ use servicedir::Letter;
 use super::Supervisor;
 use super::order::{Dependent, Order};
 use super::phase::{Phase, Scan};
-use super::scandir::Entry;
+use super::scandir::{Entry, Listing};
 use crate::output;
 use crate::service::{Id, Plumbing, Service, Standing};
 
@@ -30,7 +30,7 @@ impl Supervisor {
         };
         self.scan = Scan::Begun;
         match scandir.list() {
-            Ok(entries) => self.follow(&entries),
+            Ok(listing) => self.follow(&listing),
             Err(error) => {
                 output::say(format_args!("read {}: {error}", scandir.path().display()));
                 self.scan_again();
@@ -52,7 +52,9 @@ impl Supervisor {
         }
     }
 
-    fn follow(&mut self, entries: &[Entry]) {
+    fn follow(&mut self, listing: &Listing) {
+        self.tell_unknown(listing);
+        let entries = &listing.entries;
         let logs = entries.iter().filter_map(|entry| entry.log.as_ref());
         let logs = logs.map(|(_, id)| *id);
         let listed: HashSet<Id> = entries.iter().map(|entry| entry.id).chain(logs).collect();
@@ -60,6 +62,7 @@ impl Supervisor {
             service.standing = match (service.standing, listed.contains(&service.id)) {
                 (Standing::Dismissed, _) => Standing::Dismissed,
                 (_, true) => Standing::Listed,
+                (before, false) if listing.is_unknown(&service.name) => before,
                 (_, false) => Standing::Vanished,
             };
         }
@@ -70,6 +73,17 @@ impl Supervisor {
         }
         if self.services.len() > before {
             self.put_in_order();
+        }
+    }
+
+    /// What cannot be looked at is neither new nor gone, and is looked at again and again,
+    /// but said once.
+    fn tell_unknown(&mut self, listing: &Listing) {
+        for (name, error) in &listing.unknown {
+            if self.refused.insert(name.clone()) {
+                output::say(format_args!("look at the service {name}: {error}"));
+            }
+            self.scan_again();
         }
     }
 
@@ -88,6 +102,8 @@ impl Supervisor {
         let log = log.map(|(path, _)| path.clone());
         if is_new {
             known.extend(self.take_one(&entry.name, &entry.path, writes));
+        } else {
+            self.refused.remove(&entry.name);
         }
         if let Some(path) = log.filter(|_| reads.stdin.is_some()) {
             known.extend(self.take_one(&format!("{}/log", entry.name), &path, reads));

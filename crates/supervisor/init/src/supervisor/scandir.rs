@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use nix::errno::Errno;
 
 use crate::service::Id;
 
@@ -29,6 +30,23 @@ pub(crate) struct Entry {
     pub(crate) id: Id,
     /// The directory of its logger.
     pub(crate) log: Option<(PathBuf, Id)>,
+}
+
+/// What the scan directory has.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// The services, in name order.
+    pub(crate) entries: Vec<Entry>,
+    /// What could not be looked at, by its name: it may be a service.
+    pub(crate) unknown: Vec<(String, io::Error)>,
+}
+
+impl Listing {
+    /// Whether `service`, or the service whose logger it is, could not be looked at.
+    pub(crate) fn is_unknown(&self, service: &str) -> bool {
+        let name = service.strip_suffix("/log").unwrap_or(service);
+        self.unknown.iter().any(|(unknown, _)| unknown == name)
+    }
 }
 
 impl Scandir {
@@ -75,9 +93,9 @@ impl Scandir {
         bytes[..length].to_vec()
     }
 
-    /// The services that are there now, in name order. The directory is entered, since
-    /// their paths are relative to it.
-    pub(crate) fn list(&self) -> io::Result<Vec<Entry>> {
+    /// The services that are there now. The directory is entered, since their paths are
+    /// relative to it.
+    pub(crate) fn list(&self) -> io::Result<Listing> {
         self.enter()?;
         list(Path::new("."))
     }
@@ -97,30 +115,56 @@ impl Scandir {
     }
 }
 
-fn list(path: &Path) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+fn list(path: &Path) -> io::Result<Listing> {
+    let mut listing = Listing::default();
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        if let Some(name) = name.to_str()
-            && !name.starts_with('.')
-            && let Some((path, id)) = directory(path.join(name))
-        {
-            entries.push(Entry {
-                name: name.to_string(),
-                log: directory(path.join("log")),
-                path,
-                id,
-            });
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        match look_at(name, path.join(name)) {
+            Ok(entry) => listing.entries.extend(entry),
+            Err(error) => listing.unknown.push((name.to_string(), error)),
         }
     }
-    entries.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(entries)
+    let by_name = |one: &Entry, other: &Entry| one.name.cmp(&other.name);
+    listing.entries.sort_by(by_name);
+    Ok(listing)
 }
 
-/// The path if it is a directory, or a link to one.
-fn directory(path: PathBuf) -> Option<(PathBuf, Id)> {
-    let metadata = fs::metadata(&path).ok()?;
-    metadata.is_dir().then(|| (path, Id::of(&metadata)))
+/// The service, if it is one. A logger that cannot be looked at may be one: without it
+/// the service would write to nobody.
+fn look_at(name: &str, path: PathBuf) -> io::Result<Option<Entry>> {
+    let Some((path, id)) = directory(path)? else {
+        return Ok(None);
+    };
+    Ok(Some(Entry {
+        name: name.to_string(),
+        log: directory(path.join("log"))?,
+        path,
+        id,
+    }))
+}
+
+/// The path if it is a directory, or a link to one. A link that leads nowhere, or in a
+/// circle, is none.
+fn directory(path: PathBuf) -> io::Result<Option<(PathBuf, Id)>> {
+    match fs::metadata(&path) {
+        Ok(metadata) => Ok(metadata.is_dir().then(|| (path, Id::of(&metadata)))),
+        Err(error) if leads_nowhere(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn leads_nowhere(error: &io::Error) -> bool {
+    let nowhere = [
+        Errno::ENOENT,
+        Errno::ENOTDIR,
+        Errno::ELOOP,
+        Errno::ENAMETOOLONG,
+    ];
+    let number = error.raw_os_error().map(Errno::from_raw);
+    number.is_some_and(|number| nowhere.contains(&number))
 }
 
 #[cfg(test)]
@@ -137,11 +181,36 @@ mod tests {
         }
         File::create(scratch.path().join("README")).unwrap();
         std::os::unix::fs::symlink("web", scratch.path().join("alias")).unwrap();
-        let entries = list(scratch.path()).unwrap();
+        let entries = list(scratch.path()).unwrap().entries;
         let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["alias", "db", "web"]);
         assert!(entries[1].log.is_some() && entries[2].log.is_none());
         assert_eq!(entries[0].id, entries[2].id, "a link is the same service");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_no_service_and_nothing_to_look_at_again() {
+        let scratch = harness::scratch();
+        for (target, name) in [
+            ("missing", "nowhere"),
+            ("circle", "circle"),
+            ("file/x", "x"),
+        ] {
+            std::os::unix::fs::symlink(target, scratch.path().join(name)).unwrap();
+        }
+        File::create(scratch.path().join("file")).unwrap();
+        let listing = list(scratch.path()).unwrap();
+        assert!(listing.entries.is_empty() && listing.unknown.is_empty());
+    }
+
+    #[test]
+    fn a_logger_is_unknown_with_its_service() {
+        let listing = Listing {
+            unknown: vec![("web".into(), io::ErrorKind::Other.into())],
+            ..Listing::default()
+        };
+        assert!(listing.is_unknown("web") && listing.is_unknown("web/log"));
+        assert!(!listing.is_unknown("we") && !listing.is_unknown("web2/log"));
     }
 
     #[test]
@@ -151,7 +220,7 @@ mod tests {
         let before = list(scratch.path()).unwrap();
         fs::rename(scratch.path().join("old"), scratch.path().join("new")).unwrap();
         let after = list(scratch.path()).unwrap();
-        assert_eq!(before[0].id, after[0].id);
+        assert_eq!(before.entries[0].id, after.entries[0].id);
     }
 
     #[test]
