@@ -57,7 +57,9 @@ const PROGRAM: &str = "serf-nodes";
 ///   join and update write a node, leave, failed and reap remove it, at once.
 ///   A node that exists keeps the port, weight and service of its file, since
 ///   an event's tags cannot be told apart. For user and query there is nothing to
-///   do. A line above 4 kB and whatever comes after the first megabyte is refused.
+///   do. A line above 4 kB and whatever comes after the first megabyte is refused,
+///   and so is a member at the address and port of another node's file, and one that
+///   goes while the file of its name has another address.
 ///
 /// Member list
 ///   A node is written as its tags port, weight and service say. left and
