@@ -256,6 +256,14 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.lan.end();
+        if std::thread::panicking() {
+            for balancer in BALANCERS {
+                let log = self.lan.log(balancer);
+                let lines: Vec<&str> = log.lines().collect();
+                let last = &lines[lines.len().saturating_sub(200)..];
+                eprintln!("--- the last lines of n{balancer}:\n{}", last.join("\n"));
+            }
+        }
         for disk in &self.disks {
             let _ = Command::new("umount").arg("-l").arg(disk).status();
         }
