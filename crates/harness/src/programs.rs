@@ -49,7 +49,8 @@ fn is_program(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Writes a script that can be executed at once.
+/// Writes a script that can be executed at once, in place of what is there: what a link names,
+/// as a program of this machine, stays as it is.
 ///
 /// Another process writes it. If this one did, a process that another thread starts at the
 /// same time would have a copy of the descriptor for a moment, and executing a file that
@@ -58,6 +59,7 @@ fn is_program(path: &Path) -> bool {
 /// # Panics
 /// When it cannot be written.
 pub fn write_program(path: &Path, text: &str) {
+    let _ = std::fs::remove_file(path);
     let mut dd = Command::new("dd")
         .arg(format!("of={}", path.display()))
         .stdin(Stdio::piped())
@@ -81,6 +83,17 @@ mod tests {
     #[should_panic(expected = "scripts/require no-such-program")]
     fn a_missing_program_is_named_with_what_installs_it() {
         let _ = require("no-such-program");
+    }
+
+    #[test]
+    fn what_a_link_names_is_not_overwritten() {
+        let scratch = crate::scratch();
+        let (victim, link) = (scratch.path().join("victim"), scratch.path().join("link"));
+        write_program(&victim, "#!/bin/sh\nexit 0\n");
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        write_program(&link, "#!/bin/sh\nexit 1\n");
+        assert!(Command::new(&victim).status().unwrap().success());
+        assert!(!Command::new(&link).status().unwrap().success());
     }
 
     #[test]
