@@ -251,7 +251,12 @@ fn broken(number: u32) -> String {
         0 => template() + "{% if %}",
         1 => template() + "{{ nobody.knows }}\n",
         2 => template().replace("mode http", "mode gopher"),
-        _ => template().split_at(1500).0.to_owned(),
+        // As it is while somebody saves it.
+        _ => {
+            let whole = template();
+            let cut = number as usize % whole.len();
+            whole[..cut].trim_end_matches('\n').to_owned()
+        }
     }
 }
 
