@@ -92,12 +92,22 @@ impl Subject for NodeHealth {
         }
     }
 
+    /// The mark without the moment at which it was made.
+    fn shown(&self, _name: &str, content: Vec<u8>) -> Option<Vec<u8>> {
+        let text = String::from_utf8_lossy(&content).into_owned();
+        let words = text
+            .strip_suffix('\n')
+            .and_then(|line| line.split_once(' '));
+        Some(words.map_or(content, |(word, _)| format!("{word}\n").into_bytes()))
+    }
+
     fn settled(&self) -> Result<(), String> {
-        let mark = fs::read_to_string(self.folder().join("mark")).unwrap_or_default();
-        if mark == "alone\n" {
+        let mark = fs::read(self.folder().join("mark")).unwrap_or_default();
+        let mark = self.shown("mark", mark).unwrap_or_default();
+        if mark == b"alone\n" {
             Ok(())
         } else {
-            Err(format!("the mark is {mark:?}"))
+            Err(format!("the mark is {}", mark.escape_ascii()))
         }
     }
 }
