@@ -82,7 +82,8 @@ impl Soak {
             *self.faults.entry(event.fault.kind()).or_default() += 1;
         }
         let workers = BALANCERS.map(|it| stage.worker(it));
-        let (start, traffic) = (Instant::now(), stage.traffic());
+        let start = Instant::now();
+        let traffic = stage.traffic(start);
         let happened = acts::play(stage, round, start);
         harness::wait::pass_until(start + FAULTS);
         self.settle(stage, &names(round.there.iter().copied()));
@@ -113,7 +114,10 @@ impl Soak {
     fn judge(&mut self, traffic: Vec<Traffic>, happened: &[Happened], excuses: &[Excuse]) {
         let (mut explained, mut unexplained) = (0, Vec::new());
         for it in traffic {
-            let report = it.running.stop();
+            let mut report = it.running.stop();
+            for mishap in &mut report.mishaps {
+                mishap.due += it.began;
+            }
             self.requests += report.requests;
             let is_explained = |mishap: &&Mishap| {
                 let mut excuses = excuses.iter();

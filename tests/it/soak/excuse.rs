@@ -7,6 +7,8 @@ use harness::load::Mishap;
 
 use super::plan::{BALANCERS, Fault, PAUSE};
 
+/// Between the moment that something happens and the one that is noted, on a busy machine.
+const SKEW: Duration = Duration::from_millis(200);
 /// What was under way when a node died is lost until then: the balancer hears of it at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// A node that is reached again, and a connection that is made again: the kernel may ask for
@@ -65,7 +67,7 @@ impl Excuse {
         self.balancer.is_none_or(|it| it == balancer)
             && (self.requests == Requests::All || method == "POST")
             && mishap.due <= self.until
-            && mishap.due + mishap.took >= self.from
+            && mishap.due + mishap.took + SKEW >= self.from
     }
 }
 

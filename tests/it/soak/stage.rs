@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use harness::cluster::{configured, living, node_files, program};
 use harness::lan::{Lan, Plug, Switch};
@@ -24,6 +25,8 @@ const LOADS: [(&str, u32, u32); 2] = [("GET", 40, 48), ("POST", 15, 24)];
 pub(super) struct Traffic {
     pub(super) balancer: u8,
     pub(super) method: &'static str,
+    /// When it began, from the beginning of the round.
+    pub(super) began: Duration,
     pub(super) running: Running,
 }
 
@@ -141,18 +144,22 @@ impl Stage {
     }
 
     /// Asks both balancers, by all methods.
-    pub(super) fn traffic(&self) -> Vec<Traffic> {
+    pub(super) fn traffic(&self, start: Instant) -> Vec<Traffic> {
         let load = |balancer: u8, (method, rate, waiting): (&'static str, u32, u32)| {
             let load = Load {
                 method,
                 waiting,
                 ..Load::new("127.0.0.1:80".parse().unwrap(), rate)
             };
-            let running = self.lan.within(balancer, move || load.start());
+            let running = self
+                .lan
+                .within(balancer, move || (start.elapsed(), load.start()));
+            let (began, running) = running.join().unwrap();
             Traffic {
                 balancer,
                 method,
-                running: running.join().unwrap(),
+                began,
+                running,
             }
         };
         let loads = BALANCERS
