@@ -100,6 +100,7 @@ mod tests {
             requests: 5,
             failures: BTreeMap::from([(Failure::Refused, 1), (Failure::Status(503), 2)]),
             late: 0,
+            mishaps: Vec::new(),
             ended_idle: 0,
             answers: vec![answer(1), answer(3)],
         };
