@@ -140,6 +140,25 @@ fn a_file_of_the_chain_that_is_none_is_told_and_not_waited_for() {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_file_of_the_chain_is_told_and_what_it_names_stays() {
+    for name in [".chain", ".members", ".event"] {
+        for there in [true, false] {
+            let chain = Chain::new("ha/scripts/member-event");
+            let named = chain.path("named");
+            if there {
+                files::replace(&named, b"kept\n", files::Durability::Unsynced).unwrap();
+            }
+            std::os::unix::fs::symlink(&named, chain.path("nodes").join(name)).unwrap();
+            let (code, said) = chain.run(&["sync"]);
+            assert_eq!(code, Some(111), "{name}: {said}");
+            assert!(said.contains(&format!("{name} is no regular file")));
+            let kept = fs::read_to_string(&named).ok();
+            assert_eq!(kept.as_deref(), there.then_some("kept\n"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn haproxy_starts_from_the_good_file_whatever_hangs_before_it() {
     for kind in ["file", "FIFO", "link"] {
         let chain = Chain::new("ha/services/ha/run");
