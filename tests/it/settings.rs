@@ -3,14 +3,18 @@
 
 mod page;
 
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Output};
 
-use harness::root;
+use harness::{Scratch, root};
 
 /// What `serf-agent` says with these settings; `key` and `rpc` are files with keys.
 pub(crate) fn started(settings: &[(&str, &str)]) -> Output {
-    let dir = harness::scratch();
+    started_in(&harness::scratch(), settings)
+}
+
+fn started_in(dir: &Scratch, settings: &[(&str, &str)]) -> Output {
     symlink(root().join("tests/it/serf"), dir.path().join("serf")).unwrap();
     for (key, content) in [
         ("key", "Z29zc2lwLW9mLW11c3Rlcg==\n"),
@@ -77,6 +81,37 @@ fn keys_come_from_their_files() {
     let keys = agent(&[("SERF_KEY_FILE", "key"), ("SERF_RPC_KEY_FILE", "rpc")]);
     assert_eq!(keys["encrypt_key"], "Z29zc2lwLW9mLW11c3Rlcg==");
     assert_eq!(keys["rpc_auth"], "without-line-feed");
+}
+
+#[test]
+fn keys_are_closed_to_others_whatever_was_in_their_place() {
+    for link in [true, false] {
+        let dir = harness::scratch();
+        let places = ["agent.json", "made.new"].map(|name| dir.path().join(name));
+        let named = dir.path().join("named");
+        files::replace(&named, b"kept", files::Durability::Unsynced).unwrap();
+        for place in &places {
+            if link {
+                symlink(&named, place).unwrap();
+            } else {
+                files::replace(place, b"old", files::Durability::Unsynced).unwrap();
+                fs::set_permissions(place, PermissionsExt::from_mode(0o644)).unwrap();
+            }
+        }
+        let settings = [
+            ("SERF_KEY_FILE", "key"),
+            ("SERF_RPC_KEY_FILE", "made"),
+            ("MADE_KEY", "secret"),
+        ];
+        let output = started_in(&dir, &settings);
+        assert!(output.status.success(), "{output:?}");
+        for name in ["agent.json", "made"] {
+            let file = fs::symlink_metadata(dir.path().join(name)).unwrap();
+            assert!(file.is_file(), "{name} is a link");
+            assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        assert_eq!(fs::read(&named).unwrap(), b"kept");
+    }
 }
 
 #[test]
