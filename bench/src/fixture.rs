@@ -99,10 +99,8 @@ impl<'a> Fixture<'a> {
 
     /// Writes an event as Serf gives it to a handler, with one line for each member.
     pub(crate) fn write_event(&self, names: &[String]) -> anyhow::Result<PathBuf> {
-        let address = address(9_999);
-        let lines = names.iter();
-        let lines = lines.map(|name| [name, "\t", &address, "\tbackend\trole=backend\n"].concat());
-        let text: String = lines.collect();
+        let line = |name: &String| format!("{name}\t{}\tbackend\trole=backend\n", newcomer(name));
+        let text: String = names.iter().map(line).collect();
         let path = self.path("event");
         replace(&path, text.as_bytes(), Durability::Unsynced)?;
         Ok(path)
@@ -184,6 +182,13 @@ pub(crate) fn write_nodes(directory: &Path, count: usize) -> anyhow::Result<()> 
         )?;
     }
     Ok(())
+}
+
+/// The address of a member that comes later, which none of the files has: those whose names
+/// end with different numbers have different ones.
+fn newcomer(name: &str) -> String {
+    let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    address(12_000 + digits.parse::<usize>().unwrap_or(999))
 }
 
 pub(crate) fn node(number: usize) -> String {
