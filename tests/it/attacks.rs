@@ -98,6 +98,38 @@ fn who_reaches_the_command_line_and_the_page_of_statistics_may_only_look() {
         let answer = ask_at(command_line, command).unwrap();
         assert!(answer.contains("Permission denied"), "{command}: {answer}");
     }
+    // These it lets everybody do.
+    for number in 0..8 {
+        for word in ["GET", "POST", "/metrics", "/"] {
+            ask_at(command_line, &format!("add acl #{number} {word}")).unwrap();
+        }
+        let repeated = || {
+            cluster
+                .statistics(BALANCER)
+                .value("again", "stot")
+                .map(str::to_owned)
+        };
+        let before = repeated();
+        post(cluster.front());
+        assert_eq!(
+            repeated(),
+            before,
+            "a POST may be repeated after a change of #{number}"
+        );
+        ask_at(command_line, &format!("clear acl #{number}")).unwrap();
+        let metrics = harness::http::get(cluster.at_port(BALANCER, 1936), "/metrics").unwrap();
+        assert!(
+            metrics.text().contains("haproxy_process_nbthread"),
+            "#{number}"
+        );
+        let before = repeated();
+        harness::http::get(cluster.front(), "/").unwrap();
+        assert_ne!(
+            repeated(),
+            before,
+            "no GET is repeated after a change of #{number}"
+        );
+    }
     let mut page = TcpStream::connect(cluster.at_port(BALANCER, 1936)).unwrap();
     let form = "s=s1&action=disable&b=%234";
     let length = form.len();
@@ -116,6 +148,15 @@ fn who_reaches_the_command_line_and_the_page_of_statistics_may_only_look() {
     let state = cluster.statistics(BALANCER);
     assert_eq!(state.value("s1", "status"), Some("UP"));
     assert_eq!(state.value("s1", "weight"), Some("100"));
+}
+
+fn post(address: SocketAddr) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 /// What a script says of a folder for its cluster, which it refuses.
