@@ -218,8 +218,14 @@ fn end(supervisor: &Supervisor, options: &Options, inherited: &Inherited) -> any
 
 /// `.s6-svscan/finish` replaces this program, if it is there.
 fn give_way(scandir: &Scandir, signals: &Signals, inherited: &Inherited) -> anyhow::Result<()> {
-    scandir.enter()?;
     let finish = Scandir::finish();
+    scandir.enter().with_context(|| {
+        format!(
+            "look for {} in {}",
+            finish.display(),
+            scandir.path().display()
+        )
+    })?;
     if !finish.exists() {
         return Ok(());
     }
