@@ -369,14 +369,16 @@ impl Lan {
         command
     }
 
-    /// A program on host `number`, with the environment of the services there. It cannot be
-    /// started where none have been.
+    /// A program on host `number`, with the environment of the services there. It fails
+    /// where init has not laid them out yet.
     pub fn with_environment(&self, number: u8, words: &[&str]) -> Command {
-        let mut command = self.run_on(number, &program("with-contenv").display().to_string());
+        let mut command = self.run_on(number, "sh");
         command
+            .args(["-c", "cd \"$0\" && exec \"$@\""])
+            .arg(self.state(number).join("services/serf"))
+            .arg(program("with-contenv"))
             .args(words)
-            .env_remove("S6_KEEP_ENV")
-            .current_dir(self.state(number).join("services/serf"));
+            .env_remove("S6_KEEP_ENV");
         command
     }
 
