@@ -33,11 +33,7 @@ pub enum Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Changed => Self::SUCCESS,
-            Exit::Unchanged => Self::from(1),
-            Exit::Code(code) => Self::from(code),
-        }
+        Self::from(code(&Ok(exit)))
     }
 }
 
@@ -115,6 +111,17 @@ fn complaint(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.trim_end();
     text.strip_prefix("error: ").unwrap_or(text).to_string()
+}
+
+/// The exit code with which [`main`] ends for this result.
+#[must_use]
+pub fn code(result: &anyhow::Result<Exit>) -> u8 {
+    match result {
+        Ok(Exit::Changed) => 0,
+        Ok(Exit::Unchanged) => 1,
+        Ok(Exit::Code(code)) => *code,
+        Err(error) => code_of(error),
+    }
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {

@@ -1,0 +1,135 @@
+//! A step of a run records itself.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use exit::Exit;
+use files::Moment;
+
+use crate::run::{End, by_hand};
+use crate::{Facts, Line, State, writer};
+
+/// The id of the run, which `member-event` takes from the kernel.
+const RUN: &str = "CHAIN_RUN";
+/// Where the journal is.
+const JOURNAL: &str = "MUSTER_JOURNAL";
+/// The longest id of a run.
+const MAX_RUN: usize = 64;
+/// A step that is being done.
+#[derive(Debug)]
+pub struct Step {
+    nodes: PathBuf,
+    journal: Option<PathBuf>,
+    before: State,
+    began: Instant,
+    began_at: f64,
+    line: Line,
+    facts: Option<Facts>,
+    postponed: Option<String>,
+}
+
+impl Step {
+    /// Begins the step of this program in the run that the environment names.
+    ///
+    /// Without a run it was started by hand: then the state stays as it is.
+    #[must_use]
+    pub fn begin(name: &str, nodes: &Path) -> Self {
+        let run = std::env::var(RUN).ok().filter(|run| is_id(run));
+        Self::new(name, nodes, run)
+    }
+
+    /// Begins what is done beside the runs, such as a reload that had to wait: it has a line in
+    /// the journal, and the state stays as it is.
+    #[must_use]
+    pub fn aside(name: &str, nodes: &Path) -> Self {
+        Self::new(name, nodes, None)
+    }
+
+    fn new(name: &str, nodes: &Path, run: Option<String>) -> Self {
+        let journal = std::env::var_os(JOURNAL).filter(|path| !path.is_empty());
+        Self {
+            nodes: nodes.to_owned(),
+            journal: journal.map(PathBuf::from),
+            // What cannot be read is as good as none, and made anew.
+            before: State::read(nodes).ok().flatten().unwrap_or_default(),
+            began: Instant::now(),
+            began_at: now(),
+            line: Line {
+                step: name.to_owned(),
+                run,
+                ..Line::default()
+            },
+            facts: None,
+            postponed: None,
+        }
+    }
+
+    /// The state that the steps before have left.
+    #[must_use]
+    pub fn before(&self) -> &State {
+        &self.before
+    }
+
+    /// The line of the journal, for what is done.
+    pub fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    /// What is so at present.
+    pub fn facts(&mut self, facts: Facts) {
+        self.facts = Some(facts);
+    }
+
+    /// What is left to a later time, and why.
+    pub fn postponed(&mut self, why: impl Into<String>) {
+        self.postponed = Some(why.into());
+    }
+
+    /// Ends the step with its result, and records it.
+    pub fn end(mut self, result: &anyhow::Result<Exit>) {
+        self.line.t = now();
+        self.line.code = exit::code(result);
+        // Whole microseconds.
+        self.line.ms = (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        let words = result.as_ref().err().map(|error| format!("{error:#}"));
+        self.line.error = words.map(|words| exit::message(&words));
+        if self.line.run.is_none() {
+            let _ = note(self.journal.as_deref(), &by_hand(self.line));
+            return;
+        }
+        let end = End {
+            began_at: self.began_at,
+            facts: self.facts,
+            postponed: self.postponed,
+        };
+        let mut state = self.before;
+        let lines = state.take(self.line, end);
+        if state.end.is_some() {
+            state.moment = Moment::now().map(|moment| moment.to_string());
+        }
+        let noted = note(self.journal.as_deref(), &lines);
+        state.journal = noted.err().map(|error| format!("{error:#}"));
+        // Whoever looks sees by its age that it was not written.
+        let _ = state.write(&self.nodes);
+    }
+}
+
+fn note(journal: Option<&Path>, lines: &[Line]) -> anyhow::Result<()> {
+    let Some(journal) = journal.filter(|_| !lines.is_empty()) else {
+        return Ok(());
+    };
+    let lines: Vec<Vec<u8>> = lines.iter().flat_map(Line::encode).collect();
+    writer::append(journal, &lines)
+}
+
+/// Whole milliseconds: more digits would say nothing.
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    (since.unwrap_or_default().as_secs_f64() * 1e3).round() / 1e3
+}
+
+/// Whether it can be the id of a run. The environment may be anybody's.
+fn is_id(run: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=MAX_RUN).contains(&run.len()) && run.bytes().all(is_part)
+}
