@@ -48,7 +48,7 @@ RUN set -eu; \
     ln -s ../local/bin/svscanctl /out/base/usr/bin/s6-svscanctl; \
     install -D -t /out/ha/usr/local/bin \
         $bin/serf-nodes $bin/serf-members $bin/serf-watch \
-        $bin/haproxy-gen $bin/haproxy-reload $bin/haproxy-hangup; \
+        $bin/haproxy-gen $bin/haproxy-reload $bin/haproxy-hangup $bin/muster-page; \
     install -D -m 644 ha/rsyslog/rsyslog.conf /out/ha/etc/rsyslog.conf; \
     mkdir -p /out/ha/config /out/ha/etc /out/webapp/etc; \
     cp -R ha/config/. /out/ha/config/; \
@@ -81,7 +81,7 @@ RUN set -eu; \
     chown -R muster:muster /run /var/log
 COPY --from=build /out/base/ /
 ENV SERF_JOIN=cluster SERF_KEY_FILE=/secrets/gossip.key SERF_RPC_KEY_FILE=/run/rpc.key \
-    INIT_PREFIX=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
+    INIT_PREFIX=1 INIT_TIME=1 S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000
 USER muster
 # Gossip between the containers. 7373, Serf's command port, is for them alone too: it
 # listens on loopback.
@@ -103,8 +103,9 @@ COPY --from=build /out/ha/ /
 USER muster
 # Healthy means: HAProxy answers, and the agent is a member. Whether there are nodes that
 # serve is not its fault.
-ENV ROLE=balancer TAG=ha HEALTH_PORT=1936
-EXPOSE 80 1936 9999
+ENV ROLE=balancer TAG=ha HEALTH_PORT=1936 MUSTER_JOURNAL=/var/log/muster.jsonl \
+    MUSTER_PAGE_LISTEN=0.0.0.0:1940
+EXPOSE 80 1936 1940 9999
 # Last, so that a release of the same files costs no layer of them.
 ARG VERSION=
 LABEL org.opencontainers.image.version="${VERSION}"

@@ -58,7 +58,7 @@ reported() {
     echo "$words" | tail -n 40 >&2
     case $words in
         *"address already in use"* | *"port is already allocated"*)
-            fail "a port is taken ('ss -ltnp' says by whom): end that, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
+            fail "a port is taken ('ss -ltnp' says by whom): end that, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT, PAGE_PORT)"
             ;;
         *overlap*)
             fail "the subnet $(setting NETWORK_SUBNET 192.168.42.0/24) is taken ('docker network ls' and 'ip route' say by whom): choose another in .env (NETWORK_SUBNET, HA_PROXY_IP and NODE_RANGE together)"
@@ -126,10 +126,10 @@ check_ports_published() {
     # shellcheck source=scripts/local.sh
     . scripts/local.sh
     publish=$(setting PUBLISH 127.0.0.1)
-    for port in "$(setting HTTP_PORT 80)" "$(setting STATS_PORT 1936)" "$(setting CLI_PORT 9999)"; do
+    for port in "$(setting HTTP_PORT 80)" "$(setting STATS_PORT 1936)" "$(setting CLI_PORT 9999)" "$(setting PAGE_PORT 1940)"; do
         owner=$(owner "$publish" "$port")
         [ -z "$owner" ] ||
-            fail "$publish:$port is taken by $owner: end it, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT)"
+            fail "$publish:$port is taken by $owner: end it, or choose others in .env (HTTP_PORT, STATS_PORT, CLI_PORT, PAGE_PORT)"
     done
 }
 
@@ -144,6 +144,7 @@ up_docker() {
     wait_serving "${1:-3}"
     nodes_table
     publish=$(setting PUBLISH 127.0.0.1)
+    [ "$(setting MUSTER_PAGE 1)" != 1 ] || echo "the cluster:  http://$publish:$(setting PAGE_PORT 1940)/"
     echo "serves:       http://$publish:$(setting HTTP_PORT 80)/"
     echo "statistics:   http://$publish:$(setting STATS_PORT 1936)/"
     echo "command line: $publish:$(setting CLI_PORT 9999)"

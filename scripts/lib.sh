@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME-}/.cargo}/bin
 # The programs that scripts/build makes.
 # shellcheck disable=SC2034 # for who sources this
 programs='init with-contenv from-s6-rc svc svstat svscanctl serf-members serf-nodes serf-watch node-address
-serf-discover haproxy-gen haproxy-reload haproxy-hangup node-health webapp'
+serf-discover haproxy-gen haproxy-reload haproxy-hangup node-health muster-page webapp'
 
 page() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$script"; }
 

@@ -115,7 +115,7 @@ check_net() {
 
 # check_ports: those of the balancer, unless it is ours that has them.
 check_ports() {
-    for port in 8080 1936 9999 7946 7373; do
+    for port in 8080 1936 1940 9999 7946 7373; do
         owner=$(owner "$ha" $port)
         [ -z "$owner" ] || fail "$ha:$port is taken by $owner: end it, or choose another net (MUSTER_NET=127.0.45 MUSTER_RUN=$root/.run2 scripts/up)"
     done
@@ -223,7 +223,7 @@ launch() {
         HOME="$folder" S6_KEEP_ENV=1 S6_SERVICES_GRACETIME=25000 INIT_PREFIX=1 MUSTER_NODE="$folder" \
         SERF_NODE="$name" SERF_BIND="$address" SERF_RPC_ADDR="$address:7373" \
         SERF_RPC_KEY_FILE="$folder/rpc.key" \
-        SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" \
+        INIT_TIME=1 SERF_KEY_FILE="${MUSTER_KEY-$run/gossip.key}" SERF_JOIN="$(seeds)" SERF_LOG="$folder/serf.log" \
         INIT_LOG_SIZE="${INIT_LOG_SIZE-}" INIT_LOG_RATE="${INIT_LOG_RATE-}" "$@" \
         setsid init --services "$services" --scandir "$folder/services" --log "$folder/log" \
         </dev/null >>"$folder/log" 2>&1 9>&- &
@@ -240,6 +240,9 @@ launch_balancer() {
         HAPROXY_TEMPLATE="${HAPROXY_TEMPLATE:-$root/ha/config/haproxy.cfg.tera}" \
         HAPROXY_CFG="$run/$1/haproxy/haproxy.cfg" \
         HAPROXY_SOCKET="$run/$1/haproxy.sock" HAPROXY_MASTER="$run/$1/haproxy-master.sock" \
+        HAPROXY_LOOK_SOCKET="$run/$1/haproxy-look.sock" MUSTER_JOURNAL="$run/$1/muster.jsonl" \
+        MUSTER_PAGE="${MUSTER_PAGE:-1}" MUSTER_PAGE_LISTEN="$2:1940" \
+        MUSTER_PAGE_HOSTS="${MUSTER_PAGE_HOSTS-}" MUSTER_PAGE_SERVICES="$run/$1/services" \
         HEALTH_ADDRESS="$2:1936" NODE_HEALTH_MARK="$run/$1/health" \
         HAPROXY_HTTP="$2:8080" HAPROXY_STATS="$2:1936" HAPROXY_CLI_BIND="$2:9999" \
         SERF_ROLE="${SERF_ROLE-}" NODES_ALLOW="${NODES_ALLOW-}" NODES_DENY="${NODES_DENY-}" \

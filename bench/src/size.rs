@@ -10,7 +10,7 @@ use crate::sample::{Sample, number};
 use crate::setting::{Setting, progress};
 use crate::table::{Answer, Table, at_most};
 
-pub(crate) const PROGRAMS: [&str; 16] = [
+pub(crate) const PROGRAMS: [&str; 17] = [
     "serf-members",
     "serf-nodes",
     "haproxy-gen",
@@ -20,6 +20,7 @@ pub(crate) const PROGRAMS: [&str; 16] = [
     "serf-discover",
     "node-address",
     "node-health",
+    "muster-page",
     "init",
     "with-contenv",
     "from-s6-rc",

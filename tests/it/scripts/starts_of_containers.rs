@@ -33,6 +33,7 @@ fn up_docker(up: &str, before: &str, port: u16) -> (Output, String) {
         .env("HTTP_PORT", port.to_string())
         .env("STATS_PORT", "1")
         .env("CLI_PORT", "1")
+        .env("PAGE_PORT", "1")
         .arg("--default-signal=INT")
         .arg(root().join("scripts/up"))
         .arg("--docker")

@@ -8,10 +8,11 @@ use std::time::Duration;
 /// large as the cluster, and that stays as it is: so it is what an allocator keeps of the
 /// busiest moment, and pages of the code that were not needed before. The web application
 /// keeps 10,000 sessions besides.
-const OURS: [(&str, u64); 4] = [
+const OURS: [(&str, u64); 5] = [
     ("init", 1024),
     ("serf-watch", 1024),
     ("haproxy-hangup", 1024),
+    ("muster-page", 2 * 1024),
     ("webapp", 1024 + 2 * 1024),
 ];
 /// From this age on a program has run all that it runs again and again: the chain comes
