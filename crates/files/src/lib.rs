@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 pub use folder::{Entry, Kind, list};
 pub use lock::{lock, lock_beside, lock_until, try_lock};
@@ -67,6 +68,8 @@ pub struct Staged {
     path: PathBuf,
     /// The folder, if the content has to survive a power cut.
     folder: Option<File>,
+    /// Whether the old file and the new one may change places.
+    swaps: bool,
 }
 
 impl Staged {
@@ -91,6 +94,7 @@ impl Staged {
         let staged = Self {
             new: Some(new.clone()),
             path: path.to_path_buf(),
+            swaps: folder.is_none() && old.is_some_and(Metadata::is_file),
             folder,
         };
         write_new(&new, content, durability, old)
@@ -102,7 +106,9 @@ impl Staged {
     pub fn put(mut self) -> anyhow::Result<()> {
         if let Some(new) = &self.new {
             let path = self.path.display();
-            rename(new, &self.path).with_context(|| format!("replace {path}"))?;
+            if !self.swaps || !swap(new, &self.path) {
+                rename(new, &self.path).with_context(|| format!("replace {path}"))?;
+            }
         }
         self.new = None;
         if let Some(folder) = &self.folder {
@@ -218,6 +224,18 @@ fn keep_mode_and_owner(new: &File, old: &Metadata) -> io::Result<()> {
         new.set_permissions(fs::Permissions::from_mode(mode))?;
     }
     Ok(())
+}
+
+/// Lets the two change places, and removes the old file; `false` if the file system does not do
+/// that. To rename one over the other, ext4 takes seven times as long: it begins to write the new
+/// content to the disk.
+fn swap(new: &Path, path: &Path) -> bool {
+    let swapped = renameat2(AT_FDCWD, new, AT_FDCWD, path, RenameFlags::RENAME_EXCHANGE);
+    if swapped.is_ok() {
+        // What is left of it is removed when the file is next replaced.
+        let _ = fs::remove_file(new);
+    }
+    swapped.is_ok()
 }
 
 fn rename(new: &Path, path: &Path) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod record;
 mod run;
 mod standing;
 mod state;
+mod steps;
 mod writer;
 
 pub use follower::{Follower, recent};

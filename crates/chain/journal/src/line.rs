@@ -93,8 +93,12 @@ impl Line {
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let line: Self = serde_json::from_slice(line).ok()?;
-        let is_sound = line.t.is_finite() && line.t > 0.0 && line.ms >= 0.0;
-        (is_sound && !line.step.is_empty()).then_some(line)
+        line.is_sound().then_some(line)
+    }
+
+    /// Whether it can be one of ours.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.t.is_finite() && self.t > 0.0 && self.ms >= 0.0 && !self.step.is_empty()
     }
 
     /// Whether it says that anything was changed.

@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use exit::Exit;
 use files::Moment;
 
-use crate::run::{End, by_hand};
-use crate::{Facts, Line, State, writer};
+use crate::run::{Recorded, by_hand};
+use crate::{Facts, Line, State, steps, writer};
 
 /// The id of the run, which `member-event` takes from the kernel.
 const RUN: &str = "CHAIN_RUN";
@@ -51,7 +51,7 @@ impl Step {
             nodes: nodes.to_owned(),
             journal: journal.map(PathBuf::from),
             // What cannot be read is as good as none, and made anew.
-            before: State::read(nodes).ok().flatten().unwrap_or_default(),
+            before: steps::read(nodes).ok().flatten().unwrap_or_default(),
             began: Instant::now(),
             began_at: now(),
             line: Line {
@@ -97,20 +97,20 @@ impl Step {
             let _ = note(self.journal.as_deref(), &by_hand(self.line));
             return;
         }
-        let end = End {
+        let step = Recorded {
+            line: self.line,
             began_at: self.began_at,
             facts: self.facts,
             postponed: self.postponed,
+            moment: Moment::now().map(|moment| moment.to_string()),
+            journal: None,
         };
         let mut state = self.before;
-        let lines = state.take(self.line, end);
-        if state.end.is_some() {
-            state.moment = Moment::now().map(|moment| moment.to_string());
-        }
+        let lines = state.take(step.clone());
         let noted = note(self.journal.as_deref(), &lines);
-        state.journal = noted.err().map(|error| format!("{error:#}"));
-        // Whoever looks sees by its age that it was not written.
-        let _ = state.write(&self.nodes);
+        let journal = noted.err().map(|error| format!("{error:#}"));
+        // Whoever looks sees by the age of the state that it was not written.
+        let _ = steps::keep(&self.nodes, Recorded { journal, ..step }, &state);
     }
 }
 

@@ -1,5 +1,7 @@
 //! A run of the chain, step by step: what the state becomes, and what the journal says.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Line;
 use crate::state::{Done, Facts, Failing, STEPS, State};
 
@@ -11,13 +13,26 @@ const RELOAD: &str = STEPS[3];
 /// What is said of a step that has recorded nothing.
 const NO_WORD: &str = "left no word: it was killed, or could not be started";
 
-/// How a step ended, beside its line.
-#[derive(Debug, Default)]
-pub(crate) struct End {
+/// What a step did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Recorded {
+    pub(crate) line: Line,
     /// When it began.
     pub(crate) began_at: f64,
     pub(crate) facts: Option<Facts>,
     pub(crate) postponed: Option<String>,
+    /// When it ended, as a moment.
+    pub(crate) moment: Option<String>,
+    /// Why the journal could not be written.
+    pub(crate) journal: Option<String>,
+}
+
+impl Recorded {
+    /// Whether its run ends with it.
+    pub(crate) fn is_last(&self) -> bool {
+        self.line.step == RELOAD
+    }
 }
 
 /// What the journal says of a step that was run by hand.
@@ -29,13 +44,14 @@ pub(crate) fn by_hand(line: Line) -> Vec<Line> {
 impl State {
     /// Takes over what a step of a run did. Returns the lines of the journal: none where nothing
     /// changed, or where it fails as before.
-    pub(crate) fn take(&mut self, line: Line, end: End) -> Vec<Line> {
+    pub(crate) fn take(&mut self, step: Recorded) -> Vec<Line> {
+        let (is_last, line) = (step.is_last(), step.line);
         let mut lines = Vec::new();
         let run = line.run.clone().unwrap_or_default();
         if self.run != run {
             self.end_what_did_not(&mut lines);
             self.run = run;
-            self.begin = end.began_at;
+            self.begin = step.began_at;
             self.end = None;
             self.steps.clear();
         }
@@ -43,16 +59,18 @@ impl State {
             // It records itself only when it fails.
             self.succeeded(&silent(&line, MEMBERS, 0), &mut lines);
         }
-        let (is_last, t) = (line.step == RELOAD, line.t);
+        let t = line.t;
         if is_last {
             self.notice_missing(&line, &mut lines);
-            self.postponed = end.postponed;
-        }
-        if let Some(facts) = end.facts {
-            self.facts = facts;
         }
         self.note(line, &mut lines);
+        self.journal = step.journal;
+        self.facts = step
+            .facts
+            .unwrap_or_else(|| std::mem::take(&mut self.facts));
         if is_last {
+            self.postponed = step.postponed;
+            self.moment = step.moment;
             self.end = Some(t);
             self.count_run(t);
         }
@@ -173,6 +191,14 @@ fn alike(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn recorded(line: Line) -> Recorded {
+        Recorded {
+            began_at: line.t,
+            line,
+            ..Recorded::default()
+        }
+    }
+
     /// Runs, each with the steps that recorded themselves and their codes.
     fn play(state: &mut State, run: &str, t: f64, steps: &[(&str, u8)]) -> Vec<Line> {
         let step = |(step, code): &(&str, u8)| {
@@ -185,11 +211,7 @@ mod tests {
                 error: (*code > 1).then(|| format!("it takes {t} s")),
                 ..Line::default()
             };
-            let end = End {
-                began_at: t,
-                ..End::default()
-            };
-            state.take(line, end)
+            state.take(recorded(line))
         };
         steps.iter().flat_map(step).collect()
     }
@@ -282,8 +304,8 @@ mod tests {
             left: vec!["s1".to_owned()],
             ..Line::default()
         };
-        assert_eq!(state.take(line("a"), End::default()).len(), 1);
-        assert_eq!(state.take(line("a"), End::default()).len(), 1);
+        assert_eq!(state.take(recorded(line("a"))).len(), 1);
+        assert_eq!(state.take(recorded(line("a"))).len(), 1);
         assert_eq!(state.totals.changes["left"], 2);
         assert_eq!(state.totals.changes["died"], 0);
     }
@@ -299,7 +321,7 @@ mod tests {
             kind: Some("changed".to_owned()),
             ..Line::default()
         };
-        state.take(line, End::default());
+        state.take(recorded(line));
         assert_eq!(state.totals.reloads["changed"], 1);
         assert_eq!(state.totals.last_reload, Some(7.0));
     }

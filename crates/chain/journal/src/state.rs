@@ -163,16 +163,21 @@ impl State {
         nodes.join(FILE)
     }
 
-    /// Reads the state of this folder of nodes; `None` if no run has left one.
+    /// Reads the state of this folder of nodes, with what the steps of a run did that has not
+    /// ended; `None` if no run has left one.
     pub fn read(nodes: &Path) -> anyhow::Result<Option<Self>> {
+        crate::steps::read(nodes)
+    }
+
+    /// Reads what the last run that ended has left.
+    pub(crate) fn of_last_end(nodes: &Path) -> anyhow::Result<Option<Self>> {
         let path = Self::path(nodes);
         let Some(content) = files::read(&path, MAX_FILE)? else {
             return Ok(None);
         };
         let what = || format!("read the state of the chain {}", path.display());
-        serde_json::from_slice(&content)
-            .with_context(what)
-            .map(Some)
+        let state = serde_json::from_slice(&content);
+        state.with_context(what).map(Some)
     }
 
     pub(crate) fn write(&self, nodes: &Path) -> anyhow::Result<()> {
