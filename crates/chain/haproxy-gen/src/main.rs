@@ -29,6 +29,7 @@ use std::time::Duration;
 use clap::ArgAction;
 use clap::builder::FalseyValueParser;
 use exit::{Exit, misuse};
+use journal::Step;
 
 use pairs::{STDOUT, pairs};
 use run::Run;
@@ -80,6 +81,7 @@ const PROGRAM: &str = "haproxy-gen";
 ///                                          [weight=N] [service=NAME] [KEY=VALUE]...
 ///   /config/haproxy.cfg.tera               the template
 ///   /usr/local/etc/haproxy/haproxy.cfg     the result
+///   /nodes/.state, /var/log/muster.jsonl   what a step of the chain did
 ///   beside each result, here one called haproxy.cfg:
 ///              .haproxy.cfg.lock           the lock
 ///              .haproxy.cfg.candidate      the result while HAProxy checks it
@@ -198,21 +200,46 @@ fn main() -> ExitCode {
             exit::print(&reference::page())?;
             return Ok(Exit::Changed);
         }
-        if args.no_check && args.check.is_some() {
+        if args.diff || args.prints() {
+            return show(&args);
+        }
+        let mut step = Step::begin(PROGRAM, &args.nodes);
+        let result = generate(&args, &mut step.line().wrote);
+        step.end(&result);
+        result
+    })
+}
+
+impl Args {
+    /// Whether the result is printed.
+    fn prints(&self) -> bool {
+        self.output == [Path::new(STDOUT)]
+    }
+
+    fn run(&self) -> anyhow::Result<Run<'_>> {
+        if self.no_check && self.check.is_some() {
             return Err(misuse(
                 "--check and --no-check (HAPROXY_CHECK and HAPROXY_NO_CHECK) exclude each other",
             ));
         }
-        let pairs = pairs(&args.template, &args.output, args.check.is_some())?;
-        let run = Run::new(&args, pairs);
-        if args.output == [Path::new(STDOUT)] {
-            run.print()
-        } else if args.diff {
-            run.diff()
-        } else {
-            run.generate()
-        }
-    })
+        let pairs = pairs(&self.template, &self.output, self.check.is_some())?;
+        Ok(Run::new(self, pairs))
+    }
+}
+
+/// Makes the files, and adds the paths of those that are replaced to `wrote`.
+fn generate(args: &Args, wrote: &mut Vec<String>) -> anyhow::Result<Exit> {
+    args.run()?.generate(wrote)
+}
+
+/// Shows what would be made, or what would change.
+fn show(args: &Args) -> anyhow::Result<Exit> {
+    let run = args.run()?;
+    if args.prints() {
+        run.print()
+    } else {
+        run.diff()
+    }
 }
 
 fn limit(text: &str) -> Result<Duration, String> {

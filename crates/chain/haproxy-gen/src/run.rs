@@ -74,8 +74,8 @@ impl<'a> Run<'a> {
         Ok(Exit::Changed)
     }
 
-    /// Makes the files.
-    pub(crate) fn generate(&self) -> anyhow::Result<Exit> {
+    /// Makes the files, and adds the paths of those that are replaced to `wrote`.
+    pub(crate) fn generate(&self, wrote: &mut Vec<String>) -> anyhow::Result<Exit> {
         let _locks = self.lock()?;
         for pair in &self.pairs {
             Draft::remove_leftover(&pair.output);
@@ -85,14 +85,14 @@ impl<'a> Run<'a> {
         let mark = self.check(&candidate, &old, || Ok(Some(Vec::new())))?;
         self.tell_unnamed(&candidate, &old);
         self.tell_forgotten(&candidate, &old);
-        let changed = self.replace(&candidate, &old)?;
+        self.replace(&candidate, &old, wrote)?;
         if let Some((target, mark)) = self.configuration().zip(mark) {
             remember(target, &mark);
         }
-        Ok(if changed {
-            Exit::Changed
-        } else {
+        Ok(if wrote.is_empty() {
             Exit::Unchanged
+        } else {
+            Exit::Changed
         })
     }
 
@@ -286,21 +286,27 @@ impl<'a> Run<'a> {
     }
 
     /// Puts what has changed into place: first all are written beside their places, and what
-    /// a configuration names is there before it. `false` if nothing has changed.
-    fn replace(&self, candidate: &Candidate, old: &Old) -> anyhow::Result<bool> {
-        let mut staged: Vec<(Kind, Staged)> = Vec::new();
+    /// a configuration names is there before it. The path of each that is in its place is
+    /// added to `wrote`.
+    fn replace(
+        &self,
+        candidate: &Candidate,
+        old: &Old,
+        wrote: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
+        let mut staged: Vec<(Kind, &Target, Staged)> = Vec::new();
         let all = std::iter::zip(&self.pairs, &self.targets);
         let contents = std::iter::zip(old, candidate.texts());
         for ((pair, target), (old, text)) in all.zip(contents) {
             let new = target.stage(old.as_deref(), text)?;
-            staged.extend(new.map(|new| (pair.kind, new)));
+            staged.extend(new.map(|new| (pair.kind, target, new)));
         }
-        staged.sort_by_key(|(kind, _)| *kind == Kind::Configuration);
-        let changed = !staged.is_empty();
-        for (_, staged) in staged {
+        staged.sort_by_key(|(kind, ..)| *kind == Kind::Configuration);
+        for (_, target, staged) in staged {
             staged.put()?;
+            wrote.push(target.path().display().to_string());
         }
-        Ok(changed)
+        Ok(())
     }
 }
 

@@ -21,8 +21,9 @@ backend nodes
 {%- endfor %}
 ";
 
-/// The variables that stand for options, but for that of the master's socket.
-pub(crate) const VARIABLES: [&str; 7] = [
+/// The variables that stand for options, but for that of the master's socket, and those of a
+/// run of the chain.
+pub(crate) const VARIABLES: [&str; 9] = [
     "NODES_DIR",
     "HAPROXY_TEMPLATE",
     "HAPROXY_CFG",
@@ -30,6 +31,8 @@ pub(crate) const VARIABLES: [&str; 7] = [
     "HAPROXY_CHECK",
     "HAPROXY_NO_CHECK",
     "HAPROXY_TEMPLATE_LIMIT",
+    "CHAIN_RUN",
+    "MUSTER_JOURNAL",
 ];
 
 /// A folder of nodes, a template, and the place of the result.

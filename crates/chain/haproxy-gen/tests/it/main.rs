@@ -16,6 +16,7 @@ mod mounts;
 mod nodes;
 mod options;
 mod property;
+mod record;
 mod robust;
 mod running;
 mod several;
