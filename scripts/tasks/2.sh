@@ -9,7 +9,7 @@ await 180 "two members" alive 2
 keep members-without-ha.txt docker exec "$(container webapp)" serf members
 
 step "The balancer comes last, and finds them through the name that all share" \
-    "all three know all three; each line of a log begins with the name of its service"
+    "all three know all three; each line of a log names its service"
 system 2
 await 180 "three members" alive 3
 keep members-ha.txt in_balancer serf members

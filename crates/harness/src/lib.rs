@@ -14,6 +14,7 @@ pub mod haproxy;
 pub mod http;
 pub mod lan;
 pub mod load;
+mod log;
 mod net;
 mod owned;
 mod processes;
@@ -25,6 +26,7 @@ use std::path::Path;
 
 pub use clock::Clock;
 pub use corpus::corpus;
+pub use log::without_time;
 pub use net::{address, net};
 pub use owned::{Owned, family, send};
 pub use processes::{has_ended, processes_of};

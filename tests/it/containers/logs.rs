@@ -2,7 +2,7 @@
 
 use super::engine::{Container, container_log, docker, image, turn};
 use super::project::{PATIENCE, Project};
-use harness::wait_for;
+use harness::{wait_for, without_time};
 
 /// Starts rsyslogd as a receiver that prints what it gets, and from whom.
 const RECEIVER: &str = r#"
@@ -31,7 +31,7 @@ fn the_balancers_log_reaches_the_engine_and_a_receiver() {
     wait_for("the line in the engine's log", PATIENCE, || {
         let log = container_log(balancer);
         let line = log.lines().find(|line| told(line))?;
-        line.starts_with("[rsyslog] ").then_some(())
+        without_time(line).starts_with("[rsyslog] ").then_some(())
     });
     wait_for("the line at the receiver", PATIENCE, || {
         told(&receiver.log()).then_some(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::engine::{Container, container_log, docker, image, told, try_docker, turn};
 use super::project::{PATIENCE, Project};
-use harness::{Scratch, http, root, wait_for};
+use harness::{Scratch, http, root, wait_for, without_time};
 
 const STATS: u16 = 1936;
 /// Where the steps stand.
@@ -323,7 +323,7 @@ fn where_our_chain_stands_aside_the_handlers_alone_decide() {
 
     wait_for("the handler's words and code", PATIENCE, || {
         let log = container.log();
-        let has = |words: &str| log.lines().any(|line| line == words);
+        let has = |words: &str| log.lines().any(|line| without_time(line) == words);
         (has("[serf] member-join.sh: heard member-join")
             && has("[serf] member-join.sh: member-join handled, exit code 3"))
         .then_some(())
