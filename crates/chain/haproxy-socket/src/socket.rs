@@ -74,6 +74,18 @@ impl Socket {
         self.ask_for_bytes(line, SILENCE)
     }
 
+    /// Asks `line`, and gives up after so long, whatever HAProxy is at: for whoever only looks,
+    /// and can look again. Here the deadline says nothing.
+    pub fn glance(&self, line: &str, patience: Duration) -> anyhow::Result<String> {
+        let until = Instant::now() + patience;
+        let asked = self.connect_within(patience).and_then(|stream| {
+            self.send(&stream, line.as_bytes(), patience)?;
+            read_all(&stream, patience, until)
+        });
+        let answer = asked.with_context(|| format!("ask {}", self.path.display()))?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
     fn ask_for_bytes(&self, line: &[u8], silence: Duration) -> anyhow::Result<Vec<u8>> {
         let until = Instant::now() + self.refusals;
         loop {
@@ -88,46 +100,54 @@ impl Socket {
     }
 
     fn exchange(&self, line: &[u8], silence: Duration) -> anyhow::Result<Vec<u8>> {
-        let mut stream = self.connect()?;
-        stream.set_write_timeout(Some(SILENCE))?;
-        stream
-            .write_all(&[line, b"\n"].concat())
-            .map_err(|error| silent(error, SILENCE))?;
-        if self.half_close {
-            stream.shutdown(Shutdown::Write)?;
-        }
+        let stream = self.connect_within(SILENCE)?;
+        self.send(&stream, line, SILENCE)?;
         // A question that is asked just before the deadline still gets time for an
         // answer, so that the run can report what HAProxy said.
         let until = self.deadline.max(Instant::now() + SILENCE);
-        let (mut answer, mut buffer) = (Vec::new(), [0; 1 << 14]);
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            ensure!(!left.is_zero(), "the time for it is over");
-            let patience = left.min(silence);
-            stream.set_read_timeout(Some(patience))?;
-            let length =
-                read_once(&stream, &mut buffer).map_err(|error| silent(error, patience))?;
-            if length == 0 {
-                break;
-            }
-            answer.extend_from_slice(&buffer[..length]);
-            ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
-        }
-        Ok(answer)
+        read_all(&stream, silence, until)
     }
 
-    fn connect(&self) -> anyhow::Result<UnixStream> {
+    fn send(&self, mut stream: &UnixStream, line: &[u8], patience: Duration) -> anyhow::Result<()> {
+        stream.set_write_timeout(Some(patience))?;
+        stream
+            .write_all(&[line, b"\n"].concat())
+            .map_err(|error| silent(error, patience))?;
+        if self.half_close {
+            stream.shutdown(Shutdown::Write)?;
+        }
+        Ok(())
+    }
+
+    fn connect_within(&self, patience: Duration) -> anyhow::Result<UnixStream> {
         let until = Instant::now() + self.refusals;
         loop {
-            match connect_once(&self.path) {
+            match connect_once(&self.path, patience) {
                 Ok(stream) => return Ok(stream),
                 Err(Errno::ECONNREFUSED) if Instant::now() < until => pause(TURN),
                 Err(Errno::ECONNREFUSED) => return Err(Absent("nobody listens there").into()),
                 Err(Errno::ENOENT) => return Err(Absent("there is no such socket").into()),
-                Err(Errno::EAGAIN) => return Err(nobody_answers(SILENCE)),
+                Err(Errno::EAGAIN) => return Err(nobody_answers(patience)),
                 Err(error) => return Err(error).context("connect"),
             }
         }
+    }
+}
+
+/// Reads the answer to its end: each part within `silence`, all of it before `until`.
+fn read_all(stream: &UnixStream, silence: Duration, until: Instant) -> anyhow::Result<Vec<u8>> {
+    let (mut answer, mut buffer) = (Vec::new(), [0; 1 << 14]);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        ensure!(!left.is_zero(), "the time for it is over");
+        let patience = left.min(silence);
+        stream.set_read_timeout(Some(patience))?;
+        let length = read_once(stream, &mut buffer).map_err(|error| silent(error, patience))?;
+        if length == 0 {
+            return Ok(answer);
+        }
+        answer.extend_from_slice(&buffer[..length]);
+        ensure!(answer.len() < LONGEST, "the answer is longer than 64 MB");
     }
 }
 
@@ -149,17 +169,18 @@ fn read_once(mut stream: &UnixStream, buffer: &mut [u8]) -> std::io::Result<usiz
     }
 }
 
-/// Connects within [`SILENCE`]. A blocking `connect` would wait for ever if the other
+/// Connects within `patience`. A blocking `connect` would wait for ever if the other
 /// side has stopped accepting, but Linux applies the send time-out to it as well.
-fn connect_once(path: &Path) -> Result<UnixStream, Errno> {
+fn connect_once(path: &Path, patience: Duration) -> Result<UnixStream, Errno> {
     let socket = socket(
         AddressFamily::Unix,
         SockType::Stream,
         SockFlag::SOCK_CLOEXEC,
         None,
     )?;
-    let silence = TimeVal::new(SILENCE.as_secs().cast_signed(), 0);
-    setsockopt(&socket, sockopt::SendTimeout, &silence)?;
+    let micros = i64::from(patience.subsec_micros());
+    let patience = TimeVal::new(patience.as_secs().cast_signed(), micros);
+    setsockopt(&socket, sockopt::SendTimeout, &patience)?;
     connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(UnixStream::from(socket))
 }
