@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "the parts are put together last")]
 
+mod render;
 mod view;
 
 use std::process::ExitCode;

@@ -2,5 +2,4 @@
 
 mod types;
 
-#[expect(unused_imports, reason = "the parts are put together last")]
 pub(crate) use types::*;
