@@ -23,6 +23,7 @@ mod hold;
 mod hostile;
 mod injected;
 mod join;
+mod journal;
 mod limits;
 mod load;
 mod lost;
