@@ -10,7 +10,7 @@ use crate::ratio::Ratio;
 use crate::sample::Sample;
 use crate::setting::{Setting, progress};
 use crate::table::Answer;
-use tables::{against, growth, number_of, split, with_check};
+use tables::{against, growth, number_of, recorded, split, with_check};
 
 /// The numbers of nodes that are measured, each with the milliseconds that the chain may
 /// take without a check, if there is a goal.
@@ -38,6 +38,7 @@ struct Row {
     haproxy_gen: Sample,
     haproxy_reload: Sample,
     chain: Sample,
+    unrecorded: Sample,
     checked: Sample,
     check: Sample,
     limit: Sample,
@@ -56,6 +57,7 @@ pub(crate) fn question(setting: &Setting) -> anyhow::Result<(Answer, Picture)> {
     let answer = Answer::new("chain: what one join costs, in ms")
         .text("`serf-nodes`, `haproxy-gen` and `haproxy-reload` one after the other for a join by which there are so many nodes, against a HAProxy that runs and takes the new server over; without and with `haproxy -c`.")
         .table(split(&rows))
+        .table(recorded(&rows))
         .table(with_check(&rows))
         .text("Against the lab's handler (bash, awk, python-jinja2; it neither checks nor reloads), and the limit: a program that reads so many files, writes one, syncs and renames it.")
         .table(against(&rows))
@@ -108,6 +110,9 @@ impl Row {
         self.haproxy_gen.push(cost.haproxy_gen);
         self.haproxy_reload.push(cost.haproxy_reload);
         self.chain.push(cost.sum());
+        let name = format!("z{round}");
+        self.unrecorded.push(fixture.join_unrecorded(&name)?.sum());
+        fixture.leave(&name)?;
         let name = format!("y{round}");
         self.checked.push(fixture.join(&name, Check::Forced)?.sum());
         self.check.push(timed(&mut fixture.haproxy().check()?)?);

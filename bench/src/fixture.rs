@@ -1,5 +1,6 @@
 //! A balancer's files with any number of nodes, and the chain run on them.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,6 +51,8 @@ pub(crate) struct Fixture<'a> {
     haproxy: Haproxy,
     _running: Owned,
     directory: PathBuf,
+    /// How many runs there were.
+    runs: Cell<u32>,
 }
 
 impl<'a> Fixture<'a> {
@@ -67,6 +70,7 @@ impl<'a> Fixture<'a> {
             _running: haproxy.start()?,
             haproxy,
             directory,
+            runs: Cell::new(0),
         })
     }
 
@@ -106,23 +110,51 @@ impl<'a> Fixture<'a> {
         Ok(path)
     }
 
-    /// Runs the three programs of the chain for an event of these members.
+    /// Runs the three programs of the chain for an event of these members, as a run that is
+    /// recorded.
     pub(crate) fn event(&self, kind: &str, names: &[String], check: Check) -> anyhow::Result<Cost> {
+        let run = self.runs.get();
+        self.runs.set(run.wrapping_add(1));
+        let records = [
+            ("CHAIN_RUN", format!("run-{run}").into()),
+            ("MUSTER_JOURNAL", self.path("muster.jsonl")),
+        ];
+        self.event_with(kind, names, check, &records)
+    }
+
+    fn event_with(
+        &self,
+        kind: &str,
+        names: &[String],
+        check: Check,
+        records: &[(&str, PathBuf)],
+    ) -> anyhow::Result<Cost> {
         let event = self.write_event(names)?;
         if check == Check::Forced {
             forget(&self.path(".haproxy.cfg.checked"))?;
         }
-        let mut nodes = self.command(&self.setting.program("serf-nodes"));
+        let step = |name| {
+            let mut step = self.command(&self.setting.program(name));
+            step.envs(records.iter().map(|(name, value)| (name, value)));
+            step
+        };
+        let mut nodes = step("serf-nodes");
         nodes.env("SERF_EVENT", kind).stdin(stdin_from(&event)?);
         Ok(Cost {
             serf_nodes: timed(&mut nodes)?,
-            haproxy_gen: timed(&mut self.command(&self.setting.program("haproxy-gen")))?,
-            haproxy_reload: timed(&mut self.command(&self.setting.program("haproxy-reload")))?,
+            haproxy_gen: timed(&mut step("haproxy-gen"))?,
+            haproxy_reload: timed(&mut step("haproxy-reload"))?,
         })
     }
 
     pub(crate) fn join(&self, name: &str, check: Check) -> anyhow::Result<Cost> {
         self.event("member-join", &[name.to_string()], check)
+    }
+
+    /// A join that leaves no state and no line of a journal.
+    pub(crate) fn join_unrecorded(&self, name: &str) -> anyhow::Result<Cost> {
+        let names = [name.to_string()];
+        self.event_with("member-join", &names, Check::IfNeeded, &[])
     }
 
     pub(crate) fn leave(&self, name: &str) -> anyhow::Result<Cost> {
@@ -146,6 +178,7 @@ fn chain_environment(command: &mut Command, directory: &Path, haproxy: &Haproxy)
     command
         .env("NODES_DIR", directory.join("nodes"))
         .env("SERF_LOG", directory.join("serf.log"))
+        .env("MUSTER_JOURNAL", "")
         .env("HAPROXY_TEMPLATE", directory.join("haproxy.cfg.tera"))
         .env("ALLOW_LOOPBACK", "1")
         .env("SERF_SELF_NAME", "ha");

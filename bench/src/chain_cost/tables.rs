@@ -10,6 +10,8 @@ const FASTER: [(usize, f64); 3] = [(10, 5.0), (100, 15.0), (1_000, 50.0)];
 /// programs start instead of one.
 const TIMES_LIMIT: f64 = 5.0;
 const OVER_LIMIT: f64 = 6.0;
+/// The records of a join may take so many milliseconds.
+const RECORDS: f64 = 0.2;
 /// With a check the chain may take so many times longer by what `haproxy -c` takes.
 const TIMES_CHECK: f64 = 1.3;
 /// The chain may take so many times longer with 10,000 nodes than with 1,000.
@@ -34,6 +36,26 @@ pub(super) fn split(rows: &[Row]) -> Table {
             row.chain.to_string(),
             row.goal
                 .map_or_else(|| "-".into(), |goal| at_most(chain, goal)),
+        ]);
+    }
+    table
+}
+
+/// What it costs that each step records what it did, in the state and in the journal.
+pub(super) fn recorded(rows: &[Row]) -> Table {
+    let mut table = Table::new(&[
+        "nodes",
+        "the chain without its records",
+        "they cost",
+        "goal",
+    ]);
+    for row in rows {
+        let cost = row.chain.median() - row.unrecorded.median();
+        table.row(vec![
+            number_of(row.nodes),
+            row.unrecorded.to_string(),
+            number(cost),
+            at_most(cost, RECORDS),
         ]);
     }
     table
