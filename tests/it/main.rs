@@ -31,6 +31,7 @@ mod multicast;
 mod names;
 mod namespaces;
 mod networks;
+mod prometheus;
 mod report;
 mod scripts;
 mod settings;
