@@ -44,7 +44,7 @@ fn report() -> Report {
         check: "L7OK 200".to_owned(),
         sessions: 2,
         requests: 1234,
-        errors: 0,
+        ..Stat::default()
     };
     let stats = BTreeMap::from([("nodes/s1".to_owned(), stat)]);
     Report {
