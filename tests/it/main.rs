@@ -31,6 +31,7 @@ mod multicast;
 mod names;
 mod namespaces;
 mod networks;
+mod page;
 mod prometheus;
 mod report;
 mod scripts;

@@ -1,0 +1,12 @@
+//! The page, as a browser shows it. Pictures of it stay in the folder that `MUSTER_PICTURES`
+//! names.
+
+mod browser;
+mod events;
+mod fake;
+mod looks;
+mod never;
+mod picture;
+mod seen;
+mod stream;
+mod times;
