@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use exit::{Exit, say};
 use files::Durability;
 use haproxy_config::hash_of;
+use journal::Line;
 
 use crate::PROGRAM;
 use crate::file::content::{Content, listed};
@@ -18,6 +19,7 @@ use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::loaded::{self, ByConfig, Taken};
 use crate::plan::{Known, Plan};
+use crate::record::{self, Kind, Reason};
 use crate::reload::Request;
 use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
@@ -39,7 +41,7 @@ const TOLD: usize = 5;
 enum Next {
     End(Exit),
     Again,
-    Reload(String),
+    Reload(Reason),
 }
 
 /// How a run ends that did not fail.
@@ -67,10 +69,19 @@ pub(crate) struct Convergence<'a> {
     patience: Instant,
     /// Whether HAProxy was changed.
     changed: bool,
+    /// The line of the journal, with all that was done.
+    done: &'a mut Line,
 }
 
 impl<'a> Convergence<'a> {
-    pub(crate) fn new(files: &'a Files, haproxy: &'a Haproxy, full: bool, pace: Pace) -> Self {
+    /// A run that notes what it does in `done`, also where it fails later.
+    pub(crate) fn new(
+        files: &'a Files,
+        haproxy: &'a Haproxy,
+        full: bool,
+        pace: Pace,
+        done: &'a mut Line,
+    ) -> Self {
         let refused = Refused::new(files.refused());
         Self {
             files,
@@ -83,6 +94,7 @@ impl<'a> Convergence<'a> {
             sent: BTreeSet::new(),
             patience: Instant::now(),
             changed: false,
+            done,
         }
     }
 
@@ -91,24 +103,28 @@ impl<'a> Convergence<'a> {
         loop {
             let now = compare(self.files, before, self.haproxy)?;
             let is_done = now.plan.is_done() && !self.full;
-            let why = match self.reason(&now) {
+            let reason = match self.reason(&now) {
                 None if is_done => match self.end(&now)? {
                     Next::End(exit) => return Ok(End::Agrees(exit)),
                     Next::Again => None,
-                    Next::Reload(why) => Some(why),
+                    Next::Reload(reason) => Some(reason),
                 },
-                None => self.command(&now)?.err().map(|error| format!("{error:#}")),
-                why => why,
+                None => {
+                    let failed = self.command(&now)?.err();
+                    failed.map(|error| Kind::Again.because(format!("{error:#}")))
+                }
+                reason => reason,
             };
-            before = match why {
+            before = match reason {
                 None => Some(now.file),
                 Some(_) if self.is_in_the_making(&now.file)? => None,
-                Some(why) => match self.postponed(&why, &now)? {
-                    None => self.reload(&why, now)?,
+                Some(reason) => match self.postponed(&reason.why, &now)? {
+                    None => self.reload(&reason, now)?,
                     Some(left) if self.is_all_else_done(&now) => {
                         if let Some(running) = &now.running {
                             self.renew(&loaded::certificates(&now), running);
                         }
+                        let why = reason.why;
                         return Ok(End::Postponed(Due { why, left }));
                     }
                     Some(_) => Some(now.file),
@@ -119,7 +135,10 @@ impl<'a> Convergence<'a> {
 
     /// Takes over the files beside haproxy.cfg when HAProxy agrees with that, and ends the run.
     fn end(&mut self, now: &Situation) -> anyhow::Result<Next> {
-        let taken = loaded::take(now, self.haproxy, &mut tell);
+        let taken = loaded::take(now, self.haproxy, &mut |what, since| {
+            record::set(self.done, what);
+            tell(what, since);
+        });
         match &taken {
             Ok(Taken::Agrees { changed }) => self.changed |= changed,
             Ok(Taken::Another { changed }) => {
@@ -127,7 +146,7 @@ impl<'a> Convergence<'a> {
                 pause(TURN);
                 return Ok(Next::Again);
             }
-            Ok(Taken::Reload(why)) => return Ok(Next::Reload(why.clone())),
+            Ok(Taken::Reload(why)) => return Ok(Next::Reload(Kind::Changed.because(why))),
             Err(_) => {}
         }
         // A file that cannot be taken over keeps nothing else from being done.
@@ -136,16 +155,22 @@ impl<'a> Convergence<'a> {
     }
 
     /// Why a reload is needed; `None` if commands may be enough.
-    fn reason(&self, now: &Situation) -> Option<String> {
+    fn reason(&self, now: &Situation) -> Option<Reason> {
         if self.full {
-            return Some("asked for".to_owned());
+            return Some(Kind::Asked.because("asked for"));
         }
         if let Some(why) = &now.plan.reload {
-            return Some(why.clone());
+            let kind = match now.running {
+                Some(_) => Kind::Changed,
+                None => Kind::Silent,
+            };
+            return Some(kind.because(why));
         }
         let mut steps = now.plan.leaves.iter().chain(&now.plan.steps);
         let again = steps.find(|step| self.sent.contains(*step) && !step.is_applied_later());
-        again.map(|step| format!("after its command was sent, still: {}", step.text))
+        again.map(|step| {
+            Kind::Again.because(format!("after its command was sent, still: {}", step.text))
+        })
     }
 
     /// Whether other content takes the place of this, which is a mixture of several files: they
@@ -230,6 +255,7 @@ impl<'a> Convergence<'a> {
         self.patience = Instant::now() + APPLIED;
         if sent.is_ok() {
             self.changed = true;
+            record::sent(self.done, steps);
             tell(&summary(steps), begin);
         }
         sent
@@ -250,11 +276,11 @@ impl<'a> Convergence<'a> {
     ///
     /// What left is taken out before: it must not wait for a reload that takes long, or
     /// that fails. What else commands can do is done where the reload is not.
-    fn reload(&mut self, why: &str, now: Situation) -> anyhow::Result<Option<File>> {
+    fn reload(&mut self, reason: &Reason, now: Situation) -> anyhow::Result<Option<File>> {
         self.take_out(&self.unsent(&now.plan.leaves));
         let certificates = loaded::certificates(&now);
         let (steps, running) = (now.plan.steps, now.running);
-        let reloaded = self.try_reload(why, now.file, running.as_ref(), &steps);
+        let reloaded = self.try_reload(reason, now.file, running.as_ref(), &steps);
         if reloaded.is_err()
             && let Some(running) = &running
         {
@@ -266,8 +292,12 @@ impl<'a> Convergence<'a> {
 
     /// Takes over renewed certificates, which have nothing to do with the lines of the file:
     /// no reload that waits, or that fails, keeps them waiting.
-    fn renew(&self, certificates: &ByConfig, running: &Running) {
-        if let Err(error) = loaded::renew(certificates, running, self.haproxy, &mut tell) {
+    fn renew(&mut self, certificates: &ByConfig, running: &Running) {
+        let renewed = loaded::renew(certificates, running, self.haproxy, &mut |what, since| {
+            record::set(self.done, what);
+            tell(what, since);
+        });
+        if let Err(error) = renewed {
             say(PROGRAM, format_args!("{error:#}"));
         }
     }
@@ -302,11 +332,12 @@ impl<'a> Convergence<'a> {
 
     fn try_reload(
         &mut self,
-        why: &str,
+        reason: &Reason,
         file: File,
         running: Option<&Running>,
         steps: &[Step],
     ) -> anyhow::Result<Option<File>> {
+        let why = reason.why.as_str();
         self.check_progress(why, &file)?;
         let begin = Instant::now();
         let hash = hash_of(&file.content.bytes);
@@ -327,6 +358,7 @@ impl<'a> Convergence<'a> {
             })
             .with_context(|| format!("reload HAProxy, since {why}"))?;
         tell(&format!("reload, since {why}"), begin);
+        record::reloaded(self.done, reason);
         (self.full, self.changed) = (false, true);
         self.reloads += 1;
         self.sent.clear();
@@ -380,7 +412,7 @@ impl<'a> Convergence<'a> {
 
     /// Does what can be done with servers that left only when they are idle. Returns whether
     /// that was anything.
-    fn tidy(&self, plan: &Plan) -> anyhow::Result<bool> {
+    fn tidy(&mut self, plan: &Plan) -> anyhow::Result<bool> {
         let worker = &self.haproxy.worker;
         let begin = Instant::now();
         let retired = retire_idle(worker, &plan.draining)?;
@@ -390,7 +422,9 @@ impl<'a> Convergence<'a> {
             (deleted, "deleted what left and is idle"),
         ] {
             if count > 0 && !self.changed {
-                tell(&format!("{what}: {count}"), begin);
+                let what = format!("{what}: {count}");
+                record::set(self.done, &what);
+                tell(&what, begin);
             }
         }
         Ok(retired + deleted > 0)

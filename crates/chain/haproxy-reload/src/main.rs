@@ -10,6 +10,7 @@ mod fuzz;
 mod haproxy;
 mod loaded;
 mod plan;
+mod record;
 mod reload;
 mod situation;
 mod status;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Parser;
 use exit::{Exit, print, say};
+use journal::{Line, Step};
 
 use crate::converge::{Convergence, End};
 use crate::file::kept::Files;
@@ -113,6 +115,10 @@ struct Options {
         default_value = "/var/run/haproxy-master.sock"
     )]
     master: PathBuf,
+    /// The folder of the nodes, which has the state of the chain; --status compares the
+    /// nodes too
+    #[arg(long, value_name = "DIR", env = "NODES_DIR", default_value = "/nodes")]
+    nodes: PathBuf,
     /// How long a run may take before it gives up
     #[arg(
         long,
@@ -160,7 +166,9 @@ fn run(options: &Options) -> anyhow::Result<Exit> {
     let pace = Pace(options.reload_every);
     if let Some(first) = options.waiting {
         return waiting::wait(first, &files, &|| {
-            Convergence::new(&files, &options.haproxy(), false, pace).run()
+            let mut step = Step::aside(PROGRAM, &options.nodes);
+            let end = Convergence::new(&files, &options.haproxy(), false, pace, step.line()).run();
+            recorded(step, end)
         });
     }
     let haproxy = options.haproxy();
@@ -170,17 +178,49 @@ fn run(options: &Options) -> anyhow::Result<Exit> {
     if options.dry_run {
         return dry_run(&files, &haproxy, pace);
     }
-    let _lock = files.lock(haproxy.worker.deadline)?;
-    waiting::tell(&files);
-    match Convergence::new(&files, &haproxy, options.full, pace).run()? {
-        End::Agrees(exit) => Ok(exit),
-        End::Postponed(due) => {
+    let step = Step::begin(PROGRAM, &options.nodes);
+    converge(&files, &haproxy, options, step)
+}
+
+/// A run, which leaves a process behind where a reload has to wait.
+fn converge(
+    files: &Files,
+    haproxy: &Haproxy,
+    options: &Options,
+    mut step: Step,
+) -> anyhow::Result<Exit> {
+    let pace = Pace(options.reload_every);
+    let run = |done: &mut Line| {
+        let _lock = files.lock(haproxy.worker.deadline)?;
+        waiting::tell(files);
+        let end = Convergence::new(files, haproxy, options.full, pace, done).run()?;
+        if let End::Postponed(due) = &end {
             let what = || format!("wait for the time of the reload, due since {}", due.why);
-            waiting::leave(&files, due.left).with_context(what)?;
+            waiting::leave(files, due.left).with_context(what)?;
             say(PROGRAM, due.told());
-            Ok(Exit::Changed)
         }
+        Ok(end)
+    };
+    let end = run(step.line());
+    match recorded(step, end)? {
+        End::Agrees(exit) => Ok(exit),
+        End::Postponed(_) => Ok(Exit::Changed),
     }
+}
+
+/// Ends the step with what came of the run.
+fn recorded(mut step: Step, end: anyhow::Result<End>) -> anyhow::Result<End> {
+    let (result, due) = match end {
+        Ok(End::Agrees(exit)) => (Ok(exit), None),
+        Ok(End::Postponed(due)) => (Ok(Exit::Changed), Some(due)),
+        Err(error) => (Err(error), None),
+    };
+    if let Some(due) = &due {
+        step.postponed(&due.why);
+    }
+    step.end(&result);
+    let exit = result?;
+    Ok(due.map_or(End::Agrees(exit), End::Postponed))
 }
 
 impl Options {

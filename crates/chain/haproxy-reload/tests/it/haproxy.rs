@@ -183,6 +183,13 @@ impl Haproxy {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
+    /// The folder of the nodes, which is made where it is asked for.
+    pub(crate) fn nodes(&self) -> PathBuf {
+        let nodes = self.path("nodes");
+        std::fs::create_dir_all(&nodes).unwrap();
+        nodes
+    }
+
     pub(crate) fn write(&self, config: &Config) {
         self.write_bytes(config.text().as_bytes());
     }
@@ -285,6 +292,10 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
         .env("HAPROXY_CFG", dir.join("haproxy.cfg"))
         .env_remove("HAPROXY_RELOAD_EVERY")
         .env_remove("HAPROXY_RELOAD_TIMEOUT")
+        .env_remove("SERF_WATCH_AGAIN")
+        .env_remove("CHAIN_RUN")
+        .env_remove("MUSTER_JOURNAL")
+        .env("NODES_DIR", dir.join("nodes"))
         .arg("--socket")
         .arg(dir.join("s"))
         .arg("--master")

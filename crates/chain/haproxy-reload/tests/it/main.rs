@@ -17,6 +17,7 @@ mod node;
 mod odd;
 mod options;
 mod pace;
+mod record;
 mod relay;
 mod reloads;
 mod servers;
