@@ -107,11 +107,14 @@ fn on_the_page() -> Vec<(String, String)> {
 #[test]
 fn every_question_on_the_page_is_one_of_its_family_that_prometheus_understands() {
     let rows = on_the_page();
-    let mut rules = "groups:\n- name: questions\n  rules:\n".to_owned();
-    for (number, (family, question)) in rows.iter().enumerate() {
+    for (family, question) in &rows {
         assert!(question.contains(family), "{family}: {question}");
-        rules += &format!("  - record: q{number}\n    expr: '{question}'\n");
     }
+    let rule = |(number, (_, question)): (usize, &(String, String))| {
+        format!("  - record: q{number}\n    expr: '{question}'\n")
+    };
+    let rules: Vec<String> = rows.iter().enumerate().map(rule).collect();
+    let rules = "groups:\n- name: questions\n  rules:\n".to_owned() + &rules.concat();
     let folder = harness::scratch();
     let path = folder.path().join("questions.yml");
     files::replace(&path, rules.as_bytes(), files::Durability::Unsynced).unwrap();
