@@ -5,7 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use harness::{require, root};
+use harness::cluster::{BALANCER, Cluster};
+use harness::{http, require, root};
+
+/// Where a balancer serves its page.
+const PAGE: u16 = 1940;
 
 const FOLDER: &str = "deploy/prometheus";
 const RULES: &str = "muster.rules.yml";
@@ -132,4 +136,61 @@ fn every_series_of_an_alert_is_a_family_that_the_page_explains() {
         assert!(used.len() > 3, "{file}: {used:?}");
         assert_eq!(used.difference(&families).next(), None, "{file}");
     }
+}
+
+/// Samples that are there before anything has happened, so that the first time is an increase.
+const FROM_ZERO_ON: &[&str] = &[
+    "muster_chain_runs_total{result=\"failed\"}",
+    "muster_chain_step_failures_total{step=\"serf-members\",code=\"111\"}",
+    "muster_chain_step_failures_total{step=\"haproxy-gen\",code=\"100\"}",
+    "muster_node_changes_total{change=\"died\"}",
+    "muster_node_changes_total{change=\"refused\"}",
+    "muster_haproxy_reloads_total{kind=\"again\"}",
+    "muster_service_restarts_total{service=\"hangup\"}",
+    "muster_nodes{state=\"held\"}",
+    "muster_members{status=\"failed\"}",
+    "muster_members_refused",
+    "muster_removals_held",
+];
+
+#[test]
+#[ignore = "needs the page's metrics"]
+fn the_metrics_of_a_cluster_are_clean_and_those_of_the_page_and_name_no_node() {
+    let cluster = Cluster::up(139, 2);
+    let answer = http::get(cluster.at_port(BALANCER, PAGE), "/metrics").unwrap();
+    assert_eq!(answer.status, 200);
+    let text = answer.text();
+    let file = harness::scratch();
+    let path = file.path().join("metrics");
+    files::replace(&path, &answer.body, files::Durability::Unsynced).unwrap();
+    let mut check = Command::new(require("promtool"));
+    check
+        .args(["check", "metrics"])
+        .stdin(fs::File::open(&path).unwrap());
+    let output = check.output().unwrap();
+    assert_eq!(objections(&output), None, "{text}");
+    // It tells what is bad style without an error.
+    assert!(
+        output.stderr.is_empty() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let types: BTreeSet<String> = types.map(|line| first_word(line).to_owned()).collect();
+    let families: BTreeSet<String> = on_the_page().into_iter().map(|row| row.0).collect();
+    assert_eq!(types, families);
+
+    for sample in FROM_ZERO_ON {
+        let mut lines = text.lines();
+        let is_zero = lines.any(|line| line.strip_prefix(sample) == Some(" 0"));
+        assert!(is_zero, "{sample} is not there, or not 0:\n{text}");
+    }
+    for name in ["s1", "s2"] {
+        let quoted = format!("\"{name}\"");
+        assert!(!text.contains(&quoted), "{name} is in it:\n{text}");
+    }
+}
+
+fn first_word(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
 }
