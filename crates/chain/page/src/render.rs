@@ -294,6 +294,7 @@ fn state_words(state: NodeState, many: usize) -> &'static str {
         (NodeState::Lost, _) => "lost",
         (NodeState::Silent, 1) => "does not answer",
         (NodeState::Silent, _) => "do not answer",
+        (NodeState::Unknown, _) => "unknown",
         (NodeState::Refused, _) => "refused",
         (NodeState::New, _) => "new",
         (NodeState::Drains, 1) => "drains",

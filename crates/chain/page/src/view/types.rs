@@ -84,6 +84,8 @@ pub(crate) enum NodeState {
     Lost,
     /// HAProxy's check fails.
     Silent,
+    /// HAProxy does not say, since it cannot be asked.
+    Unknown,
     /// A member that cannot be a node.
     Refused,
     /// In /nodes, and not yet in HAProxy.
@@ -143,7 +145,7 @@ pub(crate) struct Event {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) level: Level,
-    /// `up`, `down`, `finishes` or `paused`.
+    /// `up`, `down`, `finishes`, `paused`, or `unknown` where its record cannot be read.
     pub(crate) state: &'static str,
     /// Such as `up 3 min`, `down 2 s, wanted up`, `done`.
     pub(crate) words: String,
