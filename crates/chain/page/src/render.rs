@@ -127,6 +127,7 @@ impl Renderer {
         context.insert("build", &self.build);
         context.insert("name", &view.name);
         context.insert("sentence", &view.sentence);
+        context.insert("word", level_word(view.sentence.level));
         for id in ["build", "title", "sentence"] {
             made.add(id, self.render(&format!("{id}.html"), &context)?);
         }
@@ -152,6 +153,7 @@ impl Renderer {
             let mut context = Context::new();
             context.insert("id", &id);
             context.insert("node", node);
+            context.insert("sign", sign_of(node));
             context.insert("rates", &scale.rates(node));
             context.insert("checks", &scale.checks(node));
             Ok((id, self.render("tile.html", &context)?))
@@ -178,7 +180,11 @@ impl Renderer {
     fn rest(&self, view: &View, made: &mut Fragments) -> anyhow::Result<()> {
         let events = view.events.iter().map(|event| {
             let id = element("event", &event.key);
-            let html = self.one("event.html", &id, event)?;
+            let mut context = Context::new();
+            context.insert("id", &id);
+            context.insert("it", event);
+            context.insert("sign", event_sign(event.kind));
+            let html = self.render("event.html", &context)?;
             Ok((id, html))
         });
         let events = events.collect::<anyhow::Result<Vec<_>>>()?;
@@ -270,21 +276,65 @@ fn is_worst(view: &View, node: &NodeView) -> bool {
 struct Count {
     state: NodeState,
     level: Level,
+    sign: &'static str,
     many: usize,
     words: &'static str,
 }
 
 fn counts(view: &View) -> Vec<Count> {
-    let counts = view.counts.iter().map(|(&state, &many)| {
+    // Those that serve first, then the worst first.
+    let serves = view.counts.get_key_value(&NodeState::Serves);
+    let others = view.counts.iter();
+    let others = others.filter(|(state, _)| **state != NodeState::Serves);
+    let counts = serves.into_iter().chain(others).map(|(&state, &many)| {
         let first = view.nodes.iter().find(|node| node.state == state);
         Count {
             state,
             level: first.map_or(Level::Quiet, |node| node.level),
+            sign: first.map_or("quiet", sign_of),
             many,
             words: state_words(state, many),
         }
     });
     counts.collect()
+}
+
+/// What stands before the sentence.
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Well => "All well",
+        Level::Warn => "Worth a look",
+        Level::Bad => "Not well",
+        Level::Quiet => "Quiet",
+    }
+}
+
+/// The sign of a node's state: `sign-` and this is a symbol of the page's.
+fn sign_of(node: &NodeView) -> &'static str {
+    match (node.state, node.level) {
+        (NodeState::Refused, _) => "minus",
+        (NodeState::New, _) => "plus",
+        (NodeState::Died, _) => "cross",
+        (_, Level::Well) => "well",
+        (_, Level::Warn) => "warn",
+        (_, Level::Bad) => "bad",
+        (_, Level::Quiet) => "quiet",
+    }
+}
+
+/// The sign of what happened.
+fn event_sign(kind: &str) -> &'static str {
+    match kind {
+        "joined" => "plus",
+        "back" | "mended" => "well",
+        "left" => "quiet",
+        "died" => "cross",
+        "lost" => "warn",
+        "held" | "failed" => "bad",
+        "refused" => "minus",
+        "reload" => "loop",
+        _ => "arrow",
+    }
 }
 
 /// The state of so many nodes, behind their number.
@@ -306,5 +356,7 @@ fn state_words(state: NodeState, many: usize) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

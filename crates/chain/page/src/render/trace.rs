@@ -12,6 +12,9 @@ const SECONDS: usize = 60;
 /// How high a polyline is drawn, in units.
 const HEIGHT: u64 = 20;
 
+/// Below what is seen: a polyline begins and ends there, so that what is under it is filled.
+const FLOOR: u64 = HEIGHT + 4;
+
 /// A polyline, and what it says in words.
 #[derive(Serialize)]
 pub(super) struct Trace {
@@ -72,15 +75,18 @@ fn round(highest: u64) -> u64 {
 fn trace(numbers: &[u64], top: u64) -> Option<Trace> {
     let numbers = recent(numbers);
     let (low, high) = (numbers.iter().min()?, numbers.iter().max()?);
+    // Writing into a String cannot fail.
     let mut points = String::new();
-    for (at, number) in numbers.iter().enumerate() {
-        let x = SECONDS - numbers.len() + at;
+    let start = SECONDS - numbers.len();
+    // A full line begins where its edge is not seen.
+    let edge = if start == 0 { "-2" } else { "" };
+    let _ = write!(points, "{edge}{start},{FLOOR}");
+    for (number, x) in numbers.iter().zip(start..) {
         let up = u128::from(*number) * u128::from(HEIGHT) / u128::from(top.max(1));
         let y = u128::from(HEIGHT).saturating_sub(up);
-        let gap = if points.is_empty() { "" } else { " " };
-        // Writing into a String cannot fail.
-        let _ = write!(points, "{gap}{x},{y}");
+        let _ = write!(points, " {x},{y}");
     }
+    let _ = write!(points, " {SECONDS},{FLOOR}");
     Some(Trace {
         points,
         low: *low,
