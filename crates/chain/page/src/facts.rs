@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use journal::{Line, State};
 use nodes::Listing;
 
-pub(crate) use haproxy::Haproxy;
+pub(crate) use haproxy::{Haproxy, read as ask};
 pub(crate) use services::Record;
 
 use folder::Folder;
@@ -88,8 +88,13 @@ impl Reader {
 
     /// Reads everything. It takes milliseconds, and a second where HAProxy is silent.
     pub(crate) fn read(&mut self) -> Snapshot {
+        let haproxy = ask(&self.paths.socket);
+        self.read_beside(haproxy)
+    }
+
+    /// Reads everything but HAProxy, which has been asked just before. It takes milliseconds.
+    pub(crate) fn read_beside(&mut self, haproxy: Fact<Haproxy>) -> Snapshot {
         let paths = &self.paths;
-        let haproxy = haproxy::read(&paths.socket);
         let moment = SystemTime::now();
         // Behind HAProxy, which can take its time: what is done within it is seen.
         let chain = State::read(&paths.nodes).map_err(|error| format!("{error:#}"));
@@ -110,6 +115,11 @@ impl Reader {
             journal_unread,
             services: services::read(paths.services.as_deref(), moment),
         }
+    }
+
+    /// Reads the nodes alone.
+    pub(crate) fn nodes(&mut self) -> Fact<Arc<Listing>> {
+        self.folder.read(SystemTime::now())
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) struct Haproxy {
     pub(crate) servers: BTreeMap<String, Stat>,
 }
 
-pub(super) fn read(socket: &Path) -> Fact<Haproxy> {
+/// Asks HAProxy. It takes a second at most.
+pub(crate) fn read(socket: &Path) -> Fact<Haproxy> {
     ask(socket).map_err(|error| {
         format!(
             "HAProxy does not answer at {}: {}; the template needs `stats socket ... level user`",
