@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "the parts are put together last")]
 
 mod facts;
+mod http;
 mod render;
 mod view;
 
@@ -107,6 +108,9 @@ struct Args {
         value_name = "TIME"
     )]
     again: Duration,
+    /// Write a line feed to this descriptor once it listens
+    #[arg(long, value_name = "N")]
+    ready_fd: Option<u32>,
 }
 
 impl Args {
@@ -152,8 +156,13 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// Serves the page until a signal ends it.
 fn serve(args: &Args) -> anyhow::Result<Exit> {
-    let listen = args.listen;
-    anyhow::bail!("serve at {listen}: only --once is there so far")
+    let place = http::Place {
+        listen: args.listen,
+        hosts: args.hosts(),
+        ready_fd: args.ready_fd,
+    };
+    http::serve(&place, http::Site::new(args.paths())?)?;
+    Ok(Exit::Changed)
 }
 
 fn main() -> ExitCode {
