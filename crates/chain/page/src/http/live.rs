@@ -215,3 +215,6 @@ impl HttpBody for Stream {
         next.map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,7 +189,8 @@ impl<S: Source> Poller<S> {
     fn next(&self) -> Option<Instant> {
         if self.hub.is_watched() {
             let files = self.looked_at.map_or_else(Instant::now, |at| at + FILES);
-            return Some(files);
+            let haproxy = self.haproxy.due(pause(self.haproxy.cost));
+            return Some(haproxy.map_or(files, |haproxy| haproxy.min(files)));
         }
         // Whoever asks waits for what is asked for him.
         let until = |at: Option<Instant>| at.map(|at| at + PATIENCE);
@@ -284,3 +285,6 @@ impl<S: Source> Poller<S> {
         self.complaint = complaint;
     }
 }
+
+#[cfg(test)]
+mod tests;
