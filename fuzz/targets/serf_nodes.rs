@@ -68,8 +68,8 @@ fn event(bytes: &[u8]) {
     }
     assert_eq!(Event::of(again).lines().members, lines.members);
     let (named, refused) = named(&lines.members, &admission);
-    for why in &refused {
-        assert_one_line(why);
+    for refusal in &refused {
+        assert_one_line(refusal.text());
     }
     for kind in EVENTS.map(Kind::parse) {
         let kind = kind.expect("it is an event of Serf");

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 use exit::Exit;
+use journal::Line;
 use nodes::{Name, Node, Nodes};
 
 use crate::log::Log;
@@ -14,11 +15,13 @@ use crate::plan::Action;
 /// How many failures are logged one by one: on a full disk there is one for each node.
 const MAX_TOLD: usize = 5;
 
-/// Applies actions one after another. One that fails does not stop the others.
+/// Applies actions one after another. One that fails does not stop the others. What was done is
+/// in the log, and in the line of the journal.
 pub(crate) struct Applier<'a> {
     nodes: &'a Nodes,
     lost: MarkFolder,
     log: &'a mut Log,
+    line: &'a mut Line,
     now: SystemTime,
     has_changed: bool,
     failures: usize,
@@ -32,11 +35,13 @@ impl<'a> Applier<'a> {
         lost: MarkFolder,
         now: SystemTime,
         log: &'a mut Log,
+        line: &'a mut Line,
     ) -> Self {
         Self {
             nodes,
             lost,
             log,
+            line,
             now,
             has_changed: false,
             failures: 0,
@@ -95,21 +100,34 @@ impl<'a> Applier<'a> {
             Action::Remove {
                 owner: Some(owner), ..
             } if self.unwritten.contains(owner) => {}
-            Action::Remove { name, why, .. } => {
+            Action::Remove {
+                name,
+                old,
+                why,
+                has_left,
+                ..
+            } => {
                 if self.nodes.remove(name)? {
                     self.has_changed = true;
                     self.log.tell(format_args!("removed {name}: {why}"));
+                    self.note_removed(name, old.as_ref(), why, *has_left);
                 }
                 self.lost.unmark(name)?;
             }
-            Action::Mark { name, why } => {
+            Action::Mark { name, why, stays } => {
                 self.lost.mark(name, self.now)?;
-                self.log.tell(format_args!("{name} is lost: {why}"));
+                let stays = humantime::format_duration(*stays);
+                self.log.tell(format_args!(
+                    "{name} is lost: {why}; it stays for {stays} at least"
+                ));
+                self.line.lost.push(name.to_string());
+                self.line.why.insert(name.to_string(), why.to_string());
             }
             Action::Unmark { name, is_back } => {
                 self.lost.unmark(name)?;
                 if *is_back {
                     self.log.tell(format_args!("{name} is back"));
+                    self.line.back.push(name.to_string());
                 }
             }
         }
@@ -123,8 +141,27 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
+    fn note_removed(&mut self, name: &Name, old: Option<&Node>, why: &str, has_left: bool) {
+        let name = name.to_string();
+        let at = old.map(|old| (name.clone(), address(old)));
+        self.line.at.extend(at);
+        if has_left {
+            self.line.left.push(name);
+        } else {
+            self.line.why.insert(name.clone(), why.to_owned());
+            self.line.died.push(name);
+        }
+    }
+
     fn tell_written(&mut self, node: &Node, old: Option<&Node>) {
         self.has_changed = true;
+        let name = node.name.to_string();
+        self.line.at.insert(name.clone(), address(node));
+        let list = match old {
+            None => &mut self.line.added,
+            Some(_) => &mut self.line.changed,
+        };
+        list.push(name);
         let line = node.line();
         let line = line.trim_ascii_end();
         match old {
@@ -135,5 +172,13 @@ impl<'a> Applier<'a> {
                 self.log.tell(format_args!("changed {old} to {line}"));
             }
         }
+    }
+}
+
+/// The address that the journal has of a node, with its port where its file has one.
+fn address(node: &Node) -> String {
+    match node.port {
+        None => node.ip.to_string(),
+        Some(_) => node.place().to_string(),
     }
 }

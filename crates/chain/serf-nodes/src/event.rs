@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How much of a refused line is shown, in bytes.
 const SHOWN: usize = 40;
 
+/// The event of a member that has said that it leaves.
+pub(crate) const LEAVE: &str = "member-leave";
+
 /// What happened, according to `SERF_EVENT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -33,7 +36,7 @@ impl Kind {
         match event {
             "member-join" => Some(Self::Join),
             "member-update" => Some(Self::Update),
-            "member-leave" => Some(Self::Gone("member-leave")),
+            LEAVE => Some(Self::Gone(LEAVE)),
             "member-failed" => Some(Self::Gone("member-failed")),
             "member-reap" => Some(Self::Gone("member-reap")),
             "user" | "query" => Some(Self::Other),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use exit::Exit;
+use journal::Step;
 use nodes::Nodes;
 
 use crate::admission::Admission;
@@ -12,7 +13,7 @@ use crate::marks::MarkFolder;
 use crate::places::Places;
 use crate::plan::{Policy, plan};
 use crate::roster::Roster;
-use crate::{due, folder, marks, members, own, remarks};
+use crate::{due, facts, folder, marks, members, own, remarks};
 
 pub(crate) fn run(
     list: &Path,
@@ -20,6 +21,7 @@ pub(crate) fn run(
     admission: &Admission,
     policy: Policy,
     log: &mut Log,
+    step: &mut Step,
 ) -> anyhow::Result<Exit> {
     // Locked before the list is read, so that an older list never overwrites a newer
     // one.
@@ -37,7 +39,7 @@ pub(crate) fn run(
     let mut plan = plan(&roster, &places, &files, &marks, now, policy);
     plan.remarks.extend(broken);
 
-    let mut applier = Applier::new(nodes, marked, now, log);
+    let mut applier = Applier::new(nodes, marked, now, log, step.line());
     applier.note(leftovers);
     for action in &plan.actions {
         applier.apply(action);
@@ -46,7 +48,11 @@ pub(crate) fn run(
     applier.note(kept);
     let said = remarks::say_once(nodes.path(), &plan.remarks, applier.log());
     applier.note(said);
-    applier.finish()
+    let result = applier.finish();
+    if result.is_ok() {
+        facts::record(step, facts::of(&roster, &plan, own::is_balancer()));
+    }
+    result
 }
 
 fn roster(text: &str, admission: &Admission) -> anyhow::Result<Roster> {

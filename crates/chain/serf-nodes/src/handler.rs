@@ -11,15 +11,17 @@ use std::time::SystemTime;
 use anyhow::Context;
 use exit::escape;
 use exit::{Exit, misuse};
+use journal::Step;
 use nodes::{Name, Node, Nodes};
 
 use crate::admission::Admission;
 use crate::apply::Applier;
-use crate::event::{Event, EventMember, Kind, Lines};
+use crate::event::{Event, EventMember, Kind, LEAVE, Lines};
 use crate::log::Log;
 use crate::marks::MarkFolder;
 use crate::plan::Action;
-use crate::{address, remarks};
+use crate::refusal::Refusal;
+use crate::{address, facts, remarks};
 
 /// `--log-only`. Here it is a failure if the log cannot be written, since nothing else
 /// is asked for.
@@ -31,13 +33,18 @@ pub(crate) fn log_only(log: &mut Log) -> anyhow::Result<Exit> {
 }
 
 /// Without an option: applies the event at once.
-pub(crate) fn run(nodes: &Nodes, admission: &Admission, log: &mut Log) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    nodes: &Nodes,
+    admission: &Admission,
+    log: &mut Log,
+    step: &mut Step,
+) -> anyhow::Result<Exit> {
     let (kind, event) = read()?;
     if kind == Kind::Other {
         return Ok(Exit::Unchanged);
     }
     let members = log_event(kind, event.lines(), log);
-    apply(kind, &members, nodes, admission, log)
+    apply(kind, &members, nodes, admission, log, step)
 }
 
 fn read() -> anyhow::Result<(Kind, Event)> {
@@ -64,7 +71,7 @@ fn log_event<'a>(kind: Kind, lines: Lines<'a>, log: &mut Log) -> Vec<EventMember
     for member in &lines.members {
         log.line(kind.received(member));
     }
-    for remark in remarks::refused(&lines.refused) {
+    for remark in remarks::refused(lines.refused.iter().map(String::as_str)) {
         log.tell(remark.text());
     }
     lines.members
@@ -76,6 +83,7 @@ fn apply(
     nodes: &Nodes,
     admission: &Admission,
     log: &mut Log,
+    step: &mut Step,
 ) -> anyhow::Result<Exit> {
     let of_balancers = balancers(members, admission);
     let _lock = nodes.lock()?;
@@ -87,7 +95,7 @@ fn apply(
     }
     let mut owners = Owners::of(nodes)?;
     let lost = MarkFolder::new(nodes);
-    let mut applier = Applier::new(nodes, lost, SystemTime::now(), log);
+    let mut applier = Applier::new(nodes, lost, SystemTime::now(), log, step.line());
     for (name, member) in named {
         let old = present.get(&name).cloned().flatten();
         let decided = decide(kind, member, &name, old, admission, &of_balancers);
@@ -101,26 +109,28 @@ fn apply(
                 present.insert(name, left_by(action));
             }
             Ok(None) => {}
-            Err(why) => refused.push(format!("refused {name}: {why}")),
+            Err(why) => refused.push(Refusal::of(name.as_str(), member.address, why)),
         }
     }
-    for remark in remarks::refused(&refused) {
+    for remark in remarks::refused(refused.iter().map(Refusal::text)) {
         applier.log().tell(remark.text());
     }
-    applier.finish()
+    let result = applier.finish();
+    facts::tell_refused(step, &facts::shown(&refused));
+    result
 }
 
 /// The members that have a name of a node, and why others are refused.
 pub(crate) fn named<'a>(
     members: &'a [EventMember<'a>],
     admission: &Admission,
-) -> (Vec<(Name, &'a EventMember<'a>)>, Vec<String>) {
+) -> (Vec<(Name, &'a EventMember<'a>)>, Vec<Refusal>) {
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for member in members {
         match name(member) {
             Ok(name) => named.push((name, member)),
             Err(why) if admission.is_node(member.role) => {
-                refused.push(format!("refused a member: {why}"));
+                refused.push(Refusal::nameless(member.name, member.address, why));
             }
             Err(_) => {}
         }
@@ -146,23 +156,18 @@ pub(crate) fn decide(
     of_balancers: &BTreeSet<IpAddr>,
 ) -> Result<Option<Action>, String> {
     let address = String::from_utf8_lossy(member.address);
-    let remove = |why: &str| Action::Remove {
-        name: name.clone(),
-        why: why.to_string(),
-        owner: None,
-    };
     match kind {
         Kind::Other => Ok(None),
         // If the address differs, the file was made for another member of that name.
         _ if !admission.is_node(member.role) => Ok(old
             .filter(|old| Some(old.ip) == address::parse(&address))
-            .map(|_| remove("it has another role"))),
+            .map(|old| remove(name, Some(old), "it has another role"))),
         // Whom the event speaks of is another one: the node of the file may live.
         Kind::Gone(_) if is_elsewhere(old.as_ref(), &address) => {
             let file = old.map_or_else(String::new, |old| old.ip.to_string());
             Err(format!("its file has another address, {file}, and stays"))
         }
-        Kind::Gone(event) => Ok(Some(remove(event))),
+        Kind::Gone(event) => Ok(Some(remove(name, old, event))),
         Kind::Join | Kind::Update => {
             let ip = admission.address(&address)?;
             if of_balancers.contains(&ip) && !admission.is_shared(ip) {
@@ -170,6 +175,16 @@ pub(crate) fn decide(
             }
             Ok(write(name, ip, old))
         }
+    }
+}
+
+fn remove(name: &Name, old: Option<Node>, why: &str) -> Action {
+    Action::Remove {
+        name: name.clone(),
+        old,
+        why: why.to_string(),
+        has_left: why == LEAVE,
+        owner: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod by_name;
 mod cidr;
 mod due;
 mod event;
+mod facts;
 mod folder;
 mod follow;
 #[cfg(any(test, fuzzing))]
@@ -23,6 +24,7 @@ mod members;
 mod own;
 mod places;
 mod plan;
+mod refusal;
 mod remarks;
 mod roster;
 
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser};
+use journal::Step;
 
 use cidr::Cidr;
 use listed::Listed;
@@ -91,6 +94,11 @@ const PROGRAM: &str = "serf-nodes";
 ///   /nodes/.due        when the next hold ends, as Unix time in seconds; not there if
 ///                      no node is held, or if those that are lost stay for longer
 ///   /nodes/.said       remarks on the list that are in the log and still true
+///   /nodes/.state      where CHAIN_RUN in the environment names a run of the chain: how
+///                      this step of it ended, and who is lost, held or refused at present
+///   /var/log/muster.jsonl  the journal, where MUSTER_JOURNAL in the environment names it:
+///                      a line if a node was added, changed or removed, is lost or back,
+///                      or if this failed. Above 5 MB it becomes muster.jsonl.1
 ///   /var/log/serf.log  above 5 MB it becomes serf.log.1
 ///
 /// Exit codes
@@ -105,6 +113,7 @@ const PROGRAM: &str = "serf-nodes";
 /// Notes
 ///   A member that is refused never changes what happens to the others. Whatever
 ///   comes from the network is shown in escaped form.
+///   If .state or the journal cannot be written, nothing else changes by that.
 #[derive(Parser)]
 #[expect(
     clippy::doc_markdown,
@@ -187,18 +196,22 @@ fn run(args: Args) -> anyhow::Result<exit::Exit> {
         deny: args.deny.into_iter().flat_map(|list| list.0).collect(),
     };
     let mut log = log::Log::new(args.log);
+    if args.log_only {
+        return handler::log_only(&mut log);
+    }
     let nodes = nodes::Nodes::new(args.nodes);
+    let mut step = Step::begin(PROGRAM, nodes.path());
     let result = match args.members {
         Some(list) => {
             let policy = plan::Policy {
                 hold: args.hold,
                 max_lost: args.max_lost,
             };
-            follow::run(&list, &nodes, &admission, policy, &mut log)
+            follow::run(&list, &nodes, &admission, policy, &mut log, &mut step)
         }
-        None if args.log_only => return handler::log_only(&mut log),
-        None => handler::run(&nodes, &admission, &mut log),
+        None => handler::run(&nodes, &admission, &mut log, &mut step),
     };
     log.flush_or_say();
+    step.end(&result);
     result
 }

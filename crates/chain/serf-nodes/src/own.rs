@@ -1,17 +1,39 @@
-//! The addresses of this machine.
+//! The addresses of this machine, and the names of its agent.
 
+use std::cell::LazyCell;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 
+use exit::escape;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
+
+/// The variables that have the name of this machine's agent.
+const NAMES: [&str; 2] = ["SERF_NODE", "SERF_SELF_NAME"];
 
 /// Whether it is the address of one of the interfaces. One of loopback is not, since each
 /// machine has a whole network of these: it does not say where a balancer is. If the system
 /// does not tell its addresses, none is.
 pub(crate) fn is_own(ip: IpAddr) -> bool {
+    !ip.is_loopback() && addresses().contains(&ip)
+}
+
+/// Whether a balancer of this name and address is the one of this machine. Where each has an
+/// address of loopback, its agent's name tells it, in `SERF_NODE` or Serf's own variable.
+pub(crate) fn is_balancer() -> impl Fn(&str, IpAddr) -> bool {
+    let names: Vec<String> = NAMES
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .map(|name| escape(name.as_bytes()).to_string())
+        .collect();
+    let own = LazyCell::new(addresses);
+    move |name, ip| names.iter().any(|own| own == name) || (!ip.is_loopback() && own.contains(&ip))
+}
+
+fn addresses() -> Vec<IpAddr> {
     let all = getifaddrs().into_iter().flatten();
-    let mut all = all.filter_map(|interface| interface.address.as_ref().and_then(ip_of));
-    !ip.is_loopback() && all.any(|own| own.to_canonical() == ip)
+    let all = all.filter_map(|interface| interface.address.as_ref().and_then(ip_of));
+    all.map(|ip| ip.to_canonical()).collect()
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {

@@ -58,6 +58,7 @@ impl Places {
             roster.refuse(rival, owners[&place]);
         }
         roster.refused.sort_unstable();
+        roster.kept.sort_unstable();
         Self(owners)
     }
 

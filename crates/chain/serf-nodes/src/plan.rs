@@ -9,6 +9,7 @@ use nodes::{Name, Node};
 
 use crate::by_name::ByName;
 use crate::places::Places;
+use crate::refusal::Refusal;
 use crate::remarks::{self, Remark};
 use crate::roster::{Claim, Loss, Roster};
 
@@ -44,14 +45,32 @@ pub(crate) enum Action {
     /// written: nobody would be left there.
     Remove {
         name: Name,
+        /// What the file holds.
+        old: Option<Node>,
         why: String,
+        /// Whether it has said that it leaves.
+        has_left: bool,
         owner: Option<Name>,
     },
-    /// Mark a node as lost since this run.
-    Mark { name: Name, why: String },
+    /// Mark a node as lost since this run; `stays` says for how long at least.
+    Mark {
+        name: Name,
+        why: Loss,
+        stays: Duration,
+    },
     /// Remove the mark of a node. `is_back` says that the node lives and still has its
     /// file; otherwise the mark is a leftover.
     Unmark { name: Name, is_back: bool },
+}
+
+/// A lost node that still has its file when the plan was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) name: Name,
+    pub(crate) since: SystemTime,
+    /// When its hold ends; `None` if it stays until a person confirms that it is gone.
+    pub(crate) until: Option<SystemTime>,
+    pub(crate) why: Loss,
 }
 
 /// All steps, remarks on the state of the list for a person, and when to look again.
@@ -61,6 +80,10 @@ pub(crate) struct Plan {
     pub(crate) remarks: Vec<Remark>,
     /// When the next hold ends.
     pub(crate) due: Option<SystemTime>,
+    /// The nodes that are lost then.
+    pub(crate) lost: Vec<Lost>,
+    /// Why no lost node is removed, whatever its hold, in words for a person.
+    pub(crate) held: Option<String>,
 }
 
 impl FromStr for Percent {
@@ -99,7 +122,7 @@ pub(crate) fn plan(
     plan.write_living(&entries);
     plan.clear_marks(roster, files, marks);
     if roster.is_alone {
-        plan.remark_alone(&entries);
+        plan.remark_alone(&entries, marks);
     } else {
         plan.remove_left(&entries);
         let (replaced, lost) = lost(&entries, roster, places);
@@ -108,7 +131,10 @@ pub(crate) fn plan(
         let is_wipe = plan.remark_wipe(all, &lost, policy);
         plan.hold(&lost, marks, now, policy.hold, is_wipe);
     }
-    plan.remarks.extend(remarks::refused(&roster.refused));
+    let refused = roster.refused.iter().map(Refusal::text);
+    let unheeded = roster.kept.iter().map(String::as_str);
+    plan.remarks
+        .extend(remarks::refused(unheeded.chain(refused)));
     plan
 }
 
@@ -126,6 +152,15 @@ impl Entry<'_> {
 
     fn has_left(&self) -> bool {
         self.claim == Some(&Claim::Left)
+    }
+
+    /// Why it is lost, if it neither lives nor has left.
+    fn loss(&self) -> Option<Loss> {
+        match self.claim {
+            None => Some(Loss::Absent),
+            Some(Claim::Lost(loss)) => Some(*loss),
+            Some(Claim::Living(_) | Claim::Left) => None,
+        }
     }
 }
 
@@ -188,13 +223,16 @@ impl Plan {
 
     fn remove_left(&mut self, entries: &[Entry<'_>]) {
         for entry in entries {
-            if entry.file.is_some() && entry.has_left() {
-                self.actions.push(Action::Remove {
-                    name: entry.name.clone(),
-                    why: "it has left".to_string(),
-                    owner: None,
-                });
-            }
+            let Some(file) = entry.file.filter(|_| entry.has_left()) else {
+                continue;
+            };
+            self.actions.push(Action::Remove {
+                name: entry.name.clone(),
+                old: file.cloned(),
+                why: "it has left".to_string(),
+                has_left: true,
+                owner: None,
+            });
         }
     }
 
@@ -204,7 +242,9 @@ impl Plan {
         for Replaced { node, owner } in replaced {
             self.actions.push(Action::Remove {
                 name: node.name.clone(),
+                old: Some((*node).clone()),
                 why: format!("its place {} is now {owner}'s", node.place()),
+                has_left: false,
                 owner: Some((*owner).clone()),
             });
         }
@@ -212,53 +252,70 @@ impl Plan {
 
     fn hold(
         &mut self,
-        lost: &[(&Name, Loss)],
+        missing: &[Missing<'_>],
         marks: &Marks,
         now: SystemTime,
         hold: Duration,
         is_wipe: bool,
     ) {
-        for &(name, why) in lost {
-            let since = marks.get(name).copied().flatten();
+        for Missing { name, file, why } in missing {
+            let since = marks.get(*name).copied().flatten();
             // A mark in the future, from before the clock was set back, counts as none,
             // since the node would otherwise stay for an unknown time.
             let so_far = since.and_then(|since| now.duration_since(since).ok());
             let is_due = so_far.unwrap_or_default() >= hold;
             if is_due && !is_wipe {
                 self.actions.push(Action::Remove {
-                    name: name.clone(),
+                    name: (*name).clone(),
+                    old: file.cloned(),
                     why: format!("lost for {}, {why}", humantime::format_duration(hold)),
+                    has_left: false,
                     owner: None,
                 });
                 continue;
             }
-            if !is_wipe {
-                let since = since.filter(|_| so_far.is_some()).unwrap_or(now);
-                self.due = self.due.into_iter().chain(since.checked_add(hold)).min();
-            }
+            let since = since.filter(|_| so_far.is_some()).unwrap_or(now);
+            let until = since.checked_add(hold).filter(|_| !is_wipe);
+            self.due = self.due.into_iter().chain(until).min();
             if so_far.is_none() {
                 self.actions.push(Action::Mark {
-                    name: name.clone(),
-                    why: format!(
-                        "{why}; it stays for {} at least",
-                        humantime::format_duration(hold)
-                    ),
+                    name: (*name).clone(),
+                    why: *why,
+                    stays: hold,
                 });
             }
+            self.lost.push(Lost {
+                name: (*name).clone(),
+                since,
+                until,
+                why: *why,
+            });
         }
     }
 
-    fn remark_alone(&mut self, entries: &[Entry<'_>]) {
-        let stays = |entry: &Entry| entry.file.is_some() && !entry.is_living();
-        if entries.iter().any(stays) {
-            let text = "the member list has nobody but the agent itself: all nodes stay";
-            self.remarks.push(Remark::new("alone", text));
+    /// All nodes stay, also those that were marked before; no further one is.
+    fn remark_alone(&mut self, entries: &[Entry<'_>], marks: &Marks) {
+        let stays = |entry: &&Entry| entry.file.is_some() && !entry.is_living();
+        let staying: Vec<_> = entries.iter().filter(stays).collect();
+        if staying.is_empty() {
+            return;
         }
+        let marked = staying.into_iter().filter_map(|entry| {
+            Some(Lost {
+                name: entry.name.clone(),
+                since: marks.get(entry.name).copied().flatten()?,
+                until: None,
+                why: entry.loss()?,
+            })
+        });
+        self.lost.extend(marked);
+        let text = "the member list has nobody but the agent itself: all nodes stay";
+        self.hold_all("alone", text.to_string());
     }
 
     /// Whether so many nodes are lost that the list itself may be wrong. If so, it
     /// adds a remark.
-    fn remark_wipe(&mut self, all: usize, lost: &[(&Name, Loss)], policy: Policy) -> bool {
+    fn remark_wipe(&mut self, all: usize, lost: &[Missing<'_>], policy: Policy) -> bool {
         let is_wipe = lost.len() > 1 && policy.max_lost.is_below(lost.len(), all);
         if is_wipe {
             let text = format!(
@@ -269,9 +326,15 @@ impl Plan {
                 names(lost),
                 policy.max_lost.0,
             );
-            self.remarks.push(Remark::new("wipe", text));
+            self.hold_all("wipe", text);
         }
         is_wipe
+    }
+
+    /// Says that all lost nodes stay.
+    fn hold_all(&mut self, key: &str, why: String) {
+        self.remarks.push(Remark::new(key, why.as_str()));
+        self.held = Some(why);
     }
 }
 
@@ -281,27 +344,33 @@ struct Replaced<'a> {
     owner: &'a Name,
 }
 
+/// A node that is lost, and whose place nobody has.
+struct Missing<'a> {
+    name: &'a Name,
+    file: Content<'a>,
+    why: Loss,
+}
+
 /// The nodes that have a file, but neither live nor have left according to the list: those
 /// whose place is another's, and all others.
 fn lost<'a>(
     entries: &[Entry<'a>],
     roster: &'a Roster,
     places: &Places,
-) -> (Vec<Replaced<'a>>, Vec<(&'a Name, Loss)>) {
+) -> (Vec<Replaced<'a>>, Vec<Missing<'a>>) {
     let (mut replaced, mut others) = (Vec::new(), Vec::new());
     for entry in entries {
-        let Some(file) = entry.file else {
+        let (Some(file), Some(why)) = (entry.file.copied(), entry.loss()) else {
             continue;
-        };
-        let why = match entry.claim {
-            None => Loss::Absent,
-            Some(Claim::Lost(loss)) => *loss,
-            Some(Claim::Living(_) | Claim::Left) => continue,
         };
         let found = file.and_then(|node| Some((node, places.owner(node.place(), roster)?)));
         match found {
             Some((node, owner)) => replaced.push(Replaced { node, owner }),
-            None => others.push((entry.name, why)),
+            None => others.push(Missing {
+                name: entry.name,
+                file,
+                why,
+            }),
         }
     }
     (replaced, others)
@@ -313,11 +382,11 @@ fn count(entries: &[Entry<'_>]) -> usize {
     entries.iter().filter(stays).count()
 }
 
-fn names(lost: &[(&Name, Loss)]) -> String {
+fn names(lost: &[Missing<'_>]) -> String {
     let named: Vec<&str> = lost
         .iter()
         .take(NAMED)
-        .map(|(name, _)| name.as_str())
+        .map(|missing| missing.name.as_str())
         .collect();
     let more = if lost.len() > NAMED { ", ..." } else { "" };
     format!("{}{more}", named.join(", "))

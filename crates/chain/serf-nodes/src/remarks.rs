@@ -68,11 +68,14 @@ pub(crate) fn say_once(nodes: &Path, remarks: &[Remark], log: &mut Log) -> anyho
 }
 
 /// Remarks on refused members: the first few messages, and how many more there are.
-pub(crate) fn refused(all: &[String]) -> Vec<Remark> {
+pub(crate) fn refused<'a>(all: impl Iterator<Item = &'a str>) -> Vec<Remark> {
+    let mut all: Vec<&str> = all.collect();
+    // Several members with one name can be refused for one reason.
+    all.dedup();
     let mut remarks: Vec<Remark> = all
         .iter()
         .take(MAX_NAMED)
-        .map(|text| Remark::new(text, text))
+        .map(|text| Remark::new(text, *text))
         .collect();
     let more = all.len().saturating_sub(MAX_NAMED);
     if more > 0 {
@@ -141,6 +144,7 @@ mod tests {
     #[test]
     fn of_many_refusals_the_first_are_named_and_the_rest_counted() {
         let many: Vec<String> = (0..10_000).map(|number| format!("no {number}")).collect();
+        let refused = |all: &[String]| refused(all.iter().map(String::as_str));
         assert_eq!(refused(&many[..MAX_NAMED]).len(), MAX_NAMED);
         let shown = refused(&many);
         assert_eq!(shown.len(), MAX_NAMED + 1);

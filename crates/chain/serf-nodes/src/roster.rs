@@ -11,6 +11,12 @@ use crate::address;
 use crate::admission::Admission;
 use crate::by_name::ByName;
 use crate::members::Member;
+use crate::refusal::Refusal;
+
+/// The statuses that a member has.
+const STATUSES: [&str; 5] = ["alive", "failed", "leaving", "left", "none"];
+/// How many balancers are named. Everybody in the cluster can claim to be one.
+const MAX_BALANCERS: usize = 50;
 
 /// What the list says about a name, from the strongest claim to the weakest. If a name
 /// is there twice, the strongest claim counts. Lost is stronger than left, since it
@@ -58,15 +64,24 @@ pub(crate) struct Roster {
     /// The addresses that living balancers claim, each with the name of one of these, as it
     /// is shown.
     pub(crate) of_balancers: BTreeMap<IpAddr, String>,
-    /// Sorted messages about living members that are refused, or not heeded.
-    pub(crate) refused: Vec<String>,
+    /// The living members that want to be nodes and are refused, sorted.
+    pub(crate) refused: Vec<Refusal>,
+    /// Sorted messages about claims to the addresses of nodes that are not heeded.
+    pub(crate) kept: Vec<String>,
+    /// How many members have each status of Serf's.
+    pub(crate) statuses: BTreeMap<&'static str, u64>,
+    /// The living balancers by name, as it is shown: those with an address that a node could
+    /// have as well, and no more than [`MAX_BALANCERS`].
+    pub(crate) balancers: BTreeMap<String, IpAddr>,
 }
 
 impl Roster {
     pub(crate) fn new(members: &[Member<'_>], admission: &Admission) -> Self {
         let mut roster = Self {
             is_alone: members.iter().all(|member| member.name == members[0].name),
-            of_balancers: balancers(members, admission),
+            of_balancers: addresses_of_balancers(members, admission),
+            statuses: statuses(members),
+            balancers: balancers(members, admission),
             ..Self::default()
         };
         for member in in_order(members) {
@@ -85,13 +100,13 @@ impl Roster {
     /// caller sorts the messages again.
     pub(crate) fn refuse(&mut self, rival: usize, owner: usize) {
         let Some(node) = self.lose(rival) else { return };
-        self.refused.push(format!(
-            "refused {}: its place {} is {}'s until that leaves or is lost. Give one of the \
-             two another address or port, or stop it",
-            node.name,
+        let why = format!(
+            "its place {} is {}'s until that leaves or is lost. Give one of the two another \
+             address or port, or stop it",
             node.place(),
             self.claims.at(owner).0,
-        ));
+        );
+        self.refuse_node(&node, why);
     }
 
     /// Refuses the living member with this number, since a balancer has its address. The
@@ -100,10 +115,14 @@ impl Roster {
         let Some(node) = self.lose(number) else {
             return;
         };
-        self.refused.push(format!(
-            "refused {}: the address is a balancer's own: {}",
-            node.name, node.ip
-        ));
+        let why = format!("the address is a balancer's own: {}", node.ip);
+        self.refuse_node(&node, why);
+    }
+
+    fn refuse_node(&mut self, node: &Node, why: String) {
+        let address = node.ip.to_string();
+        let refusal = Refusal::of(node.name.as_str(), address.as_bytes(), why);
+        self.refused.push(refusal);
     }
 
     /// Does not heed that `balancer` claims the address of the living member with this number,
@@ -112,7 +131,7 @@ impl Roster {
         let (name, Claim::Living(node)) = self.claims.at(number) else {
             return;
         };
-        self.refused.push(format!(
+        self.kept.push(format!(
             "kept {name}: the balancer '{balancer}' claims its address {}, where {name} serves. \
              Give one of the two another address, or stop it",
             node.ip
@@ -132,14 +151,18 @@ impl Roster {
         let is_backend = member.is_alive() && admission.is_node(member.role().as_bytes());
         let name = match Name::parse(&member.name) {
             Ok(name) => name,
-            Err(why) if is_backend => return self.refused.push(format!("refused a member: {why}")),
+            Err(why) if is_backend => {
+                let (name, address) = (member.name.as_bytes(), member.addr.as_bytes());
+                return self.refused.push(Refusal::nameless(name, address, why));
+            }
             Err(_) => return,
         };
         let claim = match member.status.as_ref() {
             "alive" if is_backend => match node(&name, member, admission) {
                 Ok(node) => Claim::Living(node),
                 Err(why) => {
-                    self.refused.push(format!("refused {name}: {why}"));
+                    let refusal = Refusal::of(name.as_str(), member.addr.as_bytes(), why);
+                    self.refused.push(refusal);
                     Claim::Lost(Loss::Refused)
                 }
             },
@@ -185,16 +208,49 @@ fn is_stronger(one: &Claim, other: &Claim) -> bool {
 /// The addresses of the living balancers, except for those that a node may share. One that
 /// has failed does not count, since a backend may have got its address. Of several at one
 /// address the last in name order is named.
-fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeMap<IpAddr, String> {
-    let mut found: Vec<(IpAddr, &str)> = members
-        .iter()
-        .filter(|member| member.is_alive() && admission.is_balancer(member.role().as_bytes()))
+fn addresses_of_balancers(
+    members: &[Member<'_>],
+    admission: &Admission,
+) -> BTreeMap<IpAddr, String> {
+    let mut found: Vec<(IpAddr, &str)> = living_balancers(members, admission)
         .filter_map(|member| Some((address::parse(&member.addr)?, member.name.as_ref())))
         .filter(|(ip, _)| !admission.is_shared(*ip))
         .collect();
     found.sort_unstable();
     let shown = |(ip, name): (IpAddr, &str)| (ip, escape(name.as_bytes()).to_string());
     found.into_iter().map(shown).collect()
+}
+
+fn living_balancers<'a, 'b>(
+    members: &'a [Member<'b>],
+    admission: &Admission,
+) -> impl Iterator<Item = &'a Member<'b>> {
+    let is_balancer = |member: &&Member<'_>| admission.is_balancer(member.role().as_bytes());
+    members
+        .iter()
+        .filter(|it| it.is_alive())
+        .filter(is_balancer)
+}
+
+/// The balancers at addresses that may be asked. Of several with one name any is as good.
+fn balancers(members: &[Member<'_>], admission: &Admission) -> BTreeMap<String, IpAddr> {
+    let named = |member: &Member<'_>| {
+        let ip = admission.address(&member.addr).ok()?;
+        Some((escape(member.name.as_bytes()).to_string(), ip))
+    };
+    let all: BTreeMap<String, IpAddr> = living_balancers(members, admission)
+        .filter_map(named)
+        .collect();
+    all.into_iter().take(MAX_BALANCERS).collect()
+}
+
+fn statuses(members: &[Member<'_>]) -> BTreeMap<&'static str, u64> {
+    let mut statuses = BTreeMap::new();
+    for member in members {
+        let known = STATUSES.into_iter().find(|known| *known == member.status);
+        *statuses.entry(known.unwrap_or("none")).or_default() += 1;
+    }
+    statuses
 }
 
 fn node(name: &Name, member: &Member<'_>, admission: &Admission) -> Result<Node, String> {

@@ -104,3 +104,24 @@ fn a_name_that_is_not_utf_8_is_told_in_escaped_form() {
         r"the name 'bad\xffutf8' is not UTF-8"
     );
 }
+
+#[test]
+fn who_left_by_an_event_has_said_so_and_nobody_else() {
+    let old = Some("s1 10.0.0.1 port=80");
+    let cases = [
+        ("member-leave", "backend", true),
+        ("member-failed", "backend", false),
+        ("member-reap", "backend", false),
+        ("member-leave", "", false),
+        ("member-update", "", false),
+    ];
+    for (event, role, left) in cases {
+        match decide_for(event, ["s1", "10.0.0.1", role], old) {
+            Ok(Some(Action::Remove { old, has_left, .. })) => {
+                assert_eq!(has_left, left, "{event} {role}");
+                assert_eq!(old.unwrap().port, Some(80));
+            }
+            other => panic!("{event} {role}: {other:?}"),
+        }
+    }
+}

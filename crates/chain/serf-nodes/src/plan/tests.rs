@@ -342,3 +342,75 @@ fn a_share_is_0_to_100_percent() {
         );
     }
 }
+
+/// Who is lost after a plan: name, seconds since the start, and whether the hold ends.
+fn lost_ones(plan: &Plan) -> Vec<(&str, u64, bool)> {
+    let since = |lost: &Lost| lost.since.duration_since(start()).unwrap().as_secs();
+    let lost = plan.lost.iter();
+    lost.map(|lost| (lost.name.as_str(), since(lost), lost.until.is_some()))
+        .collect()
+}
+
+#[test]
+fn who_is_lost_and_until_when_is_told_for_as_long_as_the_file_is_there() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    let list = roster(&[living("s1"), living("s2"), failed("s3")]);
+    let plan = world.follow(&list, "50%");
+    assert_eq!(lost_ones(&plan), [("s3", 0, true)]);
+    assert_eq!(plan.lost[0].until, Some(start() + HOLD));
+    assert_eq!((plan.lost[0].why, plan.held), (Loss::Failed, None));
+    world.now += HOLD / 3;
+    let two = roster(&[living("s1"), failed("s2"), failed("s3")]);
+    let plan = world.follow(&two, "50%");
+    assert_eq!(lost_ones(&plan), [("s2", 10, false), ("s3", 0, false)]);
+    let words = plan.held.unwrap();
+    assert!(words.ends_with("--max-lost 100%"), "{words}");
+    world.now += HOLD;
+    assert!(world.follow(&list, "50%").lost.is_empty());
+}
+
+#[test]
+fn while_the_agent_is_alone_who_was_lost_before_stays_so() {
+    let mut world = World::with(&["s1", "s2", "s3"]);
+    world.follow(&roster(&[living("s1"), living("s2"), failed("s3")]), "50%");
+    let alone = Roster {
+        is_alone: true,
+        ..roster(&[living("s1")])
+    };
+    let plan = world.follow(&alone, "50%");
+    assert_eq!(lost_ones(&plan), [("s3", 0, false)]);
+    let words = plan.held.unwrap();
+    assert!(words.contains("nobody but the agent itself"), "{words}");
+}
+
+#[test]
+fn who_said_that_it_leaves_is_told_from_who_is_gone() {
+    let mut world = World::with(&["s1", "s2", "s3", "s4"]);
+    let list = [
+        ("s1", Claim::Left),
+        failed("s2"),
+        failed("s3"),
+        ("s5", Claim::Living(node("s5", &home("s3")))),
+    ];
+    world.marks.insert(name("s2"), Some(start() - HOLD));
+    let mut gone = Vec::new();
+    for action in world.follow(&roster(&list), "100%").actions {
+        if let Action::Remove {
+            name,
+            old,
+            has_left,
+            ..
+        } = action
+        {
+            let old = old.map(|old| old.ip.to_string());
+            assert_eq!(old, Some(home(name.as_str())));
+            gone.push((name.to_string(), has_left));
+        }
+    }
+    gone.sort();
+    let gone: Vec<_> = gone
+        .iter()
+        .map(|(name, left)| (name.as_str(), *left))
+        .collect();
+    assert_eq!(gone, [("s1", true), ("s2", false), ("s3", false)]);
+}

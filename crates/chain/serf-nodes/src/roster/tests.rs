@@ -78,7 +78,11 @@ fn a_tag_that_does_not_fit_refuses_its_member_in_words() {
         ]);
         let lost = Claim::Lost(Loss::Refused);
         assert_eq!(claim(&roster, "s1"), Some(&lost), "{tags}");
-        assert!(roster.refused[0].contains(why), "{:?}", roster.refused);
+        assert!(
+            roster.refused[0].text().contains(why),
+            "{:?}",
+            roster.refused
+        );
         assert_eq!(line(&roster, "s2"), "s2 10.0.0.2\n");
     }
 }
@@ -96,11 +100,6 @@ fn a_member_of_another_role_is_nobody_to_tell_of() {
 
 #[test]
 fn the_addresses_of_living_balancers_are_known_with_a_name() {
-    let balancer = |name: &str, ip: &str, status: &str| {
-        format!(
-            r#"{{"name":"{name}","addr":"{ip}:7946","status":"{status}","tags":{{"role":"balancer"}}}}"#
-        )
-    };
     let roster = roster(&[
         &balancer("ha\\n", "[::ffff:10.0.0.1]", "alive"),
         &balancer("a", "10.0.0.1", "alive"),
@@ -161,7 +160,8 @@ fn hostile_names_leave_only_words() {
         .collect();
     assert_eq!(living, ["vm"]);
     assert_eq!(roster.refused.len(), 14, "{:#?}", roster.refused);
-    let told = roster.refused.join("");
+    let told: Vec<&str> = roster.refused.iter().map(Refusal::text).collect();
+    let told = told.concat();
     assert!(
         told.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
         "{told}"
@@ -188,4 +188,61 @@ fn forged_members_leave_only_words() {
             "v6 2001:db8::1\n"
         ]
     );
+}
+
+fn balancer(name: &str, ip: &str, status: &str) -> String {
+    format!(
+        r#"{{"name":"{name}","addr":"{ip}:7946","status":"{status}","tags":{{"role":"balancer"}}}}"#
+    )
+}
+
+#[test]
+fn the_balancers_that_may_be_asked_are_living_and_at_addresses_that_are_allowed() {
+    let list = [
+        balancer("ha\\n", "10.0.0.1", "alive"),
+        balancer("hb", "10.0.0.2", "failed"),
+        balancer("hc", "10.0.0.66", "alive"),
+        balancer("hd", "192.168.0.1", "alive"),
+        balancer("he", "127.0.0.1", "alive"),
+        balancer("hf", "10.0.0.7 or 8", "alive"),
+        member("s1", "10.0.0.3", "alive", ""),
+    ];
+    let text = format!("{{\"members\":[{}]}}", list.join(","));
+    let members = members::parse(&text).unwrap();
+    let admission = admission(&["10.0.0.0/24"], &["10.0.0.66"], false);
+    let found = Roster::new(&members, &admission).balancers;
+    let want = (r"ha\n".to_owned(), "10.0.0.1".parse().unwrap());
+    assert_eq!(found, BTreeMap::from([want]));
+}
+
+#[test]
+fn a_flood_of_balancers_is_cut() {
+    let list: Vec<String> = (0..1000)
+        .map(|number| balancer(&format!("ha{number:03}"), "10.0.0.1", "alive"))
+        .collect();
+    let list: Vec<&str> = list.iter().map(String::as_str).collect();
+    let found = roster(&list).balancers;
+    assert_eq!((found.len(), MAX_BALANCERS), (50, 50));
+    assert!(found.contains_key("ha000") && found.contains_key("ha049"));
+}
+
+#[test]
+fn the_members_are_counted_by_their_status() {
+    let all = [
+        "alive", "alive", "failed", "left", "leaving", "none", "x\\n",
+    ];
+    let list: Vec<String> = all
+        .iter()
+        .enumerate()
+        .map(|(number, status)| member(&format!("s{number}"), "10.0.0.1", status, ""))
+        .collect();
+    let list: Vec<&str> = list.iter().map(String::as_str).collect();
+    let want = [
+        ("alive", 2),
+        ("failed", 1),
+        ("leaving", 1),
+        ("left", 1),
+        ("none", 2),
+    ];
+    assert_eq!(roster(&list).statuses, BTreeMap::from(want));
 }

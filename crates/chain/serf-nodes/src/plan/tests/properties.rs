@@ -181,7 +181,7 @@ proptest! {
         let claims = roster.claims.iter();
         let claims = claims.map(|(name, claim)| (name.clone(), claim.clone()));
         roster.claims = claims.chain([hostile]).collect();
-        roster.refused.push("refused hostile: why".to_string());
+        roster.refused.push(Refusal::of("hostile", b"", "why".to_string()));
         prop_assert_eq!(before, actions(&roster));
     }
 }
