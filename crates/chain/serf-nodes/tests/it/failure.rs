@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use super::{Case, backend, list};
 
 /// Runs `script` where `DIR` is a file system of its own, which goes with it.
-fn in_tmpfs(case: &Case, options: &str, script: &str) -> Output {
+pub(crate) fn in_tmpfs(case: &Case, options: &str, script: &str) -> Output {
     let directory = case.path("small");
     std::fs::create_dir(&directory).unwrap();
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|metadata| {

@@ -12,6 +12,7 @@ mod event;
 mod failure;
 mod faults;
 mod fixtures;
+mod journal;
 mod log_only;
 mod members;
 mod options;
@@ -25,12 +26,15 @@ use assert_cmd::Command;
 use harness::Scratch;
 
 /// What it reads of its environment.
-pub(crate) const VARIABLES: [&str; 10] = [
+pub(crate) const VARIABLES: [&str; 13] = [
     "NODES_DIR",
     "SERF_LOG",
     "ALLOW_LOOPBACK",
     "SERF_EVENT",
     "SERF_SELF_NAME",
+    "SERF_NODE",
+    "CHAIN_RUN",
+    "MUSTER_JOURNAL",
     "SERF_ROLE",
     "NODES_ALLOW",
     "NODES_DENY",
