@@ -1,7 +1,7 @@
 //! A step of a run records itself.
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use exit::Exit;
 use files::Moment;
@@ -36,6 +36,14 @@ impl Step {
     pub fn begin(name: &str, nodes: &Path) -> Self {
         let run = std::env::var(RUN).ok().filter(|run| is_id(run));
         Self::new(name, nodes, run)
+    }
+
+    /// The step has begun so long ago: it records itself only now that it has failed.
+    #[must_use]
+    pub fn begun(mut self, ago: Duration) -> Self {
+        self.began = self.began.checked_sub(ago).unwrap_or(self.began);
+        self.began_at = round(self.began_at - ago.as_secs_f64());
+        self
     }
 
     /// Begins what is done beside the runs, such as a reload that had to wait: it has a line in
@@ -125,7 +133,11 @@ fn note(journal: Option<&Path>, lines: &[Line]) -> anyhow::Result<()> {
 /// Whole milliseconds: more digits would say nothing.
 fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    (since.unwrap_or_default().as_secs_f64() * 1e3).round() / 1e3
+    round(since.unwrap_or_default().as_secs_f64())
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
 }
 
 /// Whether it can be the id of a run. The environment may be anybody's.

@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use exit::Exit;
+use journal::Step;
 use serf_rpc::{Agent, Client, Filter, Member, NOT_LEFT, members};
 
 #[cfg(any(test, fuzzing))]
@@ -33,12 +34,21 @@ const PROGRAM: &str = "serf-members";
 /// Files:
 ///   DIR/NAME     with --nodes: what the files are called, and nothing in them
 ///   FILE         the key of --rpc-key-file: its text without the final line feed
+///   DIR/.steps   with --nodes, and where CHAIN_RUN in the environment names a run of the chain:
+///                that this step of it has failed, and why, until haproxy-reload makes
+///                DIR/.state of it; if it has not failed, nothing is written
+///   /var/log/muster.jsonl  the journal, where MUSTER_JOURNAL in the environment names it: with
+///                --nodes, a line if this has failed. Above 5 MB it becomes muster.jsonl.1
 ///
 /// Exit codes:
 ///   0    the list has been printed
 ///   100  used wrongly
 ///   111  no agent has answered within --timeout, or the system failed
 #[derive(Parser)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "it is the page that --help shows, and no Markdown"
+)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
     /// Leave out who has left and has no file in this folder, which need not be there
@@ -57,6 +67,18 @@ fn parse_timeout(text: &str) -> std::result::Result<Duration, String> {
 }
 
 fn run(args: Args) -> Result<Exit> {
+    let began = Instant::now();
+    let nodes = args.nodes.clone();
+    let result = ask(args);
+    // The step after it knows that this one has succeeded: each join has to wait for it.
+    if let (Err(_), Some(nodes)) = (&result, nodes) {
+        let step = Step::begin(PROGRAM, &nodes).begun(began.elapsed());
+        step.end(&result);
+    }
+    result
+}
+
+fn ask(args: Args) -> Result<Exit> {
     let mut client = args.agent.connect(args.timeout)?;
     match args.nodes {
         None => show(&members(&client.members()?)?),

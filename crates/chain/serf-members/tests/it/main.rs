@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod forged;
+mod recorded;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -45,9 +46,14 @@ impl Agent {
 
     fn ours(&self, more: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_serf-members"));
-        command
-            .env_remove("NODES_DIR")
-            .env_remove("SERF_RPC_KEY_FILE");
+        for variable in [
+            "NODES_DIR",
+            "SERF_RPC_KEY_FILE",
+            "CHAIN_RUN",
+            "MUSTER_JOURNAL",
+        ] {
+            command.env_remove(variable);
+        }
         command
             .args(["--timeout", "60s", "--rpc", &self.rpc])
             .args(more);
