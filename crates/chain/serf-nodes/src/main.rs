@@ -94,8 +94,9 @@ const PROGRAM: &str = "serf-nodes";
 ///   /nodes/.due        when the next hold ends, as Unix time in seconds; not there if
 ///                      no node is held, or if those that are lost stay for longer
 ///   /nodes/.said       remarks on the list that are in the log and still true
-///   /nodes/.state      where CHAIN_RUN in the environment names a run of the chain: how
-///                      this step of it ended, and who is lost, held or refused at present
+///   /nodes/.steps      where CHAIN_RUN in the environment names a run of the chain: how
+///                      this step of it ended, and who is lost, held or refused at present,
+///                      until haproxy-reload makes /nodes/.state of it
 ///   /var/log/muster.jsonl  the journal, where MUSTER_JOURNAL in the environment names it:
 ///                      a line if a node was added, changed or removed, is lost or back,
 ///                      or if this failed. Above 5 MB it becomes muster.jsonl.1
@@ -113,7 +114,7 @@ const PROGRAM: &str = "serf-nodes";
 /// Notes
 ///   A member that is refused never changes what happens to the others. Whatever
 ///   comes from the network is shown in escaped form.
-///   If .state or the journal cannot be written, nothing else changes by that.
+///   If .steps or the journal cannot be written, nothing else changes by that.
 #[derive(Parser)]
 #[expect(
     clippy::doc_markdown,

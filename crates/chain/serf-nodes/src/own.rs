@@ -1,15 +1,13 @@
 //! The addresses of this machine, and the names of its agent.
 
 use std::cell::LazyCell;
+use std::env;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 
 use exit::escape;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
-
-/// The variables that have the name of this machine's agent.
-const NAMES: [&str; 2] = ["SERF_NODE", "SERF_SELF_NAME"];
 
 /// Whether it is the address of one of the interfaces. One of loopback is not, since each
 /// machine has a whole network of these: it does not say where a balancer is. If the system
@@ -21,9 +19,10 @@ pub(crate) fn is_own(ip: IpAddr) -> bool {
 /// Whether a balancer of this name and address is the one of this machine. Where each has an
 /// address of loopback, its agent's name tells it, in `SERF_NODE` or Serf's own variable.
 pub(crate) fn is_balancer() -> impl Fn(&str, IpAddr) -> bool {
-    let names: Vec<String> = NAMES
-        .into_iter()
-        .filter_map(std::env::var_os)
+    let names = [env::var_os("SERF_NODE"), env::var_os("SERF_SELF_NAME")];
+    let names: Vec<String> = names
+        .iter()
+        .flatten()
         .map(|name| escape(name.as_bytes()).to_string())
         .collect();
     let own = LazyCell::new(addresses);

@@ -63,7 +63,7 @@ fn what_is_only_logged_is_not_recorded() {
     let chain = three();
     let told = chain.event("member-leave", &[S1], &["--log-only"]);
     assert_eq!(told.ran.code, 0, "{}", told.ran.stderr);
-    assert!(!chain.case.path("nodes/.state").exists());
+    assert!(!chain.has_recorded());
     assert!(!chain.case.path("muster.jsonl").exists());
     let mut command = chain.command();
     let unknown = run(command.env("SERF_EVENT", "no-event"));

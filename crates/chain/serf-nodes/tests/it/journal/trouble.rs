@@ -66,7 +66,7 @@ fn a_hostile_name_is_one_word_of_one_line() {
     assert_eq!(told.line().refused.len(), hostile.len());
     assert_eq!(told.state.facts.refused_all, hostile.len() as u64);
     assert_eq!(chain.case.nodes().len(), 3);
-    for file in ["muster.jsonl", "nodes/.state"] {
+    for file in ["muster.jsonl", "nodes/.steps"] {
         let bytes = fs::read(chain.case.path(file)).unwrap();
         let is_plain = |byte: &u8| *byte == b'\n' || (0x20..0x7f).contains(byte);
         assert!(bytes.iter().all(is_plain), "{file}");
@@ -111,7 +111,9 @@ fn whatever_stands_where_the_journal_or_the_state_should_be_changes_nothing() {
             plain,
             "{make}"
         );
-        assert_eq!(ran(make, "", "nodes/.state"), plain, "{make}");
+        for file in ["nodes/.state", "nodes/.steps"] {
+            assert_eq!(ran(make, "", file), plain, "{make} {file}");
+        }
     }
     for device in [
         "/dev/full",
@@ -145,7 +147,7 @@ fn a_journal_on_a_full_disk_costs_its_lines_and_nothing_else() {
     let printed = on_a_full_disk(
         &case,
         r#"export NODES_DIR="$DIR/../nodes" CHAIN_RUN=0a-1 MUSTER_JOURNAL="$DIR/muster.jsonl"
-           run; cp "$NODES_DIR/.state" "$NODES_DIR/../state"
+           run; cp "$NODES_DIR/.steps" "$NODES_DIR/../steps"
            mount -o remount,size=1m "$DIR"; rm "$NODES_DIR/s2"; run; cat "$MUSTER_JOURNAL""#,
     );
     let lines: Vec<&str> = printed.lines().collect();
@@ -172,7 +174,7 @@ fn a_journal_on_a_full_disk_costs_its_lines_and_nothing_else() {
         "{printed}"
     );
     fs::create_dir(case.path("before")).unwrap();
-    fs::rename(case.path("state"), case.path("before/.state")).unwrap();
+    fs::rename(case.path("steps"), case.path("before/.steps")).unwrap();
     let before = State::read(&case.path("before")).unwrap().unwrap();
     let why = before.journal.unwrap();
     assert!(
