@@ -10,7 +10,15 @@ use harness::root;
 type Readers = BTreeMap<String, BTreeSet<String>>;
 
 /// The shell's own, and cargo's for what it runs.
-const OF_NOBODY: [&str; 6] = ["PATH", "HOME", "PWD", "PPID", "CARGO", "CARGO_PKG_NAME"];
+const OF_NOBODY: [&str; 7] = [
+    "PATH",
+    "HOME",
+    "PWD",
+    "OLDPWD",
+    "PPID",
+    "CARGO",
+    "CARGO_PKG_NAME",
+];
 
 /// What is searched: all that people run, but for the finished labs of students.
 const SOURCES: [&str; 10] = [
