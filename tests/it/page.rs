@@ -4,7 +4,9 @@
 mod browser;
 mod events;
 mod fake;
+mod faulty;
 mod looks;
+mod metrics;
 mod never;
 mod picture;
 mod seen;

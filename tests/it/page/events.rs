@@ -2,14 +2,17 @@
 //! is open all the time.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use files::Durability::Unsynced;
 use harness::cluster::{Cluster, FAILURE, SOON, printed, program};
 use harness::{root, send, wait_for};
 use nix::sys::signal::Signal::SIGKILL;
+use serde_json::json;
 
 use super::browser::PATIENCE;
+use super::looks::LOOK;
 use super::seen::Watched;
 
 /// Ten times what a person waits at most for what the chain has just done.
@@ -196,4 +199,27 @@ fn a_service_that_dies_is_shown_with_its_restarts() {
         .wait_until("the restart to be counted", SOON, &other);
     let up = "document.querySelector('#service-hangup').dataset.state === 'up'";
     watched.browser.wait_until("it to be up again", SOON, up);
+    assert_eq!(watched.browser.run(LOOK), json!([]));
+}
+
+#[test]
+fn another_balancer_is_shown_with_whether_it_agrees() {
+    let cluster = Cluster::new(147);
+    let watched = started(&cluster, "2", &[]);
+    let hidden = "!document.querySelector('#balancers').checkVisibility()";
+    watched
+        .browser
+        .wait_until("no other balancer to be shown", PROMPT, hidden);
+    cluster.succeed(&["node", "balancer", "hb", &cluster.address(43)]);
+    let agrees = "document.querySelector('#balancer-hb')?.dataset.agrees === 'yes'";
+    watched.browser.wait_until("the two to agree", SOON, agrees);
+    // Nobody runs its chain any more, and somebody else has put a file into its folder.
+    let watch = cluster.file("hb", "services/watch");
+    let down = Command::new(program("svc")).arg("-d").arg(watch).status();
+    assert!(down.unwrap().success());
+    let stray = cluster.file("hb", "nodes/s9");
+    let line = format!("s9 {}\n", cluster.address(109));
+    files::replace(&stray, line.as_bytes(), Unsynced).unwrap();
+    let differs = "document.querySelector('#balancer-hb')?.dataset.agrees === 'no'";
+    watched.browser.wait_until("them to differ", SOON, differs);
 }

@@ -7,12 +7,12 @@ use super::browser::{Browser, Look, PATIENCE};
 use super::fake::{Fake, address_of, now};
 
 /// What is wrong with how a page is shown.
-const LOOK: &str = include_str!("look.js");
+pub(super) const LOOK: &str = include_str!("look.js");
 
 /// A balancer with one of everything, whose name is said in the sentence.
-fn eventful(host: u8, nodes: usize) -> Fake {
+fn eventful(host: u8, nodes: u64) -> Fake {
     let fake = Fake::new(host, nodes);
-    let name = |number: usize| format!("web-{number:04}");
+    let name = |number: u64| format!("web-{number:04}");
     let since = now() - 3.0;
     let why = "it has failed";
     fake.is(2, "DOWN");
@@ -69,7 +69,7 @@ fn browser_at(fake: &Fake, look: Look) -> Browser {
     browser
 }
 
-fn looks_good(fake: &Fake, nodes: usize) {
+fn looks_good(fake: &Fake, nodes: u64) {
     let browser = browser_at(fake, Look::WIDE);
     let mut wrong = Vec::new();
     for look in Look::ALL {
