@@ -209,6 +209,12 @@ impl Browser {
         asked.collect()
     }
 
+    /// The tab in which it is.
+    pub(super) fn handle(&self) -> String {
+        let handle = self.tell("GET", "window", &Value::Null);
+        handle.as_str().unwrap().to_owned()
+    }
+
     /// Opens another tab and goes on in it.
     pub(super) fn tab(&self) -> String {
         let opened = self.tell("POST", "window/new", &json!({ "type": "tab" }));
@@ -217,15 +223,9 @@ impl Browser {
         handle
     }
 
-    /// Goes on in that tab.
+    /// Goes on in that tab, which is shown: the others are hidden.
     pub(super) fn go_on_in(&self, handle: &str) {
         self.tell("POST", "window", &json!({ "handle": handle }));
-    }
-
-    /// Brings that tab to the front, and goes on in it: the others are hidden.
-    pub(super) fn show(&self, handle: &str) {
-        self.go_on_in(handle);
-        self.devtools("Page.bringToFront", &json!({}));
     }
 
     /// Takes a picture of the whole page, and says where it is.
@@ -274,7 +274,11 @@ fn start(folder: &Path) -> (Owned, SocketAddr) {
 #[track_caller]
 fn ask(driver: SocketAddr, method: &str, path: &str, what: &Value) -> Value {
     let deadline = Instant::now() + PATIENCE;
-    let body = what.to_string();
+    let body = if what.is_null() {
+        String::new()
+    } else {
+        what.to_string()
+    };
     let request = Request {
         method,
         path,
