@@ -9,10 +9,6 @@ use files::Moment;
 use crate::run::{Recorded, by_hand};
 use crate::{Facts, Line, State, steps, writer};
 
-/// The id of the run, which `member-event` takes from the kernel.
-const RUN: &str = "CHAIN_RUN";
-/// Where the journal is.
-const JOURNAL: &str = "MUSTER_JOURNAL";
 /// The longest id of a run.
 const MAX_RUN: usize = 64;
 /// A step that is being done.
@@ -34,7 +30,7 @@ impl Step {
     /// Without a run it was started by hand: then the state stays as it is.
     #[must_use]
     pub fn begin(name: &str, nodes: &Path) -> Self {
-        let run = std::env::var(RUN).ok().filter(|run| is_id(run));
+        let run = std::env::var("CHAIN_RUN").ok().filter(|run| is_id(run));
         Self::new(name, nodes, run)
     }
 
@@ -54,7 +50,7 @@ impl Step {
     }
 
     fn new(name: &str, nodes: &Path, run: Option<String>) -> Self {
-        let journal = std::env::var_os(JOURNAL).filter(|path| !path.is_empty());
+        let journal = std::env::var_os("MUSTER_JOURNAL").filter(|path| !path.is_empty());
         Self {
             nodes: nodes.to_owned(),
             journal: journal.map(PathBuf::from),
@@ -100,7 +96,7 @@ impl Step {
         // Whole microseconds.
         self.line.ms = (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let words = result.as_ref().err().map(|error| format!("{error:#}"));
-        self.line.error = words.map(|words| exit::message(&words));
+        self.line.error = words.map(|words| exit::message(&without_quotes(&words)));
         if self.line.run.is_none() {
             let _ = note(self.journal.as_deref(), &by_hand(self.line));
             return;
@@ -120,6 +116,19 @@ impl Step {
         // Whoever looks sees by the age of the state that it was not written.
         let _ = steps::keep(&self.nodes, Recorded { journal, ..step }, &state);
     }
+}
+
+/// A message without the lines of files that it shows, as `19 | mode gopher`: a line of the
+/// configuration may have a password, and more people read the journal than that.
+fn without_quotes(words: &str) -> String {
+    let is_quote = |line: &&str| {
+        let number = line
+            .trim_start()
+            .trim_start_matches(|it: char| it.is_ascii_digit());
+        number.trim_start().starts_with('|')
+    };
+    let lines: Vec<&str> = words.lines().filter(|line| !is_quote(line)).collect();
+    lines.join("\n")
 }
 
 fn note(journal: Option<&Path>, lines: &[Line]) -> anyhow::Result<()> {
@@ -144,4 +153,28 @@ fn round(seconds: f64) -> f64 {
 fn is_id(run: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (1..=MAX_RUN).contains(&run.len()) && run.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_message_shows_of_a_file_is_left_out() {
+        let words = "check what t renders: HAProxy refuses it:\n  parsing [line 19] : unknown\n\
+                     \x20   19 |     stats auth admin:secret\n      |           ^^^^\nthe old one stays";
+        assert_eq!(
+            without_quotes(words),
+            "check what t renders: HAProxy refuses it:\n  parsing [line 19] : unknown\n\
+             the old one stays"
+        );
+    }
+
+    #[test]
+    fn an_id_of_a_run_is_short_and_plain() {
+        assert!(is_id("5c9e2f0a-7b1d-4f57-9a53-0f7c2b1de6aa"));
+        for id in ["", "a b", "a\n", "../x", &"a".repeat(65)] {
+            assert!(!is_id(id), "{id:?}");
+        }
+    }
 }
