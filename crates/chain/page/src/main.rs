@@ -4,6 +4,8 @@
 
 mod facts;
 mod http;
+mod metrics;
+mod once;
 mod render;
 mod view;
 
@@ -14,7 +16,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use exit::Exit;
-use facts::Paths;
+use facts::{Paths, Reader};
+use view::{History, Level};
 
 /// The name before each message.
 const PROGRAM: &str = "muster-page";
@@ -149,9 +152,21 @@ impl Args {
 
 fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.once {
-        return Ok(Exit::Unchanged);
+        return once(args);
     }
     serve(args)
+}
+
+/// Prints the page as text.
+fn once(args: &Args) -> anyhow::Result<Exit> {
+    let snapshot = Reader::new(&args.paths()).read();
+    let view = view::view(&snapshot, &History::default());
+    exit::print(&once::text(&view))?;
+    Ok(if view.sentence.level == Level::Well {
+        Exit::Changed
+    } else {
+        Exit::Unchanged
+    })
 }
 
 /// Serves the page until a signal ends it.
