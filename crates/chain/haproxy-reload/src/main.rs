@@ -30,6 +30,7 @@ use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
 use crate::reload::pace::Pace;
 use crate::situation::situation;
+use crate::status::Places;
 use haproxy_socket::Socket;
 
 /// The name before every message.
@@ -59,11 +60,15 @@ const PROGRAM: &str = "haproxy-reload";
 ///   .haproxy.cfg.waiting.lock  held by who waits for --reload-every, with what it said
 ///   maps, ACL files            read, where haproxy.cfg names them in its comments
 ///   certificates               read when they changed since the last run
+///   /nodes/.state, /var/log/muster.jsonl
+///                              what a step of the chain did; --status reads them
+///   /nodes/NAME                read by --status
 ///
 /// Exit codes
-///   0    done, HAProxy was changed (--dry-run: it would be; --status: shown), or
-///        all is done but a reload that waits for its time, as stderr says
-///   1    nothing to do
+///   0    done, HAProxy was changed (--dry-run: it would be; --status: all is well, or
+///        nothing is recorded of the chain), or all is done but a reload that waits for
+///        its time, as stderr says
+///   1    nothing to do (--status: something is not well)
 ///   100  used wrongly
 ///   111  failed, and the old worker keeps running; the next run tries again
 ///
@@ -147,9 +152,28 @@ struct Options {
     /// Show what would be done, and do nothing
     #[arg(long, conflicts_with = "full")]
     dry_run: bool,
-    /// Show the servers in the file and in HAProxy, their health and their requests
+    /// Show how the chain is, the servers in the file and in HAProxy, their health, their
+    /// requests and what is known of their nodes
     #[arg(long, conflicts_with_all = ["full", "dry_run"])]
     status: bool,
+    /// With --status: the journal, which knows who has left and who died
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MUSTER_JOURNAL",
+        default_value = "/var/log/muster.jsonl"
+    )]
+    journal: PathBuf,
+    /// With --status: the pause of serf-watch between two runs; a chain is missed after three
+    /// of them, and not before 30 s
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "SERF_WATCH_AGAIN",
+        default_value = "10s",
+        value_parser = humantime::parse_duration
+    )]
+    again: Duration,
     /// With --status: show the same as JSON
     #[arg(long, requires = "status")]
     json: bool,
@@ -173,7 +197,7 @@ fn run(options: &Options) -> anyhow::Result<Exit> {
     }
     let haproxy = options.haproxy();
     if options.status {
-        return status::show(&files, &haproxy, pace, options.json);
+        return status::show(&files, &haproxy, pace, &options.places(), options.json);
     }
     if options.dry_run {
         return dry_run(&files, &haproxy, pace);
@@ -224,6 +248,15 @@ fn recorded(mut step: Step, end: anyhow::Result<End>) -> anyhow::Result<End> {
 }
 
 impl Options {
+    /// Where the chain records what it does.
+    fn places(&self) -> Places {
+        Places {
+            nodes: self.nodes.clone(),
+            journal: self.journal.clone(),
+            again: self.again,
+        }
+    }
+
     /// The sockets, for a run that begins now.
     fn haproxy(&self) -> Haproxy {
         // A year is as good as for ever, and adding much more to an `Instant` overflows.

@@ -1,12 +1,22 @@
 //! `--status`: the report that a person on call wants to see first.
 
+mod chain;
+mod cluster;
+mod look;
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::path::Path;
 
 use exit::{Exit, print};
 use haproxy_config::{Server, hash_of};
 use serde::Serialize;
 
+use self::chain::Chain;
+use self::cluster::{Counts, Said};
+pub(crate) use self::look::Places;
+use self::look::Recorded;
+use self::table::{chain_lines, table};
 use crate::file::content::{Content, listed};
 use crate::file::kept::Files;
 use crate::file::read_by::others;
@@ -24,13 +34,13 @@ use haproxy_socket::stat::{self, Stat};
 const MOST_NOTES: usize = 10;
 /// What is said of a reload that has to wait while no process does.
 const NOBODY_WAITS: &str = "nobody waits for the reload that is due: the next run sees to it";
-const HEADINGS: [&str; 10] = [
-    "SERVER", "ADDRESS", "WEIGHT", "STATE", "SINCE", "CHECK", "SESSIONS", "REQUESTS", "ERRORS",
-    "FILE",
-];
-
 #[derive(Serialize)]
 struct Report {
+    /// Whether all is well: the chain, what HAProxy runs, and every node. `None` if no run of
+    /// the chain is recorded, as where these programs are used by themselves.
+    well: Option<bool>,
+    chain: Chain,
+    nodes: Counts,
     /// HAProxy's version. If no worker answers it is empty, and `pid` is 0.
     haproxy: String,
     pid: u32,
@@ -67,27 +77,60 @@ struct Row {
     wanted_address: Option<String>,
     wanted_weight: Option<u16>,
     /// How it compares with the file: `same`, `new`, `left`, `differs`, `fixed` (it is in
-    /// the file, and only a reload changes it) or `other` (it is none of this file's).
+    /// the file, and only a reload changes it), `other` (it is none of this file's) or `absent`
+    /// (a node that is neither in the file nor in HAProxy, and has its bare name in `server`).
     file: &'static str,
+    /// What the node does, as far as the chain knows it.
+    node: Option<Said>,
 }
 
-/// Prints the report as a table or as JSON.
+impl Row {
+    /// That of a node without a server.
+    fn absent() -> Self {
+        row(String::new(), None, None, Stat::default(), "absent")
+    }
+}
+
+/// Prints the report as a table or as JSON, and returns whether all is well. Where no HAProxy
+/// can be asked there still is something to say of the chain.
 pub(crate) fn show(
     files: &Files,
     haproxy: &Haproxy,
     pace: Pace,
+    places: &Places,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    print(&printed(&report(files, haproxy, pace)?, json)?)?;
-    Ok(Exit::Changed)
+    let recorded = places.look();
+    let report = match report(files, haproxy, pace, &recorded) {
+        Ok(report) => report,
+        Err(error) => {
+            let (chain, counts) = recorded.alone();
+            let lines = chain_lines(&recorded.nodes, &chain, &counts, false);
+            if !json {
+                print(&exit::message(&lines))?;
+            }
+            return Err(error);
+        }
+    };
+    print(&printed(&recorded.nodes, &report, json)?)?;
+    Ok(report.exit())
+}
+
+impl Report {
+    fn exit(&self) -> Exit {
+        match self.well {
+            Some(false) => Exit::Unchanged,
+            Some(true) | None => Exit::Changed,
+        }
+    }
 }
 
 /// What HAProxy says of a check may have words of the server, and these may be anything.
-fn printed(report: &Report, json: bool) -> serde_json::Result<String> {
+fn printed(nodes: &Path, report: &Report, json: bool) -> serde_json::Result<String> {
     if json {
         serde_json::to_string(report).map(|text| exit::json(&text) + "\n")
     } else {
-        Ok(exit::message(&table(report)))
+        Ok(exit::message(&table(nodes, report)))
     }
 }
 
@@ -149,7 +192,12 @@ impl Facts {
     }
 }
 
-fn report(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Report> {
+fn report(
+    files: &Files,
+    haproxy: &Haproxy,
+    pace: Pace,
+    recorded: &Recorded,
+) -> anyhow::Result<Report> {
     let facts = Facts::new(files, haproxy, pace)?;
     let stats = match &facts.running {
         Some(_) => stat::parse(&haproxy.worker.ask("show stat")?)?,
@@ -164,12 +212,19 @@ fn report(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Report
         running: &running,
         known,
     };
-    let servers = comparison.rows(&stats);
+    let mut servers = comparison.rows(&stats);
+    let nodes = recorded.complete(&mut servers);
+    let chain = recorded.chain(facts.due.as_ref());
+    let agrees = facts.next.is_empty();
+    let is_well = agrees && chain.problems.is_empty() && nodes.problems.is_empty();
     Ok(Report {
+        well: chain.recorded.then_some(is_well),
+        chain,
+        nodes,
         pid: running.pid,
         uptime: running.uptime,
         file: listed(&files.config),
-        agrees: facts.next.is_empty(),
+        agrees,
         next: facts.next,
         later: facts.later,
         retry_in: refused.left(&hash_of(&facts.content.bytes)),
@@ -178,6 +233,7 @@ fn report(files: &Files, haproxy: &Haproxy, pace: Pace) -> anyhow::Result<Report
             .iter()
             .map(|note| facts.content.in_files(note))
             .chain(facts.notes)
+            .chain(recorded.note())
             .collect(),
         uncompared: servers
             .iter()
@@ -325,96 +381,8 @@ fn row(
         wanted_address: server.map(|server| server.runtime.address.to_string()),
         wanted_weight: server.map(|server| server.runtime.weight),
         file,
+        node: None,
     }
-}
-
-fn table(report: &Report) -> String {
-    let cells: Vec<[String; 10]> = report.servers.iter().map(cells).collect();
-    let mut widths = HEADINGS.map(str::len);
-    for row in &cells {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = summary(report);
-    text.push_str(&line(&HEADINGS.map(str::to_owned), &widths));
-    for row in &cells {
-        text.push_str(&line(row, &widths));
-    }
-    text
-}
-
-fn summary(report: &Report) -> String {
-    let Report {
-        haproxy,
-        pid,
-        uptime,
-        file,
-        agrees,
-        next,
-        later,
-        retry_in,
-        notes,
-        uncompared,
-        ..
-    } = report;
-    let worker = match pid {
-        0 => "HAProxy's worker does not answer".to_owned(),
-        _ => format!("HAProxy {haproxy}, worker {pid}, up {}", span(*uptime)),
-    };
-    let verdict = match (agrees, uncompared) {
-        (true, false) => "agrees with",
-        (true, true) => "agrees, as far as they are compared, with",
-        (false, _) => "differs from",
-    };
-    let mut text = format!("{worker}: {verdict} {file}\n");
-    text.extend(next.iter().map(|line| format!("  next: {line}\n")));
-    text.extend(later.iter().map(|line| format!("  later: {line}\n")));
-    if *retry_in > 0 {
-        let line = format!("  this file was refused; tried again in {retry_in} s\n");
-        text.push_str(&line);
-    }
-    text.extend(notes.iter().map(|note| format!("  note: {note}\n")));
-    text
-}
-
-fn span(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
-}
-
-fn cells(row: &Row) -> [String; 10] {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let address = row.address.clone().or_else(|| row.wanted_address.clone());
-    let weight = row.weight.or(row.wanted_weight.map(u32::from));
-    let text = |text: &str| or_dash((!text.is_empty()).then(|| text.to_owned()));
-    let file = match (row.file, &row.wanted_address, row.wanted_weight) {
-        ("differs", Some(address), Some(weight)) => format!("{address} weight {weight}"),
-        (file, ..) => file.to_owned(),
-    };
-    [
-        row.server.clone(),
-        or_dash(address),
-        or_dash(weight.map(|weight| weight.to_string())),
-        text(&row.state),
-        span(row.since),
-        text(&row.check),
-        row.sessions.to_string(),
-        row.requests.to_string(),
-        row.errors.to_string(),
-        file,
-    ]
-}
-
-/// A line of the table, with numbers aligned to the right and words to the left.
-fn line(cells: &[String; 10], widths: &[usize; 10]) -> String {
-    let padded = cells.iter().zip(widths).enumerate();
-    let text: String = padded
-        .map(|(at, (cell, &width))| match at {
-            2 | 6..=8 => format!("{cell:>width$}  "),
-            _ => format!("{cell:<width$}  "),
-        })
-        .collect();
-    format!("{}\n", text.trim_end())
 }
 
 #[cfg(test)]

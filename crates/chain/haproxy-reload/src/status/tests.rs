@@ -1,5 +1,9 @@
 use proptest::prelude::*;
 
+use std::path::Path;
+
+use super::cluster::NodeState;
+use super::table::summary;
 use super::*;
 use crate::plan::tests::model::any_situation;
 use crate::plan::tests::plan;
@@ -48,6 +52,9 @@ fn report() -> Report {
     };
     let stats = BTreeMap::from([("nodes/s1".to_owned(), stat)]);
     Report {
+        well: None,
+        chain: Chain::default(),
+        nodes: Counts::default(),
         haproxy: "2.6.12".to_owned(),
         pid: 7,
         uptime: 3700,
@@ -82,6 +89,7 @@ fn each_server_is_compared_with_the_file() {
 #[test]
 fn the_table_is_aligned_and_says_what_comes_next() {
     let expected = "\
+chain: no run is recorded in /nodes
 HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
   next: add nodes/s4 127.0.0.4:1 weight 10
   later: delete nodes/s3 when its last connection has ended
@@ -93,7 +101,79 @@ nodes/s2  127.0.0.9:1      10  -      0s     -                0         0       
 nodes/s3  127.0.0.3:1      10  -      0s     -                0         0       0  left
 nodes/s4  127.0.0.4:1      10  -      0s     -                0         0       0  new
 ";
-    assert_eq!(table(&report()), expected);
+    assert_eq!(table(Path::new("/nodes"), &report()), expected);
+}
+
+/// A report on a chain whose runs are recorded.
+fn recorded() -> Report {
+    let mut report = report();
+    report.well = Some(false);
+    report.chain = Chain {
+        recorded: true,
+        last_run: Some(3),
+        ..Chain::default()
+    };
+    report.nodes = Counts {
+        all: 2,
+        serve: 1,
+        problems: vec!["1 node is lost: s2".to_owned()],
+    };
+    report.servers.truncate(3);
+    let said = |state, words: &str| {
+        let (name, words) = ("s".to_owned(), words.to_owned());
+        Some(Said { name, state, words })
+    };
+    report.servers[0].node = said(NodeState::Serves, "serves");
+    report.servers[1].node = said(NodeState::Lost, "lost, goes in 12s: it has failed");
+    report.servers.push(Row {
+        server: "s5\nnodes/s6".to_owned(),
+        node: said(NodeState::Left, "left 41s ago"),
+        ..Row::absent()
+    });
+    report
+}
+
+#[test]
+fn what_the_chain_knows_comes_first_and_stands_in_the_rows() {
+    let expected = "\
+chain: each step works, last run 3s ago; 1 of 2 nodes serve
+nodes: 1 node is lost: s2
+HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
+  next: add nodes/s4 127.0.0.4:1 weight 10
+  later: delete nodes/s3 when its last connection has ended
+  this file was refused; tried again in 4 s
+  note: the agent of nodes/s1, or a person, has set: drain
+SERVER        ADDRESS      WEIGHT  STATE  SINCE  CHECK     SESSIONS  REQUESTS  ERRORS  FILE                   NODE
+nodes/s1      127.0.0.1:1      10  UP     1m 1s  L7OK 200         2      1234       0  same                   serves
+nodes/s2      127.0.0.9:1      10  -      0s     -                0         0       0  127.0.0.2:1 weight 10  lost, goes in 12s: it has failed
+nodes/s3      127.0.0.3:1      10  -      0s     -                0         0       0  left                   -
+s5\\nnodes/s6  -                 -  -      0s     -                0         0       0  -                      left 41s ago
+";
+    assert_eq!(table(Path::new("/nodes"), &recorded()), expected);
+}
+
+#[test]
+fn the_words_of_a_failure_are_indented_and_the_end_says_what_is_well() {
+    let mut report = recorded();
+    report.chain.problems = vec!["haproxy-gen fails since 5s (100): line 3\n| x\n".to_owned()];
+    report.nodes.problems.clear();
+    let text = table(Path::new("/nodes"), &report);
+    let begin = "chain: haproxy-gen fails since 5s (100): line 3\n  | x\nHAProxy ";
+    assert!(text.starts_with(begin), "{text}");
+    for (well, exit) in [
+        (Some(true), Exit::Changed),
+        (Some(false), Exit::Unchanged),
+        (None, Exit::Changed),
+    ] {
+        assert_eq!(
+            Report {
+                well,
+                ..self::report()
+            }
+            .exit(),
+            exit
+        );
+    }
 }
 
 #[test]
@@ -182,13 +262,14 @@ proptest! {
 
 #[test]
 fn the_words_of_a_server_steer_no_terminal() {
-    let mut report = report();
+    let mut report = recorded();
+    report.chain.problems = vec!["a failure\u{1b}[2J".to_owned()];
     report.servers[0].check = "L7STS \u{1b}[2J\u{9b}2J\u{7f}".to_owned();
     for (json, shown) in [
         (false, r"L7STS \u{1b}[2J\u{9b}2J\u{7f}"),
         (true, r"L7STS \u001b[2J\u009b2J\u007f"),
     ] {
-        let text = printed(&report, json).unwrap();
+        let text = printed(Path::new("/nodes"), &report, json).unwrap();
         assert!(text.contains(shown), "{text}");
         let steers = |it: char| it.is_control() && it != '\n';
         assert!(!text.contains(steers), "{text:?}");
