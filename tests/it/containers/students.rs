@@ -285,8 +285,10 @@ fn from_the_lab_to_ours_the_system_runs_after_each_step() {
     }
     // At the end it is our chain that follows, and all that it says is true.
     let status = ["exec", &student.balancer(), "haproxy-reload", "--status"];
-    let status = docker(&status);
-    assert!(status.contains(": agrees with "), "{status}");
+    wait_for("all to be well", PATIENCE, || {
+        let status = try_docker(&status)?;
+        status.contains(": agrees with ").then_some(())
+    });
 }
 
 #[test]
