@@ -19,7 +19,7 @@ use crate::haproxy::made::Made;
 use crate::haproxy::running::{MADE, Running, TAKEN};
 use crate::loaded::{self, ByConfig, Taken};
 use crate::plan::{Known, Plan};
-use crate::record::{self, Kind, Reason};
+use crate::record::{self, Kind, Reason, Told};
 use crate::reload::Request;
 use crate::reload::pace::{Due, Pace};
 use crate::reload::refused::Refused;
@@ -356,7 +356,7 @@ impl<'a> Convergence<'a> {
                     self.meanwhile(steps);
                 }
             })
-            .with_context(|| format!("reload HAProxy, since {why}"))?;
+            .with_context(|| Told::new(why, |why| format!("reload HAProxy, since {why}")))?;
         tell(&format!("reload, since {why}"), begin);
         record::reloaded(self.done, reason);
         (self.full, self.changed) = (false, true);
@@ -385,7 +385,9 @@ impl<'a> Convergence<'a> {
         if self.reloaded.as_ref() == Some(&hash) {
             self.refused.remember(&hash)?;
             let file = listed(&self.files.config);
-            bail!("reload HAProxy: that was done, and still {why}; does it read {file}?");
+            return Err(anyhow::Error::msg(Told::new(why, |why| {
+                format!("reload HAProxy: that was done, and still {why}; does it read {file}?")
+            })));
         }
         if self.reloads == MOST_RELOADS {
             bail!(

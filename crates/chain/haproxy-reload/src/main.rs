@@ -28,6 +28,7 @@ use journal::{Line, Step};
 use crate::converge::{Convergence, End};
 use crate::file::kept::Files;
 use crate::haproxy::Haproxy;
+use crate::record::Told;
 use crate::reload::pace::Pace;
 use crate::situation::situation;
 use crate::status::Places;
@@ -219,7 +220,8 @@ fn converge(
         waiting::tell(files);
         let end = Convergence::new(files, haproxy, options.full, pace, done).run()?;
         if let End::Postponed(due) = &end {
-            let what = || format!("wait for the time of the reload, due since {}", due.why);
+            let what = |why: &str| format!("wait for the time of the reload, due since {why}");
+            let what = || Told::new(&due.why, what);
             waiting::leave(files, due.left).with_context(what)?;
             say(PROGRAM, due.told());
         }
@@ -240,9 +242,12 @@ fn recorded(mut step: Step, end: anyhow::Result<End>) -> anyhow::Result<End> {
         Err(error) => (Err(error), None),
     };
     if let Some(due) = &due {
-        step.postponed(&due.why);
+        step.postponed(record::without_quotation(&due.why));
     }
-    step.end(&result);
+    match result.as_ref().err().and_then(record::for_the_journal) {
+        Some(error) => step.end(&Err(error)),
+        None => step.end(&result),
+    }
     let exit = result?;
     Ok(due.map_or(End::Agrees(exit), End::Postponed))
 }

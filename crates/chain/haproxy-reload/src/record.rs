@@ -1,5 +1,11 @@
 //! What a run has done, in words for its line in the journal.
+//!
+//! More people read the journal than haproxy.cfg, whose lines may have a password. So what a
+//! reason quotes of them stays in the log.
 
+use std::fmt::{self, Display};
+
+use anyhow::anyhow;
 use journal::Line;
 
 use crate::haproxy::commands::Step;
@@ -12,6 +18,45 @@ const MOST_SET: usize = 50;
 pub(crate) struct Reason {
     pub(crate) kind: Kind,
     pub(crate) why: String,
+}
+
+/// An error that has the reason of a reload in its text.
+#[derive(Debug)]
+pub(crate) struct Told {
+    text: String,
+    why: String,
+}
+
+impl Told {
+    /// What `text` makes of the reason.
+    pub(crate) fn new(why: &str, text: impl FnOnce(&str) -> String) -> Self {
+        let text = text(why);
+        let why = why.to_owned();
+        Self { text, why }
+    }
+}
+
+impl Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The error for the journal, where it must not be the same: without what its reason quotes.
+pub(crate) fn for_the_journal(error: &anyhow::Error) -> Option<anyhow::Error> {
+    let why = &error.downcast_ref::<Told>()?.why;
+    let text = format!("{error:#}").replace(why, &without_quotation(why));
+    Some(anyhow!(text))
+}
+
+/// A reason without the lines that it quotes, which may have backquotes themselves.
+pub(crate) fn without_quotation(why: &str) -> String {
+    match (why.find('`'), why.rfind('`')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}...{}", &why[..first], &why[last + 1..])
+        }
+        _ => why.to_owned(),
+    }
 }
 
 /// The kinds of reasons, as the journal names them.
@@ -82,7 +127,7 @@ pub(crate) fn set(line: &mut Line, what: &str) {
 /// Notes a reload. Of several, the journal has the reasons of all and the kind of the first.
 pub(crate) fn reloaded(line: &mut Line, reason: &Reason) {
     let before = line.reload.take().map(|before| format!("{before}; then: "));
-    line.reload = Some(before.unwrap_or_default() + &reason.why);
+    line.reload = Some(before.unwrap_or_default() + &without_quotation(&reason.why));
     let kind = reason.kind.name();
     line.kind.get_or_insert_with(|| kind.to_owned());
 }
@@ -140,6 +185,32 @@ mod tests {
         let set = noted(&texts).set;
         assert_eq!(set.len(), MOST_SET + 1);
         assert_eq!(set.last().map(String::as_str), Some("and more"));
+    }
+
+    #[test]
+    fn what_a_reason_quotes_of_the_file_stays_out_of_the_journal() {
+        let auth = "stats auth admin:`secret`";
+        for (why, expected) in [
+            (format!("line 3: `{auth}` is new"), "line 3: ... is new"),
+            (format!("line 3: `{auth}` was `{auth}`"), "line 3: ..."),
+            (
+                format!("the settings of nodes/s1 differ: `{auth}` was ``"),
+                "the settings of nodes/s1 differ: ...",
+            ),
+            ("asked for".to_owned(), "asked for"),
+        ] {
+            let mut line = Line::default();
+            reloaded(&mut line, &Kind::Changed.because(&why));
+            assert_eq!(line.reload.as_deref(), Some(expected));
+            let told = Told::new(&why, |why| format!("reload HAProxy, since {why}"));
+            let error = anyhow!("it answers `no`").context(told).context("outside");
+            let shown = format!("{:#}", for_the_journal(&error).unwrap());
+            let expected = format!("outside: reload HAProxy, since {expected}: it answers `no`");
+            assert_eq!(shown, expected);
+            let whole = format!("outside: reload HAProxy, since {why}: it answers `no`");
+            assert_eq!(format!("{error:#}"), whole);
+        }
+        assert!(for_the_journal(&anyhow!("another")).is_none());
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn a_reload_is_told_with_its_reason_and_its_kind() {
     assert_eq!(run(&haproxy, "a-1", &[]).code(), 0);
     let line = last(&haproxy);
     let why = line.reload.unwrap_or_default();
-    assert!(why.contains("`setenv TEST 2`"), "{why}");
+    assert!(why.starts_with("line ") && why.ends_with(": ..."), "{why}");
     assert_eq!(line.kind.as_deref(), Some("changed"));
     assert_eq!(run(&haproxy, "a-2", &["--full"]).code(), 0);
     assert_eq!(last(&haproxy).kind.as_deref(), Some("asked"));
@@ -116,7 +116,10 @@ fn a_reload_that_waits_is_in_the_state_and_a_line_when_it_is_made() {
     let every = format!("{every}s");
     assert_eq!(run(&haproxy, "a-2", &["--reload-every", &every]).code(), 0);
     let postponed = state(&haproxy).postponed.unwrap_or_default();
-    assert!(postponed.contains("`setenv TEST 2`"), "{postponed}");
+    assert!(
+        postponed.starts_with("line ") && postponed.ends_with(": ..."),
+        "{postponed}"
+    );
     assert_eq!(lines(&haproxy), []);
     wait_for("the line of the reload", PATIENCE, || {
         let line = lines(&haproxy).pop()?;
