@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::peers::{Agreement, Answer, Peers};
 use super::source::{Source, Stamp};
 use crate::facts::{self, Fact, Haproxy, Paths, Reader, Snapshot};
+use crate::metrics;
 use crate::render::{Fragments, Renderer};
 use crate::view::{self, History, View};
 
@@ -128,11 +129,7 @@ impl Source for Site {
     }
 
     fn metrics(&self) -> anyhow::Result<String> {
-        let _ = &self.last()?.snapshot;
-        Ok(format!(
-            "# TYPE muster_build_info gauge\nmuster_build_info{{version=\"{}\"}} 1\n",
-            env!("CARGO_PKG_VERSION")
-        ))
+        Ok(metrics::metrics(&self.last()?.snapshot))
     }
 
     fn agreement(&mut self) -> anyhow::Result<String> {
