@@ -46,7 +46,7 @@ fn ask(path: &Path) -> anyhow::Result<Haproxy> {
     parse(&socket.glance("show info;show stat -1 4 -1", PATIENCE)?)
 }
 
-fn parse(answer: &str) -> anyhow::Result<Haproxy> {
+pub(super) fn parse(answer: &str) -> anyhow::Result<Haproxy> {
     let begins = answer
         .find("# pxname")
         .context("it does not tell its servers")?;
