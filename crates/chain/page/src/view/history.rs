@@ -1,8 +1,10 @@
 //! The last minute of each node.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use haproxy_socket::stat::Stat;
+use nodes::{Listing, Node};
 
 use super::TILES;
 use crate::facts::Snapshot;
@@ -14,6 +16,10 @@ const APART: f64 = 0.9;
 /// After so many seconds without a sample, what was before is of another time.
 const PAUSE: f64 = 5.0;
 
+/// For how many seconds a node whose file is gone is kept: the journal says what became of it a
+/// few milliseconds later.
+const GOES: f64 = 3.0;
+
 /// Requests a second, and the milliseconds of the check.
 pub(crate) type Sample = (u64, u64);
 
@@ -22,11 +28,38 @@ pub(crate) type Sample = (u64, u64);
 pub(crate) struct History {
     last: f64,
     servers: BTreeMap<String, VecDeque<Sample>>,
+    listing: Arc<Listing>,
+    /// The nodes whose files have just gone, and when.
+    gone: Vec<(Node, f64)>,
 }
 
 impl History {
-    /// Takes over what HAProxy says now, unless it has been asked within this second.
+    /// Takes over what was read now; of HAProxy only if it was not asked within this second.
     pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+        self.gone
+            .retain(|(_, t)| (0.0..GOES).contains(&(snapshot.now - t)));
+        if let Ok(listing) = &snapshot.nodes
+            && !Arc::ptr_eq(listing, &self.listing)
+        {
+            self.compare(listing, snapshot.now);
+        }
+        self.sample(snapshot);
+    }
+
+    /// Keeps the nodes that are no longer there.
+    fn compare(&mut self, listing: &Arc<Listing>, now: f64) {
+        if listing.nodes != self.listing.nodes {
+            let here: HashSet<&str> = listing.nodes.iter().map(|it| it.name.as_str()).collect();
+            self.gone
+                .retain(|(node, _)| !here.contains(node.name.as_str()));
+            let before = self.listing.nodes.iter();
+            let gone = before.filter(|node| !here.contains(node.name.as_str()));
+            self.gone.extend(gone.map(|node| (node.clone(), now)));
+        }
+        self.listing = Arc::clone(listing);
+    }
+
+    fn sample(&mut self, snapshot: &Snapshot) {
         let Ok(haproxy) = &snapshot.haproxy else {
             return;
         };
@@ -55,6 +88,11 @@ impl History {
             }
             samples.push_back(sample(stat));
         }
+    }
+
+    /// The nodes whose files have just gone.
+    pub(super) fn gone(&self) -> impl Iterator<Item = &Node> {
+        self.gone.iter().map(|(node, _)| node)
     }
 
     /// The samples of a server, `BACKEND/SERVER`, oldest first.

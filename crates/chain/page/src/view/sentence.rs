@@ -195,7 +195,8 @@ fn group(found: &Found, state: NodeState, one: &str, many: &str) -> Option<Strin
 
 fn weightless(found: &Found) -> Option<String> {
     let views = found.views.iter();
-    let views = views.filter(|it| it.state == NodeState::Drains && it.level == Level::Quiet);
+    let views = views.filter(|it| it.state == NodeState::Drains && it.weight == Some(0));
+    let views = views.filter(|it| it.level == Level::Quiet);
     let names: Vec<&str> = views.map(|view| view.name.as_str()).collect();
     say(&names, "has weight 0", "have weight 0")
 }

@@ -600,3 +600,28 @@ fn a_service_says_whether_it_is_as_it_is_wanted() {
         (Level::Bad, "down 3 min, wanted up")
     );
 }
+
+#[test]
+fn a_node_whose_file_has_just_gone_is_there_until_the_journal_says_why() {
+    let (mut history, mut cluster) = (History::default(), cluster(3));
+    history.add(&cluster);
+    cluster.without("s2");
+    cluster.now += 0.1;
+    history.add(&cluster);
+    let page = view(&cluster, &history);
+    assert_eq!(tile(&page, "s2"), said(NodeState::Drains, "goes"));
+    assert_eq!(page.nodes[1].address.as_deref(), Some("10.0.0.2:3000"));
+    assert_eq!(page.sentence.text, "2 of 2 nodes serve");
+    cluster.note([Line {
+        left: some("s2"),
+        ..line(cluster.now, "serf-nodes")
+    }]);
+    cluster.now += 0.1;
+    history.add(&cluster);
+    let page = view(&cluster, &history);
+    assert_eq!(tile(&page, "s2"), said(NodeState::Left, "left 0 s ago"));
+    cluster.journal = Arc::default();
+    cluster.now += 5.0;
+    history.add(&cluster);
+    assert!(!has(&view(&cluster, &history), "s2"));
+}

@@ -90,6 +90,13 @@ pub(super) fn tiles(snapshot: &Snapshot, facts: &Facts, history: &History) -> Fo
         .filter(|(name, _)| !seen.contains(name.as_str()));
     let others = others.map(|(name, standing)| maker.without_file(name, standing));
     found.views.extend(others);
+    let is_unknown = |node: &&Node| {
+        let name = node.name.as_str();
+        !seen.contains(name) && !standings.contains_key(name)
+    };
+    found
+        .views
+        .extend(history.gone().filter(is_unknown).map(going));
     // Names that were cut may be the same, and each is shown once.
     let mut shown = HashSet::new();
     found.views.retain(|view| shown.insert(view.name.clone()));
@@ -320,6 +327,16 @@ fn why(stat: &Stat) -> Option<String> {
     let text = [&stat.check_words, &stat.check, &stat.status];
     let text = text.into_iter().find(|text| !text.is_empty())?;
     Some(words(text))
+}
+
+/// One whose file has gone, of which nothing is said yet.
+fn going(node: &Node) -> NodeView {
+    NodeView {
+        state: NodeState::Drains,
+        level: Level::Quiet,
+        address: Some(node.place().to_string()),
+        ..blank(node.name.as_str(), "goes".to_owned())
+    }
 }
 
 /// A file that holds no node.
