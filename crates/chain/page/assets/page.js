@@ -72,6 +72,7 @@ function change({ set = [], lists = {} }) {
   if (focus.isConnected && focus !== document.activeElement) focus.focus({ preventScroll: true });
   filter();
   say();
+  if (!nodes.querySelector("[tabindex]")) enter(nodes.firstElementChild);
 }
 
 // ---- the stream ----
@@ -208,9 +209,12 @@ nodes.addEventListener("keydown", (event) => {
   shown[to].focus();
 });
 
+// Tiles say all that they have, and are not in it.
 function enter(square) {
   nodes.querySelector("[tabindex]")?.removeAttribute("tabindex");
-  square?.setAttribute("tabindex", "0");
+  if (nodes.dataset.layout === "squares") square?.setAttribute("tabindex", "0");
 }
 
+enter(nodes.firstElementChild);
+filter();
 look();

@@ -91,7 +91,13 @@ pub(super) fn view(sentence: (Level, &str), nodes: Vec<NodeView>) -> View {
         stage("haproxy", "HAProxy 3.0.11", serve, "serve", "up 6 min"),
     ];
     view.services = services();
-    view.events = vec![
+    view.events = events();
+    view
+}
+
+/// How the first three came.
+fn events() -> Vec<Event> {
+    vec![
         event(
             "14:03:20.101",
             "haproxy",
@@ -122,8 +128,7 @@ pub(super) fn view(sentence: (Level, &str), nodes: Vec<NodeView>) -> View {
             Level::Well,
             "HAProxy was reloaded: the file asks for more than commands can do",
         ),
-    ];
-    view
+    ]
 }
 
 pub(super) fn stage(

@@ -79,8 +79,12 @@ fn trace(numbers: &[u64], top: u64) -> Option<Trace> {
     let mut points = String::new();
     let start = SECONDS - numbers.len();
     // A full line begins where its edge is not seen.
-    let edge = if start == 0 { "-2" } else { "" };
-    let _ = write!(points, "{edge}{start},{FLOOR}");
+    let edge = if start == 0 {
+        "-1".to_owned()
+    } else {
+        start.to_string()
+    };
+    let _ = write!(points, "{edge},{FLOOR}");
     for (number, x) in numbers.iter().zip(start..) {
         let up = u128::from(*number) * u128::from(HEIGHT) / u128::from(top.max(1));
         let y = u128::from(HEIGHT).saturating_sub(up);
