@@ -57,6 +57,10 @@ impl Now {
 
     /// What somebody needs who has the state of this name.
     fn since(&self, name: &str) -> Vec<Bytes> {
+        if self.version == 0 {
+            // The first state is made for whoever begins to look, and is a change for him.
+            return Vec::new();
+        }
         let number = name.strip_prefix(&self.start);
         let number = number.and_then(|it| it.strip_prefix('-')?.parse::<u64>().ok());
         let oldest = self.changes.front().map_or(self.version, |it| it.0 - 1);
