@@ -339,11 +339,14 @@ fn going(node: &Node) -> NodeView {
     }
 }
 
-/// A file that holds no node.
+/// A file that holds no node. It can hold anything, a key that somebody has put into the wrong
+/// folder for example, so that nothing of it is shown.
 fn no_node(refused: &nodes::Refused) -> NodeView {
     let file = refused.path.file_name().unwrap_or_default();
+    let quotes = refused.why.contains('\'');
+    let why = (!quotes).then(|| words(&refused.why));
     NodeView {
-        why: Some(words(&refused.why)),
+        why: Some(why.unwrap_or_else(|| "the log of haproxy-gen says why".to_owned())),
         ..blank(&file.to_string_lossy(), "its file holds no node".to_owned())
     }
 }
