@@ -15,16 +15,26 @@ const MOST_AT_ONCE: u64 = 1024 * 1024;
 /// file's where it is shorter. What is torn, foreign or hostile is left out.
 #[must_use]
 pub fn recent(path: &Path, bytes: u64) -> Vec<Line> {
-    let newest = tail(path, bytes).unwrap_or_default();
+    let newest = open(path);
+    ending(path, newest.as_ref(), bytes)
+}
+
+/// The last lines up to where `newest`, the journal, ends.
+fn ending(path: &Path, newest: Option<&(File, u64)>, bytes: u64) -> Vec<Line> {
+    let newest = newest.and_then(|newest| tail(newest, bytes));
+    let newest = newest.unwrap_or_default();
     let left = bytes.saturating_sub(newest.len() as u64);
-    let older = if left > 0 {
-        tail(&older(path), left)
-    } else {
-        None
-    };
+    let older = if left > 0 { open(&older(path)) } else { None };
+    let older = older.and_then(|older| tail(&older, left));
     let mut lines = parse(&older.unwrap_or_default());
     lines.extend(parse(&newest));
     lines
+}
+
+/// The file, if it is a regular one, and its length.
+fn open(path: &Path) -> Option<(File, u64)> {
+    let (file, metadata) = open_regular(path, Links::Refuse).ok()?;
+    Some((file, metadata.len()))
 }
 
 fn older(path: &Path) -> PathBuf {
@@ -34,10 +44,9 @@ fn older(path: &Path) -> PathBuf {
 }
 
 /// The last bytes of the file, from the beginning of a line on.
-fn tail(path: &Path, most: u64) -> Option<Vec<u8>> {
-    let (file, metadata) = open_regular(path, Links::Refuse).ok()?;
-    let from = metadata.len().saturating_sub(most);
-    let mut bytes = read(&file, from, metadata.len())?;
+fn tail((file, length): &(File, u64), most: u64) -> Option<Vec<u8>> {
+    let from = length.saturating_sub(most);
+    let mut bytes = read(file, from, *length)?;
     if from > 0 {
         let cut = bytes.iter().position(|byte| *byte == b'\n')?;
         bytes.drain(..=cut);
@@ -70,12 +79,11 @@ impl Follower {
     /// The journal's last `bytes`, and a follower from there on.
     #[must_use]
     pub fn new(path: &Path, bytes: u64) -> (Self, Vec<Line>) {
-        let mut follower = Self {
-            path: path.to_owned(),
-            file: None,
-        };
-        follower.file = follower.open(|length| length);
-        (follower, recent(path, bytes))
+        let file = open(path);
+        // What is appended meanwhile is the next call's.
+        let lines = ending(path, file.as_ref(), bytes);
+        let path = path.to_owned();
+        (Self { path, file }, lines)
     }
 
     /// The lines that were appended since the last call. One that is not whole is left for the
@@ -83,15 +91,12 @@ impl Follower {
     pub fn next_lines(&mut self) -> Vec<Line> {
         let mut lines = self.appended();
         if self.is_another() {
-            self.file = self.open(|_| 0);
+            // What came before it was renamed.
+            lines.extend(self.appended());
+            self.file = open(&self.path).map(|(file, _)| (file, 0));
             lines.extend(self.appended());
         }
         lines
-    }
-
-    fn open(&self, from: impl FnOnce(u64) -> u64) -> Option<(File, u64)> {
-        let (file, metadata) = open_regular(&self.path, Links::Refuse).ok()?;
-        Some((file, from(metadata.len())))
     }
 
     /// Whether another file has the journal's name now.
@@ -132,6 +137,8 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::writer::append;
 
@@ -177,5 +184,116 @@ mod tests {
         assert!(follower.next_lines().is_empty());
         let (_, lines) = Follower::new(&path, 1000);
         assert_eq!(lines, [line(1), line(2), line(3)]);
+    }
+
+    /// What happens to a journal.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        /// So many lines are appended.
+        Append(u8),
+        /// A full disk cuts a line after so many bytes.
+        Cut(usize),
+        /// Somebody writes what is none.
+        Foreign,
+        /// It becomes the older one.
+        Rename,
+        /// It is emptied, since it cannot be renamed.
+        Empty,
+        /// The follower looks.
+        Look,
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => (1u8..9).prop_map(Event::Append),
+            1 => (1usize..40).prop_map(Event::Cut),
+            1 => Just(Event::Foreign),
+            1 => Just(Event::Rename),
+            1 => Just(Event::Empty),
+            3 => Just(Event::Look),
+        ]
+    }
+
+    /// A journal, and a follower that looks at it as often as it is renamed or emptied.
+    struct World {
+        path: PathBuf,
+        follower: Follower,
+        written: u32,
+        seen: Vec<Line>,
+    }
+
+    impl World {
+        fn look(&mut self) {
+            self.seen.extend(self.follower.next_lines());
+        }
+
+        fn happens(&mut self, event: Event) {
+            match event {
+                Event::Append(many) => {
+                    for _ in 0..many {
+                        self.written += 1;
+                        write(&self.path, self.written);
+                    }
+                }
+                Event::Cut(at) => {
+                    let whole = line(1_000_000).encode().concat();
+                    append(&self.path, &[whole[..at].to_vec()]).unwrap();
+                }
+                Event::Foreign => append(&self.path, &[b"\xff\0{}\n[]\n".to_vec()]).unwrap(),
+                Event::Rename => {
+                    // 5 MB later the follower has looked.
+                    if self.follower.is_another() {
+                        self.look();
+                    }
+                    let _ = std::fs::rename(&self.path, older(&self.path));
+                }
+                Event::Empty => {
+                    self.look();
+                    if let Ok(file) = File::options().write(true).open(&self.path) {
+                        file.set_len(0).unwrap();
+                    }
+                    self.look();
+                }
+                Event::Look => self.look(),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_line_is_read_once_whatever_happens_to_the_journal(
+            before in 0u32..5,
+            events in proptest::collection::vec(any_event(), 0..40),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("muster.jsonl");
+            (1..=before).for_each(|number| write(&path, number));
+            let (follower, seen) = Follower::new(&path, 10_000);
+            let mut world = World { path, follower, written: before, seen };
+            for event in events {
+                world.happens(event);
+            }
+            world.look();
+            let all: Vec<Line> = (1..=world.written).map(line).collect();
+            prop_assert_eq!(world.seen, all);
+        }
+
+        #[test]
+        fn no_bytes_and_no_length_make_the_end_of_a_journal_panic(
+            newest: Vec<u8>,
+            oldest in proptest::option::of(any::<Vec<u8>>()),
+            most in prop_oneof![0u64..300, Just(u64::MAX)],
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("muster.jsonl");
+            append(&path, &[newest]).unwrap();
+            write(&path, 7);
+            if let Some(oldest) = oldest {
+                append(&older(&path), &[oldest]).unwrap();
+            }
+            let lines = recent(&path, most);
+            let is_read = most > line(7).encode().concat().len() as u64;
+            prop_assert_eq!(lines.last() == Some(&line(7)), is_read);
+        }
     }
 }
