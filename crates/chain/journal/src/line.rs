@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// The longest line in bytes, with its line feed: one `write` of so much is appended whole.
 pub(crate) const LONGEST: usize = 4096;
-/// How much of a step's words is kept, in bytes.
+/// How much of a step's words is kept, in the bytes that it takes in a line. One text of each
+/// kind fits into a line together.
 const MAX_ERROR: usize = 1024;
-/// How much of a value is kept, in bytes: a name has 63, and a path or a reason can be longer.
-const MAX_VALUE: usize = 512;
+/// How much of a value is kept: a name has 63 bytes, and a path or a reason can be longer.
+const MAX_VALUE: usize = 500;
+/// How much of an address is kept.
+const MAX_ADDRESS: usize = 100;
 
 /// What one step of a run changed, or how it failed.
 ///
@@ -180,12 +183,12 @@ impl Line {
         for text in line.lists_mut().into_iter().flatten() {
             shorten(text, MAX_VALUE);
         }
-        let texts = line.at.values_mut().chain(line.why.values_mut());
-        texts
-            .chain(line.reload.as_mut())
-            .for_each(|text| shorten(text, MAX_VALUE));
-        if let Some(error) = &mut line.error {
-            shorten(error, MAX_ERROR);
+        line.at = shortened(line.at, MAX_ADDRESS);
+        line.why = shortened(line.why, MAX_VALUE);
+        for (text, most) in [(&mut line.reload, MAX_VALUE), (&mut line.error, MAX_ERROR)] {
+            if let Some(text) = text {
+                shorten(text, most);
+            }
         }
         line.parts()
     }
@@ -193,12 +196,13 @@ impl Line {
     fn parts(&self) -> Vec<Vec<u8>> {
         let all = self.bytes();
         let names: usize = self.lists().iter().map(|list| list.len()).sum();
-        if all.len() <= LONGEST || names <= 1 {
-            return if all.len() <= LONGEST {
-                vec![all]
-            } else {
-                Vec::new()
-            };
+        if all.len() <= LONGEST {
+            return vec![all];
+        }
+        if names <= 1 {
+            let mut alone = self.clone();
+            alone.keep_named();
+            return vec![alone.bytes()];
         }
         let (mut first, mut second) = (self.clone(), self.clone());
         let mut left = names / 2;
@@ -231,15 +235,40 @@ impl Line {
 }
 
 fn shorten(text: &mut String, most: usize) {
-    if text.len() > most {
-        let whole = (0..=most).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(whole.unwrap_or(0));
+    let mut length = 0;
+    let end = text.char_indices().find(|(_, character)| {
+        length += length_in_json(*character);
+        length > most
+    });
+    if let Some((end, _)) = end {
+        text.truncate(end);
         text.push_str("...");
+    }
+}
+
+/// The same for values, and for the names that they belong to.
+fn shortened(values: BTreeMap<String, String>, most: usize) -> BTreeMap<String, String> {
+    let values = values.into_iter().map(|(mut name, mut value)| {
+        shorten(&mut name, MAX_VALUE);
+        shorten(&mut value, most);
+        (name, value)
+    });
+    values.collect()
+}
+
+/// How many bytes it takes in a string of JSON, as [`exit::json`] has it.
+fn length_in_json(character: char) -> usize {
+    match character {
+        '"' | '\\' => 2,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => 6,
+        _ => character.len_utf8(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn line() -> Line {
@@ -329,6 +358,60 @@ mod tests {
             "{\"t\":-1,\"step\":\"x\"}",
         ] {
             assert_eq!(Line::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    /// A text of up to so many characters, also of those that take six bytes in JSON.
+    fn any_text(most: usize) -> impl Strategy<Value = String> {
+        let text = proptest::collection::vec(any::<char>(), 0..40);
+        let long = (
+            0..most,
+            proptest::sample::select(vec!['a', '"', '\u{1}', '\u{9b}', '\u{1f980}']),
+        );
+        let long = long.prop_map(|(length, it)| String::from(it).repeat(length));
+        let text = text.prop_map(|text| text.into_iter().collect());
+        prop_oneof![2 => text, 1 => long]
+    }
+
+    prop_compose! {
+        fn any_line()(
+            names in proptest::collection::vec((0usize..13, any_text(700)), 0..60),
+            error in proptest::option::of(any_text(3000)),
+            reload in proptest::option::of(any_text(3000)),
+            told in proptest::collection::vec(any_text(1500), 60),
+        ) -> Line {
+            let mut line = Line { error, reload, ..line() };
+            for ((list, name), told) in names.into_iter().zip(told) {
+                line.at.insert(name.clone(), told.clone());
+                line.why.insert(name.clone(), told);
+                line.lists_mut()[list].push(name);
+            }
+            line
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_in_it_all_names_are_told_in_lines_of_bounded_length(line in any_line()) {
+            let parts = line.encode();
+            let mut lists = vec![Vec::new(); line.lists().len()];
+            for part in &parts {
+                prop_assert!(part.len() <= LONGEST && part.ends_with(b"\n"), "{}", part.len());
+                let plain = |byte: &u8| !matches!(byte, 0..0x20 | 0x7f);
+                prop_assert!(part[..part.len() - 1].iter().all(plain));
+                let read = Line::parse(part).unwrap();
+                for (list, names) in lists.iter_mut().zip(read.lists()) {
+                    list.extend(names.clone());
+                }
+            }
+            for (told, list) in lists.iter_mut().zip(line.lists()) {
+                let whole = |name: &&String| name.chars().map(length_in_json).sum::<usize>() <= MAX_VALUE;
+                prop_assert_eq!(told.len(), list.len());
+                prop_assert!(list.iter().filter(whole).all(|name| told.contains(name)));
+            }
+            let errors = parts.iter().map(|part| Line::parse(part).unwrap());
+            let errors = errors.filter(|part| part.error.is_some()).count();
+            prop_assert_eq!(errors, usize::from(line.error.is_some()));
         }
     }
 }
