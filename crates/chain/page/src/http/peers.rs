@@ -113,7 +113,7 @@ impl Peers {
         let shown = balancers.iter().map(|(name, address)| {
             let verdict = self.0.get(name).map(|peer| &peer.verdict);
             let (agrees, level, words) = match verdict {
-                None => (None, Level::Quiet, "was not asked yet".to_owned()),
+                None => (None, Level::Quiet, "has not answered yet".to_owned()),
                 Some(Verdict::Silent) => {
                     (None, Level::Quiet, "its page does not answer".to_owned())
                 }
@@ -285,8 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_not_asked_is_unknown() {
-        assert_eq!(shown(&Peers::default()), (None, "was not asked yet".into()));
+    fn one_that_has_not_answered_yet_is_unknown() {
+        assert_eq!(
+            shown(&Peers::default()),
+            (None, "has not answered yet".into())
+        );
     }
 
     #[test]

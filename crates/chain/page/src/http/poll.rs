@@ -1,6 +1,5 @@
 //! When the cluster is read: once for all who look, and not at all while nobody does.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,7 +117,6 @@ pub(crate) struct Poller<S: Source> {
     has_news: bool,
     peers: Question<Vec<(String, Answer)>>,
     answers: Vec<(String, Answer)>,
-    balancers: Vec<(String, IpAddr)>,
     port: u16,
     looked_at: Option<Instant>,
     read_at: Option<Instant>,
@@ -140,7 +138,6 @@ impl<S: Source> Poller<S> {
             has_news: false,
             peers: Question::new(),
             answers: Vec::new(),
-            balancers: Vec::new(),
             port,
             looked_at: None,
             read_at: None,
@@ -175,7 +172,7 @@ impl<S: Source> Poller<S> {
             }
             answers = self.peers.answer() => {
                 self.answers = answers?;
-                self.has_news = true;
+                self.has_news |= !self.answers.is_empty();
             }
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
         }
@@ -201,19 +198,18 @@ impl<S: Source> Poller<S> {
 
     /// Asks HAProxy and the other balancers, where it is time for that.
     fn begin(&mut self) {
-        let is_asked = self.is_asked();
-        let is_watched = self.hub.is_watched();
+        let Some(desk) = &self.desk else { return };
+        let (is_asked, is_watched) = (self.is_asked(), self.hub.is_watched());
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
-        let wanted = is_watched && is_due(self.haproxy.due(pause(self.haproxy.cost)));
+        let is_wanted = is_watched && is_due(self.haproxy.due(pause(self.haproxy.cost)));
         let is_old = is_asked && !is_watched && self.haproxy.age() >= FRESH;
-        if (wanted || is_old)
-            && !self.haproxy.is_under_way()
-            && let Some(desk) = &self.desk
-        {
+        if is_wanted || (is_old && !self.haproxy.is_under_way()) {
             self.haproxy.ask(spawn_blocking(desk.source.question()));
         }
-        if (is_watched || is_asked) && !self.balancers.is_empty() && is_due(self.peers.due(PEERS)) {
-            let question = peers::ask(self.balancers.clone(), self.port);
+        if (is_watched || is_asked) && is_due(self.peers.due(PEERS)) {
+            let (balancers, port) = (spawn_blocking(desk.source.balancers()), self.port);
+            let question =
+                async move { peers::ask(balancers.await.unwrap_or_default(), port).await };
             self.peers.ask(tokio::spawn(question));
         }
     }
@@ -269,7 +265,6 @@ impl<S: Source> Poller<S> {
             (desk, done)
         });
         let (desk, done) = work.await.context("what reads the cluster has ended")?;
-        self.balancers = desk.source.balancers();
         self.desk = Some(desk);
         self.complain(done);
         Ok(())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use journal::State;
 use nodes::Listing;
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ struct Last {
 }
 
 #[derive(Serialize)]
-struct State<'a> {
+struct Shown<'a> {
     #[serde(flatten)]
     view: &'a View,
     digest: &'a str,
@@ -97,7 +98,8 @@ impl Source for Site {
         let own = self.agreement_of(&snapshot.nodes);
         self.peers.take(answers, &own);
         let mut view = view::view(&snapshot, &self.history);
-        view.balancers = self.peers.show(&balancers(&snapshot));
+        let state = snapshot.chain.as_ref().ok().and_then(Option::as_ref);
+        view.balancers = self.peers.show(&balancers(state));
         self.last = Some(Last {
             snapshot,
             view,
@@ -121,7 +123,7 @@ impl Source for Site {
 
     fn state(&self) -> anyhow::Result<String> {
         let Last { view, own, .. } = self.last()?;
-        let state = State {
+        let state = Shown {
             view,
             digest: &own.digest,
         };
@@ -140,18 +142,15 @@ impl Source for Site {
         Ok(serde_json::to_string(&self.agreement_of(&nodes))?)
     }
 
-    fn balancers(&self) -> Vec<(String, IpAddr)> {
-        let last = self.last.as_ref();
-        last.map_or_else(Vec::new, |last| balancers(&last.snapshot))
+    fn balancers(&self) -> Box<dyn FnOnce() -> Vec<(String, IpAddr)> + Send> {
+        let nodes = self.paths.nodes.clone();
+        Box::new(move || balancers(State::read(&nodes).ok().flatten().as_ref()))
     }
 }
 
 /// The other balancers that the chain knows, by address.
-fn balancers(snapshot: &Snapshot) -> Vec<(String, IpAddr)> {
-    let Ok(Some(state)) = &snapshot.chain else {
-        return Vec::new();
-    };
-    let balancers = state.facts.balancers.iter();
+fn balancers(state: Option<&State>) -> Vec<(String, IpAddr)> {
+    let balancers = state.into_iter().flat_map(|state| &state.facts.balancers);
     let parsed = balancers.filter_map(|(name, at)| Some((name.clone(), at.parse().ok()?)));
     parsed.take(MOST_BALANCERS).collect()
 }

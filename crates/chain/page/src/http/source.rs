@@ -55,8 +55,8 @@ pub(crate) trait Source: Send + 'static {
     /// The nodes, as other balancers ask for them. This reads them anew, and nothing else.
     fn agreement(&mut self) -> anyhow::Result<String>;
 
-    /// The other balancers as they were read.
-    fn balancers(&self) -> Vec<(String, IpAddr)>;
+    /// What reads the other balancers' addresses.
+    fn balancers(&self) -> Box<dyn FnOnce() -> Vec<(String, IpAddr)> + Send>;
 }
 
 /// What changes with a file: its number, size and time.

@@ -58,6 +58,18 @@ fn a_balancer_agrees_or_differs_by_name_or_is_silent() {
 }
 
 #[test]
+fn whoever_comes_first_is_told_as_well() {
+    let other = Page::of(Cluster::new(), 75, |_| ());
+    let page = Page::of(Cluster::new(), 76, |_| ());
+    page.cluster.state(&knows(&[("lb2", &other)]));
+    let words = first(&page)["words"].clone();
+    // It waits for the other one for a while, which may not do on a busy machine.
+    let yet = "has not answered yet";
+    assert!(words == "agrees" || words == yet, "{words}");
+    wait_for_words(&page, "agrees");
+}
+
+#[test]
 fn streams_hear_of_other_balancers() {
     let other = Page::of(Cluster::new(), 73, |_| ());
     let page = Page::of(Cluster::new(), 74, |_| ());

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -104,8 +105,8 @@ impl Source for Fake {
         Ok("nodes".to_owned())
     }
 
-    fn balancers(&self) -> Vec<(String, IpAddr)> {
-        Vec::new()
+    fn balancers(&self) -> Box<dyn FnOnce() -> Vec<(String, IpAddr)> + Send> {
+        Box::new(Vec::new)
     }
 }
 
