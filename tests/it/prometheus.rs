@@ -151,7 +151,6 @@ const FROM_ZERO_ON: &[&str] = &[
 ];
 
 #[test]
-#[ignore = "needs the page's metrics"]
 fn the_metrics_of_a_cluster_are_clean_and_those_of_the_page_and_name_no_node() {
     let cluster = Cluster::up(139, 2);
     let answer = http::get(cluster.at_port(BALANCER, PAGE), "/metrics").unwrap();
