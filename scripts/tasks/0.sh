@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2016
+# shellcheck shell=sh disable=SC2154,SC2016,SC2034
 # Task 0: the static system. It is started in a folder of its own, as a student's,
 # so that a third node can be added there by hand.
 
@@ -7,6 +7,7 @@ project=$project-static
 compose=$(compose_words)
 s1=$(url WEBAPP_1_PORT 4000)/ s2=$(url WEBAPP_2_PORT 4001)/ s3=$(url WEBAPP_3_PORT 4002)/
 nodes_at="$s1 and $s2"
+cluster_at=
 
 mkdir "$folder"
 cp -R scripts/tasks/static.cfg scripts/tasks/s3 "$folder"

@@ -21,9 +21,10 @@ followed() {
     follower=
 }
 
-# seen NAME: the picture and the containers of a step.
+# seen NAME: the pictures and the containers of a step.
 seen() {
     picture "stats-$1"
+    page_picture "page-$1"
     keep "docker-ps-$1.txt" running
 }
 
@@ -35,7 +36,7 @@ scaled() {
 }
 none_down() { ! nodes_table | grep DOWN >/dev/null; }
 
-step "Three nodes, and a visitor who never stops asking" "three nodes UP; load the page again and again: it answers in turn"
+step "Three nodes, and a visitor who never stops asking" "three nodes UP; load the page again and again: it answers in turn; the cluster says in one sentence that all three serve"
 start=$(date +%s)
 event "done: a balancer and 3 nodes start"
 system 3
@@ -43,20 +44,20 @@ follow
 visit
 seen 3-nodes
 
-step "Two more" "five nodes UP: the new ones came without a reload, the counters of the others run on"
+step "Two more" "five nodes UP: the new ones came without a reload, the counters of the others run on; in the cluster two tiles more, and no reload in what happened"
 scaled 5
 seen 5-nodes
 
 killed=$(container webapp 3)
 step "A node's container is killed with SIGKILL: $killed" \
-    "it is DOWN soon (its checks stay unanswered), and gets no request any more; it keeps its line for a while, in case it comes back"
+    "it is DOWN soon (its checks stay unanswered), and gets no request any more; it keeps its line for a while, in case it comes back; in the cluster its tile says that it does not answer, and then that it is lost, and for how long it is waited for"
 event "done: kill -9 of $killed"
 docker kill -s KILL "$killed" >/dev/null
 one_down() { [ "$(nodes_table | grep -c DOWN)" -eq 1 ]; }
 await 60 "the node that is DOWN" one_down
 seen one-killed
 
-step "Only two stay" "two that leave say so, and go at once; the dead one goes when it was waited for (half a minute)"
+step "Only two stay" "two that leave say so, and go at once; the dead one goes when it was waited for (half a minute); the cluster tells them apart: two have left, one has died"
 scaled 2
 seen 2-nodes
 

@@ -7,9 +7,13 @@
 
 # $scratch: what a running task needs; $evidence, in it: what it leaves.
 # $project: the compose project that it works on.
+# $cluster_at: where its balancer shows the cluster as a page, which it does whatever
+# .env says.
+export MUSTER_PAGE=1
 look=
 visitor=
 follower=
+cluster_at=
 url() { echo "http://$(setting PUBLISH 127.0.0.1):$(setting "$1" "$2")"; }
 
 # How compose is called here.
@@ -25,6 +29,7 @@ welcome() {
 
 addresses() {
     printf '   statistics   %s/\n   page         %s/\n' "$(url STATS_PORT 1936)" "$(url HTTP_PORT 80)"
+    [ -z "$cluster_at" ] || printf '   cluster      %s\n' "$cluster_at"
 }
 
 # enter WHAT: waits until somebody says so.
@@ -63,6 +68,7 @@ begin() {
     mkdir "$evidence"
     project=$(setting COMPOSE_PROJECT_NAME muster)
     nodes_at="$(compose_words) exec ha ls /nodes"
+    cluster_at=$(url PAGE_PORT 1940)/
     at_end end
     nothing_runs
 }
@@ -124,25 +130,40 @@ shown() {
 }
 
 # picture NAME: the statistics page as a browser shows it, and in NAME.txt the
-# nodes in it: those that are in HAProxy's list before as well as after.
-picture() {
+# nodes in it.
+picture() { taken "$1" "$(url STATS_PORT 1936)/" 1500,640 nodes_table; }
+
+# page_picture NAME: the same of the page of the cluster, and in NAME.txt what it
+# says in words.
+page_picture() { taken "$1" "$(url PAGE_PORT 1940)/" 1240,1000 page_words; }
+
+# That not all is well (1) is something to show, too.
+page_words() { in_balancer muster-page --once || [ $? -eq 1 ]; }
+
+# taken NAME ADDRESS WIDTH,HEIGHT COMMAND: the picture and what the command says, which
+# is the same before as after.
+taken() {
     tries=5
     while :; do
-        nodes_table >"$evidence/$1.txt"
-        screenshot "$evidence/$1.png"
-        nodes_table | cmp -s - "$evidence/$1.txt" && break
+        "$4" >"$evidence/$1.txt" || fail "no words for the picture $1: $4 failed"
+        screenshot "$evidence/$1.png" "$2" "$3"
+        "$4" >"$scratch/after" || fail "no words for the picture $1: $4 failed"
+        [ "$(lasting "$evidence/$1.txt")" != "$(lasting "$scratch/after")" ] || break
         tries=$((tries - 1))
-        [ $tries -gt 0 ] || fail "the nodes' states changed each time that their picture was taken"
+        [ $tries -gt 0 ] || fail "what is seen changed each time that its picture was taken"
     done
     echo "   logs/${evidence##*/}/$1.png, and in $1.txt:"
-    sed 's/^/   | /' "$evidence/$1.txt"
+    head -n 12 "$evidence/$1.txt" | cut -c 1-110 | sed 's/^/   | /'
 }
+
+# lasting FILE: its words without times, which go on.
+lasting() { sed -E 's/[0-9]+ (ms|s|min|h|days)\b//g; s/[0-9]+:[0-9]+:[0-9]+(\.[0-9]+)?//g; s/ +/ /g' "$1"; }
 
 screenshot() {
     mkdir "$scratch/browser"
     timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
-        --user-data-dir="$scratch/browser" --hide-scrollbars --window-size=1500,640 \
-        --screenshot="$1" "$(url STATS_PORT 1936)/" >"$scratch/browser.log" 2>&1 ||
+        --user-data-dir="$scratch/browser" --hide-scrollbars --window-size="$3" \
+        --screenshot="$1" "$2" >"$scratch/browser.log" 2>&1 ||
         fail "chromium took no picture: $(tail -n 5 "$scratch/browser.log")"
     rm -rf "$scratch/browser"
 }

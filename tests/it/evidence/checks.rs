@@ -21,8 +21,12 @@ type Names = &'static [&'static str];
 pub(super) enum Shows {
     /// All of these words.
     Says(Names),
-    /// A picture of the right size that is not blank.
+    /// A picture of the statistics page, of the right size and not blank.
     Picture,
+    /// The same of the page of the cluster.
+    PagePicture,
+    /// What that page says: so many of so many nodes serve, and what happened to which.
+    Page(&'static str, Names),
     /// These nodes in these states, and no other.
     States(&'static str),
     /// `docker ps` with these containers, and no other.
@@ -71,12 +75,18 @@ pub(super) enum Shows {
 
 impl Shows {
     pub(super) fn check(&self, evidence: &Evidence, file: &str) -> Result<(), String> {
-        if let Shows::Picture = self {
-            return picture(evidence.bytes(file)?);
+        match self {
+            Shows::Picture => picture(evidence.bytes(file)?, &STATISTICS),
+            Shows::PagePicture => picture(evidence.bytes(file)?, &PAGE),
+            _ => self.check_text(evidence, file),
         }
+    }
+
+    fn check_text(&self, evidence: &Evidence, file: &str) -> Result<(), String> {
         let text = evidence.text(file)?;
         match self {
-            Shows::Picture => Ok(()),
+            Shows::Picture | Shows::PagePicture => Ok(()),
+            Shows::Page(serve, events) => page(text, serve, events),
             Shows::Says(words) => says(text, words),
             Shows::States(states) => equal(&shortened(&states_in(text)), &listed(states)),
             Shows::Containers(names) => equal(&containers(text), &sorted(names)),
@@ -170,7 +180,23 @@ fn states_in(text: &str) -> Vec<String> {
     rows.filter(|row| !row.ends_with(" MAINT")).collect()
 }
 
-fn picture(bytes: &[u8]) -> Result<(), String> {
+/// How a picture has to be: width and height, and more bytes than a blank page has.
+struct Look {
+    size: (u32, u32),
+    bytes: usize,
+}
+
+// Of this size a blank page has some 5 kB, one with an error's message 15 kB.
+const STATISTICS: Look = Look {
+    size: (1500, 640),
+    bytes: 50_000,
+};
+const PAGE: Look = Look {
+    size: (1240, 1000),
+    bytes: 40_000,
+};
+
+fn picture(bytes: &[u8], look: &Look) -> Result<(), String> {
     let header = bytes.get(..24).unwrap_or_default();
     ensure(
         header.starts_with(b"\x89PNG\r\n\x1a\n") && header.get(12..16) == Some(b"IHDR"),
@@ -182,10 +208,27 @@ fn picture(bytes: &[u8]) -> Result<(), String> {
             .fold(0, |sum, &b| sum * 256 + u32::from(b))
     };
     let size = (number(16), number(20));
-    ensure(size == (1500, 640), format!("has the size {size:?}"))?;
-    // A blank page of this size has some 5 kB, one with an error's message 15 kB.
-    ensure(bytes.len() > 50_000, "is blank, or nearly")?;
+    ensure(size == look.size, format!("has the size {size:?}"))?;
+    ensure(bytes.len() > look.bytes, "is blank, or nearly")?;
     ensure(bytes.ends_with(b"IEND\xaeB`\x82"), "is cut off")
+}
+
+/// An event is a node's name and a word, as `webapp-1 left`.
+fn page(text: &str, serve: &str, events: &[&str]) -> Result<(), String> {
+    let sentence = text.lines().next().unwrap_or_default();
+    ensure(
+        sentence.contains(serve),
+        format!("begins with '{sentence}' and not with '{serve}'"),
+    )?;
+    let is_end = |c: char| ",:".contains(c);
+    let words = text
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(is_end));
+    let words: Vec<String> = words.map(short).collect();
+    events.iter().try_for_each(|event| {
+        let happened = words.windows(2).any(|pair| pair.join(" ") == *event);
+        ensure(happened, format!("says nothing of '{event}'"))
+    })
 }
 
 /// What stands between two words, wherever both are on a line.

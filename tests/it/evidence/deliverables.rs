@@ -4,8 +4,8 @@
 
 use super::checks::Shows::{
     self, Answer, Answers, BothAnswer, ByHand, Configuration, ContainerLog, Containers, Events,
-    Inspected, Killed, Known, Lost, Members, Network, NodeFiles, NoneLost, Picture, Processes,
-    Published, Reload, Says, States, Timeline, Unnoticed,
+    Inspected, Killed, Known, Lost, Members, Network, NodeFiles, NoneLost, Page, PagePicture,
+    Picture, Processes, Published, Reload, Says, States, Timeline, Unnoticed,
 };
 use super::folder::Evidence;
 
@@ -162,14 +162,36 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
     row("4.3", "task4/inspect-s2.json", Inspected(S2)),
     row("5.1", "task5/haproxy-ha-alone.cfg", Configuration(&[])),
     row("5.2", "task5/nodes-ha-alone.txt", NodeFiles(&[])),
+    row("5.2", "task5/page-ha-alone.png", PagePicture),
+    row("5.2", "task5/page-ha-alone.txt", Page("no node", &[])),
     row("5.1", "task5/haproxy-after-s1.cfg", Configuration(&[S1])),
     row("5.2", "task5/nodes-after-s1.txt", NodeFiles(&[S1])),
+    row("5.2", "task5/page-after-s1.png", PagePicture),
+    row(
+        "5.2",
+        "task5/page-after-s1.txt",
+        Page("1 of 1 ", &["webapp-1 joined"]),
+    ),
+    row("5.2", "task5/stats-after-s1.png", Picture),
+    row("5.2", "task5/stats-after-s1.txt", States("webapp-1 UP")),
     row(
         "5.1",
         "task5/haproxy-after-s2.cfg",
         Configuration(&[S1, S2]),
     ),
     row("5.2", "task5/nodes-after-s2.txt", NodeFiles(&[S1, S2])),
+    row("5.2", "task5/page-after-s2.png", PagePicture),
+    row(
+        "5.2",
+        "task5/page-after-s2.txt",
+        Page("2 of 2 ", &["webapp-2 joined"]),
+    ),
+    row("5.2", "task5/stats-after-s2.png", Picture),
+    row(
+        "5.2",
+        "task5/stats-after-s2.txt",
+        States("webapp-1 UP, webapp-2 UP"),
+    ),
     row("5.1", "task5/docker-ps.txt", Containers(&[HA, S1, S2])),
     row("5.1", "task5/inspect-ha.json", Inspected(HA)),
     row("5.1", "task5/inspect-s1.json", Inspected(S1)),
@@ -180,6 +202,18 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         Configuration(&[S2]),
     ),
     row("5.3", "task5/nodes-after-s1-stopped.txt", NodeFiles(&[S2])),
+    row("5.3", "task5/page-after-s1-stopped.png", PagePicture),
+    row(
+        "5.3",
+        "task5/page-after-s1-stopped.txt",
+        Page("1 of 1 ", &["webapp-1 left"]),
+    ),
+    row("5.3", "task5/stats-after-s1-stopped.png", Picture),
+    row(
+        "5.3",
+        "task5/stats-after-s1-stopped.txt",
+        States("webapp-2 UP"),
+    ),
     row(
         "5.3",
         "task5/docker-ps-after-s1-stopped.txt",
@@ -191,6 +225,12 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         "task6/stats-3-nodes.txt",
         States("webapp-1 UP, webapp-2 UP, webapp-3 UP"),
     ),
+    row("6.1", "task6/page-3-nodes.png", PagePicture),
+    row(
+        "6.1",
+        "task6/page-3-nodes.txt",
+        Page("3 of 3 ", &["webapp-3 joined"]),
+    ),
     row(
         "6.1",
         "task6/docker-ps-3-nodes.txt",
@@ -198,6 +238,12 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
     ),
     row("6.1", "task6/stats-5-nodes.png", Picture),
     row("6.1", "task6/stats-5-nodes.txt", States(FIVE_UP)),
+    row("6.1", "task6/page-5-nodes.png", PagePicture),
+    row(
+        "6.1",
+        "task6/page-5-nodes.txt",
+        Page("5 of 5 ", &["webapp-4 joined", "webapp-5 joined"]),
+    ),
     row("6.1", "task6/docker-ps-5-nodes.txt", Containers(FIVE)),
     row("6.1", "task6/stats-one-killed.png", Picture),
     row(
@@ -205,6 +251,8 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         "task6/stats-one-killed.txt",
         States("webapp-1 UP, webapp-2 UP, webapp-3 DOWN, webapp-4 UP, webapp-5 UP"),
     ),
+    row("6.1", "task6/page-one-killed.png", PagePicture),
+    row("6.1", "task6/page-one-killed.txt", Page("4 of 5 ", &[])),
     row(
         "6.1",
         "task6/docker-ps-one-killed.txt",
@@ -216,6 +264,15 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
         "task6/stats-2-nodes.txt",
         States("webapp-1 UP, webapp-2 UP"),
     ),
+    row("6.1", "task6/page-2-nodes.png", PagePicture),
+    row(
+        "6.1",
+        "task6/page-2-nodes.txt",
+        Page(
+            "2 of 2 ",
+            &["webapp-3 died", "webapp-4 left", "webapp-5 left"],
+        ),
+    ),
     row(
         "6.1",
         "task6/docker-ps-2-nodes.txt",
@@ -223,6 +280,12 @@ pub(super) const DELIVERABLES: &[Deliverable] = &[
     ),
     row("6.1", "task6/stats-after-new-ones.png", Picture),
     row("6.1", "task6/stats-after-new-ones.txt", States(FIVE_UP)),
+    row("6.1", "task6/page-after-new-ones.png", PagePicture),
+    row(
+        "6.1",
+        "task6/page-after-new-ones.txt",
+        Page("5 of 5 ", &["webapp-3 joined"]),
+    ),
     row(
         "6.1",
         "task6/docker-ps-after-new-ones.txt",
