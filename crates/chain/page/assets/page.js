@@ -66,9 +66,9 @@ function change({ set = [], lists = {} }) {
     if (old) renew(old, parsed(html));
     else made.set(id, parsed(html));
   }
+  // The server is another one, which this script may not fit.
+  if (byId("build").content !== build) return location.reload();
   for (const [id, ids] of Object.entries(lists)) arrange(byId(id), ids, made);
-  // The server is another one, and this script may not fit it.
-  if (byId("build").content !== build) location.reload();
   if (focus.isConnected && focus !== document.activeElement) focus.focus({ preventScroll: true });
   filter();
   say();

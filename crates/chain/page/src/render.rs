@@ -29,7 +29,7 @@ pub(crate) const ICON: &str = include_str!("../assets/icon.svg");
 const PAGE: (&str, &str) = ("page.html", include_str!("../assets/page.html"));
 
 /// The templates of the parts.
-const FRAGMENTS: [(&str, &str); 11] = [
+const FRAGMENTS: [(&str, &str); 12] = [
     ("title.html", include_str!("../assets/fragments/title.html")),
     ("build.html", include_str!("../assets/fragments/build.html")),
     (
@@ -37,6 +37,7 @@ const FRAGMENTS: [(&str, &str); 11] = [
         include_str!("../assets/fragments/sentence.html"),
     ),
     ("stage.html", include_str!("../assets/fragments/stage.html")),
+    ("scale.html", include_str!("../assets/fragments/scale.html")),
     (
         "counts.html",
         include_str!("../assets/fragments/counts.html"),
@@ -148,6 +149,10 @@ impl Renderer {
         made.add("counts", self.render("counts.html", &context)?);
 
         let scale = trace::Scale::of(&view.nodes);
+        let mut context = Context::new();
+        context.insert("rates", &scale.rates);
+        context.insert("checks", &scale.checks);
+        made.add("scale", self.render("scale.html", &context)?);
         let tile = |prefix: &str, node: &NodeView| {
             let id = element(prefix, &node.name);
             let mut context = Context::new();

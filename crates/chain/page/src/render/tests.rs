@@ -104,7 +104,8 @@ fn nothing_runs_or_comes_from_elsewhere() {
     let known = [
         "a", "b", "body", "code", "div", "footer", "h1", "h2", "h3", "head", "header", "html",
         "img", "input", "label", "li", "link", "main", "meta", "ol", "p", "path", "polyline",
-        "script", "section", "span", "svg", "symbol", "time", "title", "ul", "use", "!doctype",
+        "script", "section", "small", "span", "svg", "symbol", "time", "title", "ul", "use",
+        "!doctype",
     ];
     for (name, page) in pages() {
         for tag in tags(&page) {
@@ -198,14 +199,18 @@ fn the_worst_of_many_have_tiles_above_the_squares() {
 
     let few = view((Level::Well, "60 of 60 nodes serve"), nodes(60));
     let page = page(&few);
-    assert!(page.contains(r#"<ul id="worst" data-list data-layout="tiles" hidden></ul>"#));
-    assert!(page.contains(r#"<ul id="nodes" data-list data-layout="tiles">"#));
+    assert!(
+        page.contains(r#"<ul id="worst" role="list" data-list data-layout="tiles" hidden></ul>"#)
+    );
+    assert!(page.contains(r#"<ul id="nodes" role="list" data-list data-layout="tiles">"#));
 }
 
 #[test]
 fn the_other_balancers_are_hidden_where_there_is_none() {
-    assert!(page(&View::default()).contains(r#"<ul id="balancers" data-list hidden></ul>"#));
-    assert!(page(&hostile()).contains(r#"<ul id="balancers" data-list><li"#));
+    assert!(
+        page(&View::default()).contains(r#"<ul id="balancers" role="list" data-list hidden></ul>"#)
+    );
+    assert!(page(&hostile()).contains(r#"<ul id="balancers" role="list" data-list><li"#));
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) struct Trace {
 /// What the height of a polyline stands for. It is one for all nodes, so that they can be
 /// compared, and a round number, so that it seldom changes.
 pub(super) struct Scale {
-    rates: u64,
-    checks: u64,
+    pub(super) rates: u64,
+    pub(super) checks: u64,
 }
 
 impl Scale {
