@@ -58,6 +58,7 @@ impl Haproxy {
             .env("HAPROXY_HTTP", format!("{}:8080", self.address))
             .env("HAPROXY_STATS", format!("{}:1936", self.address))
             .env("HAPROXY_CLI_BIND", format!("{}:9999", self.address))
+            .env("HAPROXY_LOOK_SOCKET", self.config.with_file_name("look"))
             .env("HAPROXY_LOG", self.config.with_file_name("no-log"));
     }
 

@@ -243,6 +243,8 @@ impl Lan {
             )
             .env("HAPROXY_CFG", path("haproxy/haproxy.cfg"))
             .env("HAPROXY_SOCKET", path("haproxy.sock"))
+            .env("HAPROXY_LOOK_SOCKET", path("haproxy-look.sock"))
+            .env("MUSTER_JOURNAL", path("muster.jsonl"))
             .env("HAPROXY_MASTER", path("master.sock"))
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
