@@ -3,6 +3,9 @@
 mod app;
 mod change;
 mod connection;
+#[cfg(any(test, fuzzing))]
+#[path = "../../../../fuzz/targets/page.rs"]
+mod fuzz;
 mod host;
 mod live;
 mod peers;

@@ -1,9 +1,6 @@
 //! The cluster as one page: what the chain has done, and what serves.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the parts are put together last")
-)]
+#![cfg_attr(fuzzing, no_main)]
 
 mod facts;
 mod http;

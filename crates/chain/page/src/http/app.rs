@@ -16,6 +16,7 @@ use super::host::Hosts;
 use super::live::Hub;
 use super::source::{Ask, What};
 use crate::PROGRAM;
+use crate::metrics::CONTENT_TYPE;
 use crate::render::{CSS, ICON, JS};
 
 /// How long an answer may take. Only a file system that does not answer takes this long.
@@ -43,9 +44,6 @@ const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What Prometheus calls its format.
-const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 pub(crate) struct App {
     pub(crate) hosts: Hosts,
     pub(crate) hub: Arc<Hub>,
@@ -72,7 +70,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         )
         .route(
             "/metrics",
-            get(|State(app): Shared| app.made(What::Metrics, METRICS)),
+            get(|State(app): Shared| app.made(What::Metrics, CONTENT_TYPE)),
         )
         .route("/page.css", get(css))
         .route("/page.js", get(js))

@@ -106,11 +106,6 @@ impl Hub {
         self.opened.notified().await;
     }
 
-    /// The name of the state that there is now.
-    pub(crate) fn version(&self) -> String {
-        self.now().name()
-    }
-
     /// Takes a new state over, tells everybody what differs, and returns its name.
     pub(crate) fn publish(&self, fragments: Fragments, as_of: String) -> String {
         let mut now = self.now();

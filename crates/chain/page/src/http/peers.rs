@@ -200,7 +200,8 @@ async fn fetch(address: SocketAddr) -> anyhow::Result<Agreement> {
     parse(&answer)
 }
 
-fn parse(answer: &[u8]) -> anyhow::Result<Agreement> {
+/// What stands in an answer.
+pub(super) fn parse(answer: &[u8]) -> anyhow::Result<Agreement> {
     let end = answer.windows(4).position(|it| it == b"\r\n\r\n");
     let (head, body) = answer.split_at(end.context("the answer has no end of its head")?);
     let status = head.split(|&byte| byte == b' ').nth(1);
