@@ -186,6 +186,39 @@ mod tests {
         assert_eq!(lines, [line(1), line(2), line(3)]);
     }
 
+    #[test]
+    fn a_follower_beside_a_writer_misses_no_line_and_sees_none_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("muster.jsonl");
+        let of = path.clone();
+        // It is never further ahead than what is read in one go.
+        let (ahead, chunks) = std::sync::mpsc::sync_channel(1);
+        let writer = std::thread::spawn(move || {
+            for chunk in 0..30 {
+                for number in chunk * 200..(chunk + 1) * 200 {
+                    let long = Line {
+                        error: Some("e".repeat(1000)),
+                        ..line(number)
+                    };
+                    append(&of, &long.encode()).unwrap();
+                }
+                ahead.send(()).unwrap();
+            }
+        });
+        let (mut follower, mut seen) = Follower::new(&path, 1 << 20);
+        let mut is_written = false;
+        while !is_written {
+            let next = chunks.try_recv();
+            is_written = next == Err(std::sync::mpsc::TryRecvError::Disconnected);
+            seen.extend(follower.next_lines());
+        }
+        writer.join().unwrap();
+        assert!(older(&path).exists(), "it was never renamed");
+        let seen: Vec<f64> = seen.iter().map(|line| line.t).collect();
+        let all: Vec<f64> = (0..6_000).map(|number| line(number).t).collect();
+        assert_eq!(seen, all);
+    }
+
     /// What happens to a journal.
     #[derive(Clone, Copy, Debug)]
     enum Event {
