@@ -47,7 +47,8 @@ fn serf(snapshot: &Snapshot, facts: &Facts) -> Stage {
     let level = match () {
         () if matches!(snapshot.chain, Ok(Some(_))) && silence.is_some() => Level::Bad,
         () if snapshot.chain.is_err() => Level::Bad,
-        () if silence.is_some() || facts.refused_all > 0 || count("failed") > 0 => Level::Warn,
+        // Serf keeps those that have failed for a day, long after their nodes are gone.
+        () if silence.is_some() || facts.refused_all > 0 => Level::Warn,
         () => Level::Well,
     };
     Stage {
@@ -143,9 +144,11 @@ fn haproxy(snapshot: &Snapshot, state: Option<&State>, found: &Found) -> Stage {
     let haproxy = match &snapshot.haproxy {
         Ok(haproxy) => haproxy,
         Err(why) => {
-            let (note, level) = (words(why), Level::Bad);
+            // The sentence says the rest.
+            let why = why.split("; the template").next().unwrap_or(why);
+            let note = words(why.strip_prefix("HAProxy ").unwrap_or(why));
             return Stage {
-                level,
+                level: Level::Bad,
                 note,
                 ..blank
             };

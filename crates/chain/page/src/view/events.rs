@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use journal::Line;
 
 use super::safe::{list, name, safe, words};
-use super::time::date;
+use super::time::{date, span};
 use super::{Event, Level};
 
 /// The most that are shown.
@@ -77,6 +77,8 @@ struct Kind {
     words: [&'static str; 2],
     /// What stands before the address or the reason.
     detail: &'static str,
+    /// Up to so many have a line each.
+    single: usize,
 }
 
 const fn kind(
@@ -90,6 +92,7 @@ const fn kind(
         level,
         words,
         detail,
+        single: SINGLE,
     }
 }
 
@@ -101,12 +104,16 @@ static KINDS: [Kind; 8] = [
     kind("died", Level::Bad, ["died", "died"], ": "),
     kind("lost", Level::Warn, ["is lost", "are lost"], ": "),
     kind("back", Level::Well, ["is back", "are back"], ", at "),
-    kind(
-        "held",
-        Level::Bad,
-        ["is lost, and stays", "are lost, and stay"],
-        ": ",
-    ),
+    Kind {
+        // That they are many is the reason.
+        single: 1,
+        ..kind(
+            "held",
+            Level::Bad,
+            ["is lost, and stays", "are lost, and stay"],
+            ": ",
+        )
+    },
     kind("refused", Level::Warn, ["is refused", "are refused"], ": "),
 ];
 
@@ -120,7 +127,11 @@ impl Bundles {
     fn take(&mut self, at: usize, line: &Line) {
         let run = group(line);
         if line.step == "serf-nodes" {
-            for (kind, (_, names)) in KINDS.iter().zip(line.changes()) {
+            // Those that are held are lost: it is said once.
+            let lost = line.lost.iter().filter(|name| !line.held.contains(name));
+            let lost: Vec<String> = lost.cloned().collect();
+            for (kind, (change, names)) in KINDS.iter().zip(line.changes()) {
+                let names = if change == "lost" { &lost } else { names };
                 self.take_nodes(at, line, &run, kind, names);
             }
         } else if !line.wrote.is_empty() || line.says_something() {
@@ -138,7 +149,11 @@ impl Bundles {
             let text = format!("{step} fails ({}): {error}", line.code);
             self.say(at, line, &run, "failed", Level::Bad, text);
         } else if let Some(after) = line.after {
-            let after = super::time::span(after);
+            let after = if after < 10.0 {
+                format!("{after:.1} s")
+            } else {
+                span(after)
+            };
             let text = format!("{step} works again, after {after}");
             self.say(at, line, &run, "mended", Level::Well, text);
         }
@@ -240,7 +255,7 @@ impl Bundle {
                 };
                 vec![self.event(None, kind, level, &haproxy.text())]
             }
-            What::Nodes(kind, names) if names.len() <= SINGLE => {
+            What::Nodes(kind, names) if names.len() <= kind.single => {
                 let single = |(at, one): (usize, &(String, Option<String>))| {
                     self.event(Some(at), kind.name, kind.level, &kind.one(one))
                 };

@@ -322,7 +322,14 @@ fn too_many_that_are_lost_at_once_stay_until_somebody_runs_the_command() {
     let words = "3 of 4 nodes are lost (s2, s3, s4), more than 50%: all of them stay. \
                  If they are gone for good: ";
     cluster.state().facts.held = Some(format!("{words}{command}"));
+    let names = ["s2", "s3", "s4"].map(str::to_owned);
+    cluster.note([Line {
+        lost: some("s4"),
+        held: names.to_vec(),
+        ..line(NOW, "serf-nodes")
+    }]);
     let view = cluster.view();
+    assert_eq!(texts(&view), ["3 nodes are lost, and stay: s2, s3 and s4"]);
     let text = "1 of 4 nodes serves; 3 lost at once, so none is taken out";
     let want = Sentence {
         level: Level::Bad,
@@ -371,7 +378,7 @@ fn a_failure_and_its_end_are_events() {
             ..line(NOW - 50.0, "haproxy-gen")
         },
         Line {
-            after: Some(42.0),
+            after: Some(42.3),
             ..line(NOW - 8.0, "haproxy-gen")
         },
     ]);
@@ -409,8 +416,13 @@ fn a_state_that_is_old_never_says_that_all_is_well() {
 #[test]
 fn what_cannot_be_read_is_said_and_taken_for_nothing_else() {
     let mut cluster = cluster(3);
-    cluster.haproxy = Err("HAProxy does not answer at /look: no such socket".to_owned());
+    let why = "HAProxy does not answer at /look: no such socket; the template needs a line";
+    cluster.haproxy = Err(why.to_owned());
     let view = cluster.view();
+    assert_eq!(
+        view.chain[3].note,
+        "does not answer at /look: no such socket"
+    );
     assert_eq!(view.sentence.level, Level::Bad);
     assert!(
         view.sentence
