@@ -81,13 +81,13 @@ impl Fake {
         self.write("nodes/.state", &format!("{state}\n"));
     }
 
-    /// The chain has done this, so many seconds ago.
+    /// A run of the chain has done this, so many seconds ago.
     pub(super) fn did(&self, ago: f64, step: &str, more: &Value) {
-        let mut line =
-            json!({ "t": now() - ago, "run": "made-up", "step": step, "code": 0, "ms": 1.5 });
+        let before = fs::read_to_string(self.path("journal")).unwrap_or_default();
+        let run = format!("made-up-{}", before.len());
+        let mut line = json!({ "t": now() - ago, "run": run, "step": step, "code": 0, "ms": 1.5 });
         let more = more.as_object().unwrap().clone();
         line.as_object_mut().unwrap().extend(more);
-        let before = fs::read_to_string(self.path("journal")).unwrap_or_default();
         self.write("journal", &format!("{before}{line}\n"));
     }
 

@@ -16,6 +16,19 @@ const isForReaders = (element) => {
   }
   return false;
 };
+// The part of a box that those around it do not cut away.
+const left = (box, owner) => {
+  let { top, bottom, left, right } = box;
+  for (let it = owner; it && it !== document.body; it = it.parentElement) {
+    if (getComputedStyle(it).overflow === "visible") continue;
+    const around = it.getBoundingClientRect();
+    top = Math.max(top, around.top);
+    bottom = Math.min(bottom, around.bottom);
+    left = Math.max(left, around.left);
+    right = Math.min(right, around.right);
+  }
+  return { top, bottom, left, right };
+};
 const all = [...document.body.querySelectorAll("*")];
 const texts = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -26,7 +39,9 @@ while (walker.nextNode()) {
   if (!shown(owner) || isForReaders(owner)) continue;
   const range = document.createRange();
   range.selectNodeContents(text);
-  const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1);
+  const boxes = [...range.getClientRects()].map((box) => left(box, owner))
+    .filter((box) => box.right > box.left + 1 && box.bottom > box.top + 1);
+  if (!boxes.length) continue;
   texts.push({ text, owner, boxes });
 }
 
@@ -57,9 +72,8 @@ const overlaps = (boxes, what) => {
     }
   }
 };
-const inView = texts.filter((it) => !it.owner.closest("[data-scrolls]"));
 overlaps(
-  inView.flatMap((it) => it.boxes.map((box) => ({ box, of: it.text }))),
+  texts.flatMap((it) => it.boxes.map((box) => ({ box, of: it.text }))),
   (text) => `"${text.data.trim().slice(0, 40)}" of ${called(text.parentElement)}`,
 );
 for (const list of document.querySelectorAll("ol, ul")) {

@@ -74,8 +74,8 @@ fn looks_good(fake: &Fake, nodes: u64) {
     let mut wrong = Vec::new();
     for look in Look::ALL {
         browser.look(look);
-        // What has to be laid out anew is, before the next script.
-        browser.run("return document.documentElement.scrollHeight");
+        // What changes step by step is at its end.
+        browser.run("document.getAnimations().forEach((it) => it.finish())");
         let name = look.name();
         browser.picture(&format!("{nodes}-nodes-{name}"));
         let found = browser.run(LOOK);

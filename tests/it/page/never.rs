@@ -1,9 +1,12 @@
 //! What never happens in a browser, whatever others call themselves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::browser::PATIENCE;
 use super::fake::Fake;
 use super::seen::Watched;
 
@@ -96,16 +99,26 @@ fn the_page_asks_for_nothing_elsewhere_and_breaks_no_rule_that_it_gives_itself()
     only_asks(&watched, &fake);
     assert_eq!(watched.browser.log("browser"), [json!(null); 0]);
     // Whatever came into it could not run, nor be fetched.
-    watched.browser.run(
+    let asked = Arc::new(AtomicBool::new(false));
+    let was_asked = asked.clone();
+    let elsewhere = harness::http::serve((harness::address("148.61"), 0), move |_| {
+        was_asked.store(true, Ordering::SeqCst);
+    });
+    let script = format!(
         "const script = document.createElement('script');
          script.textContent = 'window.harmed = 1';
          document.body.append(script);
          const image = new Image();
-         image.src = 'http://127.0.0.2:1/';
-         document.body.append(image)",
+         image.onerror = () => {{ window.refused = true; }};
+         image.src = 'http://{elsewhere}/';
+         document.body.append(image)"
     );
+    watched.browser.run(&script);
+    watched
+        .browser
+        .wait_until("the image to be refused", PATIENCE, "window.refused");
     assert_eq!(watched.browser.text("String(window.harmed)"), "undefined");
-    only_asks(&watched, &fake);
+    assert!(!asked.load(Ordering::SeqCst));
 }
 
 #[test]
