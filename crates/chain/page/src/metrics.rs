@@ -14,6 +14,9 @@ use crate::view::{History, NodeState, view};
 #[cfg(test)]
 mod tests;
 
+/// The format, for whoever asks over HTTP.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// What has a metric from the beginning: a counter that appears with its first count has no rate
 /// at the moment that counts.
 const CODES: [u8; 2] = [100, 111];
