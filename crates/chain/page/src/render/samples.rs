@@ -198,6 +198,7 @@ pub(super) fn all() -> Vec<(&'static str, View)> {
         ("sixty", sixty()),
         ("thousand", thousand()),
         ("balancers", balancers()),
+        ("busy", busy()),
         ("hostile", hostile()),
         ("empty", empty()),
     ]
@@ -255,7 +256,9 @@ fn mixed() -> View {
 
 /// The chain fails in the middle.
 fn broken() -> View {
-    let words = "the chain fails since 27 s at haproxy-gen; HAProxy serves 3 nodes as before";
+    let words = "the chain fails since 27 s at haproxy-gen: cannot render \
+        /etc/haproxy/haproxy.cfg.tera: line 41: the variable `adresses` is not known; did you \
+        mean `addresses`?; HAProxy serves 3 nodes as before";
     let mut view = view((Level::Bad, words), nodes(3));
     let new = turned(
         node("s4", 4),
@@ -437,6 +440,19 @@ pub(super) fn thousand() -> View {
         ),
         nodes,
     )
+}
+
+/// Much has happened.
+fn busy() -> View {
+    let mut view = view((Level::Well, "24 of 24 nodes serve"), nodes(24));
+    for at in 0..200 {
+        let time = format!("13:{:02}:{:02}.{at:03}", 59 - at / 60, 59 - at % 60);
+        let text = format!("s{at} joined, at 10.0.0.{at}");
+        let mut event = event(&time, "joined", Level::Well, &text);
+        event.day = (at == 20).then(|| "2026-11-29".to_owned());
+        view.events.push(event);
+    }
+    view
 }
 
 fn balancers() -> View {
