@@ -91,11 +91,17 @@ impl Chain {
 
     /// What is said of it where nothing is wrong with it.
     pub(crate) fn told(&self, nodes: &Path, is_all_well: bool) -> String {
-        let ago = self.last_run.map(span).unwrap_or_default();
-        match (self.recorded, is_all_well) {
-            (false, _) => format!("no run is recorded in {}", nodes.display()),
-            (true, true) => format!("all well, last run {ago} ago"),
-            (true, false) => format!("each step works, last run {ago} ago"),
+        if !self.recorded {
+            return format!("no run is recorded in {}", nodes.display());
+        }
+        let well = if is_all_well {
+            "all well"
+        } else {
+            "each step works"
+        };
+        match self.last_run {
+            Some(seconds) => format!("{well}, last run {} ago", span(seconds)),
+            None => "the first run has begun".to_owned(),
         }
     }
 }
@@ -129,12 +135,19 @@ impl Failed {
 /// What is said where no run has ended in time.
 fn missing(state: &State, look: Look) -> Option<String> {
     let is_under_way = state.end.is_none();
+    let began = Duration::from_secs(look.since(state.begin));
     match look.age {
-        None if is_under_way => Some("the first run has not ended yet".to_owned()),
+        None if is_under_way && !look.is_late(began) => None,
+        None if is_under_way => {
+            let began = span(began.as_secs());
+            Some(format!(
+                "no run has ended: the first one began {began} ago, and hangs or was killed"
+            ))
+        }
         None => Some(format!("no run since this machine started: {WHO_RUNS_IT}")),
         Some(age) if !look.is_late(age) => None,
         Some(age) if is_under_way => {
-            let (age, began) = (span(age.as_secs()), span(look.since(state.begin)));
+            let (age, began) = (span(age.as_secs()), span(began.as_secs()));
             Some(format!(
                 "no run has ended for {age}: the last one began {began} ago, and hangs or was killed"
             ))
@@ -227,7 +240,10 @@ mod tests {
         let hangs = "no run has ended for 1m 40s: the last one began 1m 40s ago, and hangs or was \
                      killed";
         assert_eq!(told(&begun, look(Some(100))), hangs);
-        assert_eq!(told(&begun, look(None)), "the first run has not ended yet");
+        let hangs = "no run has ended: the first one began 1m 40s ago, and hangs or was killed";
+        assert_eq!(told(&begun, look(None)), hangs);
+        begun.begin = 990.0;
+        assert_eq!(told(&begun, look(None)), "");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 
+use exit::escape;
 use journal::{Facts, Standing};
-use nodes::Node;
+use nodes::{Listing, Node};
 use serde::Serialize;
 
 use super::Row;
@@ -26,12 +28,14 @@ pub(crate) enum NodeState {
     Lost,
     /// HAProxy's check fails.
     Silent,
-    /// In /nodes, and not yet in HAProxy.
+    /// In /nodes, and not yet in HAProxy, or not yet checked.
     New,
-    /// A member that cannot be a node.
+    /// A member that cannot be a node, or a file that holds none.
     Refused,
-    /// The file, an agent or a person keeps requests from it.
+    /// It gets no requests, since an agent or a person wants that.
     Drains,
+    /// It gets no requests, since its weight is 0.
+    Weightless,
     /// In /nodes, with a service that haproxy.cfg has no server for.
     Other,
     /// Was lost, and is gone.
@@ -66,6 +70,8 @@ pub(crate) struct Counts {
 pub(crate) struct Cluster<'a> {
     /// Those in /nodes, by their names.
     nodes: BTreeMap<&'a str, &'a Node>,
+    /// The names of files that hold none.
+    files: Vec<String>,
     places: BTreeMap<SocketAddr, &'a str>,
     standings: &'a BTreeMap<String, Standing>,
     look: Look,
@@ -73,11 +79,16 @@ pub(crate) struct Cluster<'a> {
 
 impl<'a> Cluster<'a> {
     pub(crate) fn new(
-        nodes: &'a [Node],
+        listing: &'a Listing,
         standings: &'a BTreeMap<String, Standing>,
         look: Look,
     ) -> Self {
+        let nodes = &listing.nodes;
+        let names = listing.refused.iter().filter_map(|it| it.path.file_name());
         Self {
+            files: names
+                .map(|name| escape(name.as_bytes()).to_string())
+                .collect(),
             nodes: nodes
                 .iter()
                 .map(|node| (node.name.as_str(), node))
@@ -104,6 +115,7 @@ impl<'a> Cluster<'a> {
         let is_new = |name: &str| !seen.contains(name);
         let absent = self.nodes.iter().filter(|(name, _)| is_new(name));
         rows.extend(absent.map(|(name, node)| self.absent(name, node)));
+        rows.extend(self.files.iter().map(|name| no_node(name)));
         let is_new = |name: &str| is_new(name) && !self.nodes.contains_key(name);
         let others = self.standings.iter().filter(|(name, _)| is_new(name));
         let (mut gone, here): (Vec<_>, Vec<_>) =
@@ -162,10 +174,13 @@ impl<'a> Cluster<'a> {
                 let words = format!("lost, goes in {}{}", span(left), because(why));
                 (NodeState::Lost, words)
             }
-            Standing::Held { why, .. } => (
-                NodeState::Held,
-                format!("held, lost since {since}{}", because(why)),
-            ),
+            Standing::Held { why, .. } => {
+                let words = format!(
+                    "lost since {since}, stays until you confirm it{}",
+                    because(why)
+                );
+                (NodeState::Held, words)
+            }
             Standing::Left { .. } => (NodeState::Left, format!("left {since} ago")),
             Standing::Died { why, .. } => {
                 (NodeState::Died, format!("died {since} ago{}", because(why)))
@@ -231,17 +246,25 @@ impl<'a> Cluster<'a> {
         let names = |state| by_state.get(&state).into_iter().flatten().copied();
         let nodes = |state, verbs| group(names(state).count(), names(state), "node", verbs);
         let held = facts.held.clone();
-        let refused = usize::try_from(facts.refused_all).unwrap_or(usize::MAX);
+        let (refused, files) = (facts.refused_all, &self.files);
+        let refused = usize::try_from(refused).unwrap_or(usize::MAX);
+        let members = names(NodeState::Refused);
+        let members = members.filter(|name| !files.iter().any(|file| file == name));
         let problems = [
             held.or_else(|| nodes(NodeState::Held, ["is held", "are held"])),
             nodes(NodeState::Lost, ["is lost", "are lost"]),
             nodes(NodeState::Silent, ["does not answer", "do not answer"]),
-            nodes(NodeState::New, ["is not taken yet", "are not taken yet"]),
+            nodes(NodeState::New, ["does not serve yet", "do not serve yet"]),
+            nodes(
+                NodeState::Drains,
+                ["gets no new requests", "get no new requests"],
+            ),
+            group(refused, members, "member", ["is refused", "are refused"]),
             group(
-                refused,
-                names(NodeState::Refused),
-                "member",
-                ["is refused", "are refused"],
+                files.len(),
+                files.iter().map(String::as_str),
+                "file",
+                ["holds no node", "hold no node"],
             ),
         ];
         let others = by_state
@@ -250,13 +273,39 @@ impl<'a> Cluster<'a> {
         let others: BTreeSet<&str> = others
             .flat_map(|(_, names)| names.iter().copied())
             .collect();
-        Counts {
-            all: self.nodes.len(),
-            serve: names(NodeState::Serves)
-                .filter(|name| !others.contains(name))
-                .count(),
-            problems: problems.into_iter().flatten().collect(),
+        let serving_all = names(NodeState::Serves).filter(|name| !others.contains(name));
+        let (all, serve) = (self.nodes.len(), serving_all.count());
+        let mut problems: Vec<String> = problems.into_iter().flatten().collect();
+        if serve == 0 && problems.is_empty() {
+            problems.push(serving(serve, all));
         }
+        Counts {
+            all,
+            serve,
+            problems,
+        }
+    }
+}
+
+/// Such as `4 of 5 nodes serve`.
+pub(super) fn serving(serve: usize, all: usize) -> String {
+    match (serve, all) {
+        (_, 0) => "there is no node".to_owned(),
+        (1, 1) => "1 of 1 node serves".to_owned(),
+        (0, 1) => "the only node does not serve".to_owned(),
+        (0, all) => format!("none of {all} nodes serves"),
+        (1, all) => format!("1 of {all} nodes serves"),
+        (some, all) => format!("{some} of {all} nodes serve"),
+    }
+}
+
+/// The row of a file in /nodes that holds no node.
+fn no_node(name: &str) -> Row {
+    let words = "its file holds no node: haproxy-gen says why";
+    Row {
+        server: name.to_owned(),
+        node: Some(said(name, NodeState::Refused, words)),
+        ..Row::absent()
     }
 }
 
@@ -267,18 +316,23 @@ fn server(row: &Row) -> &str {
 
 /// What a node in /nodes does, by its server.
 fn by_server(name: &str, row: &Row) -> Said {
-    let (state, words) = match row.state.as_str() {
+    let checked = row.check.trim_start_matches(['*', ' ']);
+    let is_checked = !checked.is_empty() && checked != "INI";
+    let (state, words) = match row.state.split(' ').next().unwrap_or_default() {
         "" => return not_taken(name),
         _ if matches!(row.file, "left" | "new") => return not_taken(name),
-        state if state.starts_with("UP") || state == "no check" => (NodeState::Serves, "serves"),
-        state if state.starts_with("DOWN") => (NodeState::Silent, "does not answer"),
-        _ => (NodeState::Drains, "gets no requests"),
+        "UP" | "no" => (NodeState::Serves, "serves"),
+        "DOWN" if !is_checked => (NodeState::New, "not yet checked"),
+        "DOWN" => (NodeState::Silent, "does not answer"),
+        _ if row.wanted_weight == Some(0) => (NodeState::Weightless, "gets no requests: weight 0"),
+        "MAINT" => (NodeState::Drains, "in maintenance"),
+        _ => (NodeState::Drains, "gets no new requests"),
     };
     said(name, state, words)
 }
 
 fn not_taken(name: &str) -> Said {
-    said(name, NodeState::New, "not taken yet")
+    said(name, NodeState::New, "not yet in HAProxy")
 }
 
 fn said(name: &str, state: NodeState, words: impl Into<String>) -> Said {

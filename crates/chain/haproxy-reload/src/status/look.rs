@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use journal::{Standing, State, recent, standings};
-use nodes::{Node, Nodes};
+use nodes::{Listing, Nodes};
 
 use super::Row;
 use super::chain::{Chain, Look};
@@ -30,7 +30,7 @@ pub(super) struct Recorded {
     pub(super) nodes: PathBuf,
     state: anyhow::Result<Option<State>>,
     /// What is in the folder.
-    listed: anyhow::Result<Vec<Node>>,
+    listed: anyhow::Result<Listing>,
     standings: BTreeMap<String, Standing>,
     look: Look,
 }
@@ -50,8 +50,8 @@ impl Places {
             .map(|state| standings(&state.facts, &lines.unwrap_or_default(), look.now))
             .unwrap_or_default();
         let listed = match &state {
-            Ok(None) => Ok(Vec::new()),
-            _ => Nodes::new(&self.nodes).list().map(|listing| listing.nodes),
+            Ok(None) => Ok(Listing::default()),
+            _ => Nodes::new(&self.nodes).list(),
         };
         Recorded {
             nodes: self.nodes.clone(),
@@ -77,7 +77,11 @@ impl Recorded {
             let (why, left) = (&due.why, span(due.seconds()));
             format!("a reload waits for {left}: {why}")
         });
-        chain.problems.extend(unread.into_iter().chain(waits));
+        let unwritten = self.state.as_ref().ok().and_then(Option::as_ref);
+        let unwritten = unwritten.and_then(|state| state.journal.as_ref());
+        let unwritten = unwritten.map(|why| format!("the journal cannot be written: {why}"));
+        let others = unread.into_iter().chain(waits).chain(unwritten);
+        chain.problems.extend(others);
         chain
     }
 
@@ -101,12 +105,5 @@ impl Recorded {
             ..Counts::default()
         };
         (self.chain(None), counts)
-    }
-
-    /// What else is to be said.
-    pub(super) fn note(&self) -> Option<String> {
-        let state = self.state.as_ref().ok()?.as_ref()?;
-        let why = state.journal.as_ref()?;
-        Some(format!("what happens is not recorded: {why}"))
     }
 }

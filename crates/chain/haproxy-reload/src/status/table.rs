@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::chain::Chain;
-use super::cluster::Counts;
+use super::cluster::{Counts, serving};
 use super::{Report, Row};
 
 const HEADINGS: [&str; 11] = [
@@ -42,11 +42,10 @@ pub(super) fn chain_lines(nodes: &Path, chain: &Chain, counts: &Counts, is_well:
     let mut lines: Vec<String> = Vec::new();
     if chain.problems.is_empty() {
         let told = chain.told(nodes, is_well);
-        let serve = match (chain.recorded, counts.all) {
-            (false, _) | (true, 0) => String::new(),
-            (true, all) => format!("; {} of {all} nodes serve", counts.serve),
-        };
-        lines.push(format!("chain: {told}{serve}"));
+        let serve = chain
+            .recorded
+            .then(|| format!("; {}", serving(counts.serve, counts.all)));
+        lines.push(format!("chain: {told}{}", serve.unwrap_or_default()));
     }
     lines.extend(
         chain

@@ -136,7 +136,7 @@ fn recorded() -> Report {
 #[test]
 fn what_the_chain_knows_comes_first_and_stands_in_the_rows() {
     let expected = "\
-chain: each step works, last run 3s ago; 1 of 2 nodes serve
+chain: each step works, last run 3s ago; 1 of 2 nodes serves
 nodes: 1 node is lost: s2
 HAProxy 2.6.12, worker 7, up 1h 1m 40s: differs from haproxy.cfg
   next: add nodes/s4 127.0.0.4:1 weight 10

@@ -130,7 +130,7 @@ fn all_is_well_where_the_chain_runs_and_each_node_serves() {
     let text = run.stdout();
     assert_eq!(run.code(), 0, "{text}");
     assert!(text.starts_with("chain: all well, last run "), "{text}");
-    assert!(text.contains("; 1 of 1 nodes serve\n"), "{text}");
+    assert!(text.contains("; 1 of 1 node serves\n"), "{text}");
     assert!(row(&text, "nodes/s1").ends_with(" same  serves"), "{text}");
     let run = status(&haproxy, &["--json"]);
     let json: serde_json::Value = serde_json::from_slice(&run.0.stdout).unwrap();
@@ -238,7 +238,7 @@ fn a_node_that_is_lost_left_died_refused_or_not_taken_says_so_in_its_row() {
     for (server, end) in [
         ("nodes/s1", "same  serves"),
         ("nodes/s4", "s ago: it did not come back"),
-        ("s5", "-     not taken yet"),
+        ("s5", "-     not yet in HAProxy"),
         ("x", "-     refused: no node is at 0.0.0.0"),
     ] {
         assert!(row(&text, server).ends_with(end), "{server}: {text}");
@@ -250,7 +250,7 @@ fn a_node_that_is_lost_left_died_refused_or_not_taken_says_so_in_its_row() {
     assert!(row(&text, "nodes/s3").contains(" left  left 4"), "{text}");
     for problem in [
         "1 node is lost: s2",
-        "1 node is not taken yet: s5",
+        "1 node does not serve yet: s5",
         "1 member is refused: x",
     ] {
         assert!(text.contains(&format!("nodes: {problem}\n")), "{text}");

@@ -24,6 +24,12 @@ fn row(server: &str, state: &str, file: &'static str) -> Row {
     Row {
         server: server.to_owned(),
         state: state.to_owned(),
+        check: if state.starts_with("DOWN") {
+            "L4CON"
+        } else {
+            ""
+        }
+        .to_owned(),
         file,
         ..Row::absent()
     }
@@ -36,12 +42,25 @@ fn said(
     rows: &[Row],
     facts: &Facts,
 ) -> (Vec<String>, Counts) {
-    let listed: Vec<Node> = lines.iter().map(|line| node(line)).collect();
+    let listing = Listing {
+        nodes: lines.iter().map(|line| node(line)).collect(),
+        refused: vec![],
+        hidden: vec![],
+    };
+    said_of(&listing, standings, rows, facts)
+}
+
+fn said_of(
+    listing: &Listing,
+    standings: &[(&str, Standing)],
+    rows: &[Row],
+    facts: &Facts,
+) -> (Vec<String>, Counts) {
     let standings = standings
         .iter()
         .map(|(name, it)| ((*name).to_owned(), it.clone()));
     let standings = standings.collect();
-    let cluster = Cluster::new(&listed, &standings, look());
+    let cluster = Cluster::new(listing, &standings, look());
     let mut rows: Vec<Row> = rows.iter().map(copy).collect();
     cluster.complete(&mut rows);
     let told = rows.iter().map(|row| {
@@ -54,6 +73,8 @@ fn said(
 fn copy(row: &Row) -> Row {
     Row {
         address: row.address.clone(),
+        check: row.check.clone(),
+        wanted_weight: row.wanted_weight,
         ..self::row(&row.server, &row.state, row.file)
     }
 }
@@ -93,16 +114,17 @@ fn a_node_does_what_its_server_does() {
     let expected = [
         "nodes/s1 serves",
         "nodes/s2 does not answer",
-        "nodes/s3 gets no requests",
-        "nodes/s4 not taken yet",
+        "nodes/s3 gets no new requests",
+        "nodes/s4 not yet in HAProxy",
         "repeated/again -",
-        "s5 not taken yet",
+        "s5 not yet in HAProxy",
     ];
     assert_eq!(told, expected);
     assert_eq!((counts.all, counts.serve), (5, 1));
     let expected = [
         "1 node does not answer: s2",
-        "2 nodes are not taken yet: s4 s5",
+        "2 nodes do not serve yet: s4 s5",
+        "1 node gets no new requests: s3",
     ];
     assert_eq!(counts.problems, expected);
 }
@@ -151,7 +173,7 @@ fn a_node_that_is_lost_says_so_though_its_server_may_be_up() {
     let (told, counts) = said(&lines, &standings, &rows, &facts);
     let expected = [
         "nodes/s1 lost, goes in 12s: it has failed",
-        "nodes/s2 held, lost since 18s: it has failed",
+        "nodes/s2 lost since 18s, stays until you confirm it: it has failed",
     ];
     assert_eq!(told, expected);
     assert_eq!(counts.problems, [held.as_str(), "1 node is lost: s1"]);
@@ -209,8 +231,68 @@ fn a_member_that_is_refused_has_a_row_and_all_of_them_count() {
 
 #[test]
 fn a_service_that_has_no_server_here_is_not_unwell() {
-    let lines = ["s1 10.0.0.1 service=api"];
-    let (told, counts) = said(&lines, &[], &[], &Facts::default());
-    assert_eq!(told, ["s1 no server is made for its service api"]);
-    assert_eq!((counts.serve, counts.problems.len()), (0, 0));
+    let lines = ["s1 10.0.0.1 service=api", "s2 10.0.0.2"];
+    let rows = [row("nodes/s2", "UP", "same")];
+    let (told, counts) = said(&lines, &[], &rows, &Facts::default());
+    assert_eq!(told[1], "s1 no server is made for its service api");
+    assert_eq!((counts.serve, counts.problems.len()), (1, 0));
+}
+
+#[test]
+fn where_nothing_serves_nothing_is_well() {
+    let told = |lines: &[&str], rows: &[Row]| said(lines, &[], rows, &Facts::default()).1.problems;
+    assert_eq!(told(&[], &[]), ["there is no node"]);
+    let mut weightless = row("nodes/s1", "DRAIN", "same");
+    weightless.wanted_weight = Some(0);
+    assert_eq!(
+        told(&["s1 10.0.0.1 weight=0"], &[copy(&weightless)]),
+        ["the only node does not serve"]
+    );
+    let rows = [weightless, row("nodes/s2", "UP", "same")];
+    assert_eq!(
+        told(&["s1 10.0.0.1 weight=0", "s2 10.0.0.2"], &rows),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_server_that_was_not_checked_yet_is_new_and_one_that_somebody_took_out_is_not_well() {
+    let unchecked = Row {
+        check: "* INI".to_owned(),
+        ..row("nodes/s1", "DOWN 1/2", "same")
+    };
+    let rows = [unchecked, row("nodes/s2", "MAINT", "differs")];
+    let (told, counts) = said(
+        &["s1 10.0.0.1", "s2 10.0.0.2"],
+        &[],
+        &rows,
+        &Facts::default(),
+    );
+    assert_eq!(
+        told,
+        ["nodes/s1 not yet checked", "nodes/s2 in maintenance"]
+    );
+    let expected = [
+        "1 node does not serve yet: s1",
+        "1 node gets no new requests: s2",
+    ];
+    assert_eq!(counts.problems, expected);
+}
+
+#[test]
+fn a_file_that_holds_no_node_has_a_row_without_its_content() {
+    let listing = Listing {
+        refused: vec![nodes::Refused {
+            path: "/nodes/a\n\u{1b}b".into(),
+            why: "'secret' is no IP address".to_owned(),
+            is_folder: false,
+        }],
+        ..Listing::default()
+    };
+    let (told, counts) = said_of(&listing, &[], &[], &Facts::default());
+    assert_eq!(
+        told,
+        [r"a\n\x1bb its file holds no node: haproxy-gen says why"]
+    );
+    assert_eq!(counts.problems, [r"1 file holds no node: a\n\x1bb"]);
 }
