@@ -12,9 +12,9 @@ use super::table::span;
 const FRESH: Duration = Duration::from_secs(30);
 /// After how many of the pauses of serf-watch a run is missing.
 const PAUSES: u32 = 3;
-/// Who runs the chain, and how to look.
-const WHO_RUNS_IT: &str =
-    "is serf-watch up? `svstat` of its service, watch, and its log say why not";
+/// Who runs the chain, and how to look. Without an agent, serf-watch runs nothing.
+const WHO_RUNS_IT: &str = "are the Serf agent and serf-watch up? `svstat` of their services, serf and watch, and their \
+     logs say why not";
 
 /// How the chain is.
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(told(&state(), look(Some(30))), "");
         let late = told(&state(), look(Some(300)));
         assert!(
-            late.starts_with("no run for 5m: is serf-watch up? "),
+            late.starts_with("no run for 5m: are the Serf agent and serf-watch up? "),
             "{late}"
         );
         let rebooted = told(&state(), look(None));
