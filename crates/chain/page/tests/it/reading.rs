@@ -53,11 +53,14 @@ fn those_who_come_together_share_one_answer_of_haproxy() {
         let page = Arc::clone(&page);
         thread::spawn(move || page.get("/state.json").status)
     };
+    let start = Instant::now();
     let asked: Vec<_> = (0..20).map(ask).collect();
     for it in asked {
         assert_eq!(it.join().unwrap(), 200);
     }
-    assert!(haproxy.asked() <= 10, "{}", haproxy.asked());
+    // It is good for 200 ms.
+    let most = 2 + start.elapsed().as_millis() / 200;
+    assert!(haproxy.asked() as u128 <= most, "{}", haproxy.asked());
 }
 
 #[test]
