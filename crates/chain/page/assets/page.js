@@ -118,6 +118,7 @@ function hear() {
 }
 
 function mark(state) {
+  if (document.documentElement.dataset.live === state) return;
   document.documentElement.dataset.live = state;
   byId("stale").hidden = state !== "stale";
 }
