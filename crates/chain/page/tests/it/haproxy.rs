@@ -1,5 +1,6 @@
 //! What answers at HAProxy's socket for looking, as far as the page asks.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -15,6 +16,7 @@ const HEADING: &str = "# pxname,svname,scur,stot,econ,eresp,status,weight,lastch
 pub(crate) struct Haproxy {
     asked: Arc<AtomicUsize>,
     servers: Arc<Mutex<Vec<String>>>,
+    questions: Arc<Mutex<BTreeSet<String>>>,
     /// Those that are kept waiting, if it keeps silent.
     waiting: Arc<Mutex<Option<Vec<UnixStream>>>>,
 }
@@ -51,6 +53,11 @@ impl Haproxy {
         self.asked.load(Ordering::SeqCst)
     }
 
+    /// What it was asked.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        self.questions.lock().unwrap().iter().cloned().collect()
+    }
+
     fn answer(&self, mut stream: UnixStream) {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if let Some(waiting) = &mut *self.waiting.lock().unwrap() {
@@ -59,6 +66,8 @@ impl Haproxy {
         }
         let mut line = String::new();
         BufReader::new(&stream).read_line(&mut line).unwrap();
+        let question = line.trim_end().to_owned();
+        self.questions.lock().unwrap().insert(question);
         let servers = self.servers.lock().unwrap();
         let row = |name: &String| format!("web,{name},0,7,0,0,UP,100,5,3,L7OK,200,2,,\n");
         let rows: String = servers.iter().map(row).collect();

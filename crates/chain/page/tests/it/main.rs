@@ -8,6 +8,7 @@
 
 mod clients;
 mod haproxy;
+mod harmless;
 mod hosts;
 mod page;
 mod peers;
