@@ -29,8 +29,11 @@ const COST: u32 = 50;
 /// How often the other balancers are asked.
 const PEERS: Duration = Duration::from_secs(2);
 
-/// How long somebody who asks waits for HAProxy and the other balancers.
+/// How long somebody who asks waits for HAProxy.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long he waits for the other balancers, of which one may be switched off.
+const LESS_PATIENCE: Duration = Duration::from_millis(250);
 
 /// For how long an answer of HAProxy's is worth something.
 const WORTH: Duration = Duration::from_secs(5);
@@ -100,8 +103,8 @@ impl<T> Question<T> {
     }
 
     /// Whether somebody who asks should wait a little more.
-    fn is_worth_waiting_for(&self) -> bool {
-        self.is_under_way() && self.waited() < PATIENCE
+    fn is_worth_waiting_for(&self, patience: Duration) -> bool {
+        self.is_under_way() && self.waited() < patience
     }
 }
 
@@ -190,9 +193,9 @@ impl<S: Source> Poller<S> {
             return Some(haproxy.map_or(files, |haproxy| haproxy.min(files)));
         }
         // Whoever asks waits for what is asked for him.
-        let until = |at: Option<Instant>| at.map(|at| at + PATIENCE);
-        let ends = [until(self.haproxy.asked_at), until(self.peers.asked_at)];
-        let end = ends.into_iter().flatten().max();
+        let haproxy = self.haproxy.asked_at.map(|at| at + PATIENCE);
+        let peers = self.peers.asked_at.map(|at| at + LESS_PATIENCE);
+        let end = [haproxy, peers].into_iter().flatten().max();
         (!self.waiting.is_empty()).then(|| end.unwrap_or_else(Instant::now))
     }
 
@@ -206,7 +209,7 @@ impl<S: Source> Poller<S> {
         if is_wanted || (is_old && !self.haproxy.is_under_way()) {
             self.haproxy.ask(spawn_blocking(desk.source.question()));
         }
-        if (is_watched || is_asked) && is_due(self.peers.due(PEERS)) {
+        if (is_watched || self.is_looked_at()) && is_due(self.peers.due(PEERS)) {
             let (balancers, port) = (spawn_blocking(desk.source.balancers()), self.port);
             let question =
                 async move { peers::ask(balancers.await.unwrap_or_default(), port).await };
@@ -220,13 +223,21 @@ impl<S: Source> Poller<S> {
         waiting.any(|ask| ask.what != What::Agreement)
     }
 
+    /// Whether anybody waits for what is shown of the other balancers.
+    fn is_looked_at(&self) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|ask| matches!(ask.what, What::Page | What::State))
+    }
+
+    /// Whether it is time to read, or to answer.
     fn is_time(&self) -> bool {
         if self.hub.is_watched() {
             let is_over = |at: Option<Instant>, pause| at.is_none_or(|at| at.elapsed() >= pause);
             return self.has_news || !self.waiting.is_empty() || is_over(self.looked_at, FILES);
         }
-        let is_coming = self.haproxy.is_worth_waiting_for() || self.peers.is_worth_waiting_for();
-        !self.waiting.is_empty() && (!self.is_asked() || !is_coming)
+        let waits_for_haproxy = self.is_asked() && self.haproxy.is_worth_waiting_for(PATIENCE);
+        let waits_for_peers = self.is_looked_at() && self.peers.is_worth_waiting_for(LESS_PATIENCE);
+        !self.waiting.is_empty() && !waits_for_haproxy && !waits_for_peers
     }
 
     /// What HAProxy says, if that is still worth something.

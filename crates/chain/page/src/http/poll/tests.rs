@@ -17,6 +17,8 @@ struct Seen {
     questions: AtomicUsize,
     /// What the files say.
     files: Mutex<String>,
+    /// How often the other balancers were looked for.
+    peers: AtomicUsize,
     /// Where HAProxy keeps silent: it answers when this ends.
     silence: Mutex<Option<Receiver<()>>>,
 }
@@ -106,7 +108,11 @@ impl Source for Fake {
     }
 
     fn balancers(&self) -> Box<dyn FnOnce() -> Vec<(String, IpAddr)> + Send> {
-        Box::new(Vec::new)
+        let seen = Arc::clone(&self.seen);
+        Box::new(move || {
+            seen.peers.fetch_add(1, Ordering::SeqCst);
+            Vec::new()
+        })
     }
 }
 
@@ -222,6 +228,21 @@ async fn whoever_asks_for_the_nodes_alone_costs_haproxy_nothing() {
     let running = Running::start();
     assert_eq!(running.get(What::Agreement).await, "nodes");
     assert_eq!(running.seen.counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_other_balancers_are_asked_for_those_who_are_shown_them() {
+    let running = Running::start();
+    let peers = || running.seen.peers.load(Ordering::SeqCst);
+    running.get(What::Agreement).await;
+    let _ = running.ask(What::Metrics).await;
+    assert_eq!(peers(), 0);
+    running.get(What::Page).await;
+    running.get(What::State).await;
+    assert_eq!(peers(), 1);
+    let _stream = running.watch();
+    tokio::time::sleep(PEERS * 5).await;
+    assert!((5..=7).contains(&peers()), "{}", peers());
 }
 
 #[tokio::test(start_paused = true)]
