@@ -48,6 +48,13 @@ const MAX_HOST_NAME: u64 = 1024;
 ///   1    with --once, all is not well
 ///   100  used wrongly
 ///   111  the system failed
+///
+/// Notes:
+///   It reads only while somebody looks, and once for all who do. At most 64 browsers follow it
+///   at a time, and more get 503; of more than 256 connections some wait. A connection to which
+///   nothing could be sent for 10 s is closed.
+///   It asks the other balancers, at their addresses and the port of --listen, which nodes they
+///   have.
 #[derive(clap::Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
