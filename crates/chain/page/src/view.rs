@@ -3,6 +3,7 @@
 mod chain;
 mod events;
 mod history;
+mod order;
 mod safe;
 mod sentence;
 mod services;

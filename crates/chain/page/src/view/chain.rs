@@ -93,6 +93,9 @@ fn folder(snapshot: &Snapshot, facts: &Facts) -> Stage {
     let mut notes: Vec<String> = counts
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
+    let last = snapshot.chain.as_ref().ok().and_then(Option::as_ref);
+    let journal = last.and_then(|state| state.journal.as_deref());
+    notes.extend(journal.map(|why| format!("the journal cannot be written: {}", words(why))));
     notes.extend(snapshot.journal_unread.as_deref().map(words));
     let level = match () {
         () if held > 0 => Level::Bad,
@@ -164,7 +167,7 @@ fn haproxy(snapshot: &Snapshot, state: Option<&State>, found: &Found) -> Stage {
     };
     let level = match () {
         () if found.serving == 0 => Level::Bad,
-        () if found.serving < found.all || waits.is_some() => Level::Warn,
+        () if found.is_short() || waits.is_some() => Level::Warn,
         () => Level::Well,
     };
     Stage {

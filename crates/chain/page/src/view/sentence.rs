@@ -3,7 +3,7 @@
 use journal::{Facts, State};
 
 use super::safe::{list, safe, words};
-use super::tiles::Found;
+use super::tiles::{Found, GOES};
 use super::time::span;
 use super::{Level, NodeState, Sentence};
 use crate::facts::Snapshot;
@@ -18,7 +18,7 @@ pub(super) fn sentence(snapshot: &Snapshot, facts: &Facts, found: &Found) -> Sen
     let sentence = chain(snapshot, found)
         .or_else(|| unread(snapshot))
         .or_else(|| held(facts, found))
-        .unwrap_or_else(|| nodes(state, facts, found));
+        .unwrap_or_else(|| nodes(snapshot, state, facts, found));
     Sentence {
         text: safe(&sentence.text, LONGEST),
         ..sentence
@@ -68,8 +68,9 @@ pub(super) fn silence(snapshot: &Snapshot, state: &State) -> Option<String> {
             let age = span(age.as_secs_f64());
             Some(format!("no run of the chain has ended for {age}"))
         }
-        // The first run since the machine has started may not have ended yet.
-        None if (0.0..patience.as_secs_f64()).contains(&(snapshot.now - state.begin)) => None,
+        None if (0.0..patience.as_secs_f64()).contains(&(snapshot.now - state.begin)) => {
+            Some("the first run of the chain has not ended yet".to_owned())
+        }
         None => Some("no run of the chain has ended since the machine started".to_owned()),
     }
 }
@@ -125,38 +126,26 @@ fn held(facts: &Facts, found: &Found) -> Option<Sentence> {
 }
 
 /// What the nodes do, where all is known.
-fn nodes(state: Option<&State>, facts: &Facts, found: &Found) -> Sentence {
+fn nodes(snapshot: &Snapshot, state: Option<&State>, facts: &Facts, found: &Found) -> Sentence {
     let mut remarks = Vec::new();
     for (state, one, many) in PHRASES {
-        remarks.extend(group(found, state, one, many));
+        remarks.extend(group(found, state, false, one, many));
     }
     remarks.extend(refused(facts));
-    let files = found
-        .views
-        .iter()
-        .filter(|view| view.state == NodeState::Refused);
-    let files = files.filter(|view| view.address.is_none()).count();
-    if facts.refused_all == 0 && files > 0 {
-        let what = if files == 1 {
-            "file holds"
-        } else {
-            "files hold"
-        };
-        remarks.push(format!("{files} {what} no node"));
-    }
+    remarks.extend(no_nodes(snapshot));
     if let Some(state) = state {
         let waits = state.postponed.as_deref();
         remarks.extend(waits.map(|why| format!("a reload waits: {}", words(why))));
-        let journal = state.journal.as_deref();
-        remarks.extend(journal.map(|why| format!("the journal cannot be written: {}", words(why))));
     }
     let level = match (found.serving, remarks.is_empty()) {
         (0, _) => Level::Bad,
         (_, true) => Level::Well,
         (_, false) => Level::Warn,
     };
-    // One that gets no requests since its weight is 0 is as somebody wants it.
-    remarks.extend(weightless(found));
+    // What gets no requests is as somebody wants it.
+    for (state, one, many) in AT_WILL {
+        remarks.extend(group(found, state, true, one, many));
+    }
     remarks.insert(0, serving(found));
     Sentence {
         level,
@@ -166,7 +155,7 @@ fn nodes(state: Option<&State>, facts: &Facts, found: &Found) -> Sentence {
 }
 
 /// What is said of nodes that do not simply serve.
-const PHRASES: [(NodeState, &str, &str); 6] = [
+const PHRASES: [(NodeState, &str, &str); 5] = [
     (NodeState::Held, "is lost and stays", "are lost and stay"),
     (NodeState::Lost, "is lost", "are lost"),
     (NodeState::Silent, "does not answer", "do not answer"),
@@ -176,29 +165,26 @@ const PHRASES: [(NodeState, &str, &str); 6] = [
         "are unknown to HAProxy",
     ),
     (NodeState::New, "does not serve yet", "do not serve yet"),
+];
+
+/// What is said of nodes with which nothing is wrong.
+const AT_WILL: [(NodeState, &str, &str); 2] = [
+    (NodeState::Drains, "gets no requests", "get no requests"),
     (
-        NodeState::Drains,
-        "gets no new requests",
-        "get no new requests",
+        NodeState::New,
+        "has a service without a server",
+        "have services without a server",
     ),
 ];
 
-fn group(found: &Found, state: NodeState, one: &str, many: &str) -> Option<String> {
-    let views = found.views.iter();
-    let views = views.filter(|view| view.state == state && view.level != Level::Quiet);
-    say(
-        &views.map(|view| view.name.as_str()).collect::<Vec<_>>(),
-        one,
-        many,
-    )
-}
-
-fn weightless(found: &Found) -> Option<String> {
-    let views = found.views.iter();
-    let views = views.filter(|it| it.state == NodeState::Drains && it.weight == Some(0));
-    let views = views.filter(|it| it.level == Level::Quiet);
+/// The nodes of a state with which something is wrong, or nothing.
+fn group(found: &Found, state: NodeState, is_quiet: bool, one: &str, many: &str) -> Option<String> {
+    let views = found.views.iter().filter(|view| view.state == state);
+    let views = views.filter(|view| (view.level == Level::Quiet) == is_quiet);
+    // One that goes has no file, and is none of those that are counted.
+    let views = views.filter(|view| view.words != GOES);
     let names: Vec<&str> = views.map(|view| view.name.as_str()).collect();
-    say(&names, "has weight 0", "have weight 0")
+    say(&names, one, many)
 }
 
 fn say(names: &[&str], one: &str, many: &str) -> Option<String> {
@@ -220,6 +206,19 @@ fn refused(facts: &Facts) -> Option<String> {
         }
         (1, None) => Some("1 member is refused".to_owned()),
         (many, _) => Some(format!("{many} members are refused")),
+    }
+}
+
+/// Files that hold no node.
+fn no_nodes(snapshot: &Snapshot) -> Option<String> {
+    match snapshot
+        .nodes
+        .as_ref()
+        .map_or(0, |listing| listing.refused.len())
+    {
+        0 => None,
+        1 => Some("1 file holds no node".to_owned()),
+        many => Some(format!("{many} files hold no node")),
     }
 }
 

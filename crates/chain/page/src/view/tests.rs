@@ -559,15 +559,46 @@ fn events_have_keys_of_their_own_and_are_two_hundred_at_most() {
 }
 
 #[test]
-fn a_node_of_weight_0_is_as_somebody_wants_it() {
+fn a_node_that_gets_no_requests_is_as_somebody_wants_it() {
+    let mut cluster = cluster(2);
+    let text = "1 of 2 nodes serves; s2 gets no requests";
+    for (status, words) in [
+        ("DRAIN", "gets no new requests"),
+        ("MAINT", "in maintenance"),
+        ("UP", "gets no requests: weight 0"),
+    ] {
+        cluster.server("s2", status);
+        let servers = &mut cluster.haproxy.as_mut().unwrap().servers;
+        servers.get_mut("nodes/s2").unwrap().weight = Some(u64::from(status != "UP"));
+        assert_eq!(cluster.sentence(), (Level::Well, text.to_owned()));
+        assert_eq!(tile(&cluster.view(), "s2"), said(NodeState::Drains, words));
+    }
+    cluster.server("s1", "DRAIN");
+    assert_eq!(cluster.sentence().0, Level::Bad);
+}
+
+#[test]
+fn a_node_of_another_service_is_none_that_is_missing() {
     let mut cluster = cluster(2);
     let listing = Arc::make_mut(cluster.nodes.as_mut().unwrap());
-    listing.nodes[1].weight = Some(0);
-    cluster.server("s2", "DRAIN");
-    let text = "1 of 2 nodes serves; s2 has weight 0";
+    let mut other = node("db1", 9);
+    other.service = Some(Name::parse("db").unwrap());
+    listing.nodes.push(other);
+    let text = "2 of 3 nodes serve; db1 has a service without a server";
     assert_eq!(cluster.sentence(), (Level::Well, text.to_owned()));
-    cluster.server("s2", "MAINT");
-    assert_eq!(cluster.sentence().0, Level::Warn);
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_is_told_in_its_box() {
+    let mut cluster = cluster(2);
+    cluster.state().journal = Some("append to /var/log/muster.jsonl: no space".to_owned());
+    let stage = &cluster.view().chain[1];
+    assert_eq!(stage.level, Level::Warn);
+    assert!(
+        stage
+            .note
+            .starts_with("the journal cannot be written: append to")
+    );
 }
 
 #[test]

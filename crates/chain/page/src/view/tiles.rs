@@ -7,6 +7,7 @@ use haproxy_socket::stat::Stat;
 use journal::{Facts, Standing};
 use nodes::Node;
 
+use super::order::natural;
 use super::safe::{name, words};
 use super::time::span;
 use super::{History, Level, NodeState, NodeView, TILES};
@@ -14,6 +15,9 @@ use crate::facts::Snapshot;
 
 /// The backend that has no node: it hands requests to another frontend.
 const NO_NODES: &str = "repeated";
+
+/// What is said of a node whose file has gone.
+pub(super) const GOES: &str = "goes";
 
 /// All nodes, and what is counted of them.
 #[derive(Debug, Default)]
@@ -32,6 +36,7 @@ pub(super) struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Server {
     Serves,
+    Weightless,
     Drains,
     Maintenance,
     Unchecked,
@@ -43,6 +48,7 @@ impl Server {
         let state = stat.status.split_whitespace().next().unwrap_or("");
         let checked = stat.check.trim_start_matches(['*', ' ']);
         match state {
+            "UP" | "no" | "DRAIN" if stat.weight == Some(0) => Self::Weightless,
             "UP" | "no" => Self::Serves,
             "DRAIN" | "NOLB" => Self::Drains,
             "MAINT" => Self::Maintenance,
@@ -130,6 +136,13 @@ fn servers(snapshot: &Snapshot) -> Servers<'_> {
 }
 
 impl Found {
+    /// Whether any node does not serve that should.
+    pub(super) fn is_short(&self) -> bool {
+        let is_missed = |view: &&NodeView| matches!(view.level, Level::Warn | Level::Bad);
+        let mut missed = self.views.iter().filter(is_missed);
+        missed.any(|view| view.state != NodeState::Refused)
+    }
+
     fn count(&mut self, server: Option<Server>) {
         self.all += 1;
         self.serving += usize::from(server == Some(Server::Serves));
@@ -189,7 +202,7 @@ impl Maker<'_> {
         let key = node.name.as_str();
         let server = self.server(key);
         let weight = node.weight.map(u32::from);
-        let mut view = self.by_server(key, server, weight == Some(0));
+        let mut view = self.by_server(key, server);
         view.address = Some(node.place().to_string());
         view.weight = weight.or(view.weight);
         view.service = node.service.as_ref().map(|service| name(service.as_str()));
@@ -201,6 +214,11 @@ impl Maker<'_> {
             Some(Standing::Held { why, .. }) => {
                 let text = "lost, stays until you confirm it".to_owned();
                 lose(&mut view, NodeState::Held, text, why, server);
+            }
+            // Nothing is wrong with one that this balancer has no use for.
+            _ if view.state == NodeState::New && server.is_none() && view.service.is_some() => {
+                view.level = Level::Quiet;
+                "no server for its service".clone_into(&mut view.words);
             }
             // Whoever has a file is here, or here again.
             Some(Standing::Left { .. } | Standing::Died { .. } | Standing::Refused { .. })
@@ -219,7 +237,7 @@ impl Maker<'_> {
     }
 
     /// What HAProxy says, of one that should serve.
-    fn by_server(&self, key: &str, server: Option<Server>, is_weightless: bool) -> NodeView {
+    fn by_server(&self, key: &str, server: Option<Server>) -> NodeView {
         let stat = self.worst(key);
         let why = stat.and_then(why);
         let (state, level, text) = match server {
@@ -229,13 +247,13 @@ impl Maker<'_> {
             None => (NodeState::New, Level::Warn, "not yet in HAProxy"),
             Some(Server::Unchecked) => (NodeState::New, Level::Warn, "not yet checked"),
             Some(Server::Serves) => (NodeState::Serves, Level::Well, "serves"),
-            Some(Server::Drains) if is_weightless => (
+            Some(Server::Weightless) => (
                 NodeState::Drains,
                 Level::Quiet,
                 "gets no requests: weight 0",
             ),
-            Some(Server::Drains) => (NodeState::Drains, Level::Warn, "gets no new requests"),
-            Some(Server::Maintenance) => (NodeState::Drains, Level::Warn, "in maintenance"),
+            Some(Server::Drains) => (NodeState::Drains, Level::Quiet, "gets no new requests"),
+            Some(Server::Maintenance) => (NodeState::Drains, Level::Quiet, "in maintenance"),
             Some(Server::Silent) => (NodeState::Silent, Level::Bad, "does not answer"),
         };
         NodeView {
@@ -248,7 +266,7 @@ impl Maker<'_> {
     }
 
     fn only_server(&self, key: &str) -> NodeView {
-        self.by_server(key, self.server(key), false)
+        self.by_server(key, self.server(key))
     }
 
     /// One that the chain knows, and that has no file.
@@ -335,7 +353,7 @@ fn going(node: &Node) -> NodeView {
         state: NodeState::Drains,
         level: Level::Quiet,
         address: Some(node.place().to_string()),
-        ..blank(node.name.as_str(), "goes".to_owned())
+        ..blank(node.name.as_str(), GOES.to_owned())
     }
 }
 
@@ -366,37 +384,4 @@ fn blank(key: &str, words: String) -> NodeView {
         rates: Vec::new(),
         checks: Vec::new(),
     }
-}
-
-/// Orders names as a person does: `s9` before `s10`.
-fn natural(one: &str, other: &str) -> Ordering {
-    let (mut left, mut right) = (one, other);
-    loop {
-        let (Some(a), Some(b)) = (left.chars().next(), right.chars().next()) else {
-            return left.len().cmp(&right.len()).then_with(|| one.cmp(other));
-        };
-        if a.is_ascii_digit() && b.is_ascii_digit() {
-            let (number, rest) = digits(left);
-            let (another, beyond) = digits(right);
-            let by_length = number.len().cmp(&another.len());
-            let order = by_length.then_with(|| number.cmp(another));
-            if order != Ordering::Equal {
-                return order;
-            }
-            (left, right) = (rest, beyond);
-        } else if a == b {
-            (left, right) = (&left[a.len_utf8()..], &right[b.len_utf8()..]);
-        } else {
-            return a.cmp(&b);
-        }
-    }
-}
-
-/// The number at the beginning, without the zeros before it, and the rest.
-fn digits(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, rest) = text.split_at(end);
-    (number.trim_start_matches('0'), rest)
 }
