@@ -132,7 +132,10 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     });
     set_lost_since(&nodes, EXPIRED);
     wait_for("the log to tell how it can be confirmed", SOON, || {
-        cluster.log("ha").contains("--max-lost 100%").then_some(())
+        cluster
+            .log("ha")
+            .contains("NODES_MAX_LOST=100%")
+            .then_some(())
     });
     cluster.wait_for_nodes(&names);
     for agent in agents {
@@ -144,6 +147,25 @@ fn an_agent_cut_off_from_all_others_takes_no_node_out() {
     cluster.wait_for_nodes(&names);
     let report = load.stop();
     assert_eq!(report.failed(), 0, "{report:?}");
+}
+
+#[test]
+fn the_command_that_the_log_tells_takes_out_at_once_who_is_gone_for_good() {
+    let cluster = Cluster::up(153, 4);
+    for name in ["s2", "s3", "s4"] {
+        cluster.succeed(&["node", "kill", name]);
+    }
+    let command = wait_for("the log to tell how it can be confirmed", FAILURE, || {
+        let log = cluster.log("ha");
+        let told = log
+            .lines()
+            .rfind(|line| line.contains("3 of 4 nodes are lost"))?;
+        Some(told.split_once("for good: ")?.1.to_owned())
+    });
+    assert_eq!(cluster.node_files("ha"), ["s1", "s2", "s3", "s4"]);
+    cluster.succeed(&["node", "run", "ha", "sh", "-c", &command]);
+    assert_eq!(cluster.node_files("ha"), ["s1"]);
+    cluster.wait_for_nodes(&["s1"]);
 }
 
 fn steady_load(cluster: &Cluster) -> Running {

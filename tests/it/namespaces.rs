@@ -58,7 +58,7 @@ fn a_balancer_cut_off_from_half_or_most_of_its_nodes_serves_from_the_others() {
     let load = lan.load(42);
     set_lost_since(&lan.state(42).join("nodes"), EXPIRED);
     wait_for("the log to tell how it can be confirmed", SOON, || {
-        lan.log(42).contains("--max-lost 100%").then_some(())
+        lan.log(42).contains("NODES_MAX_LOST=100%").then_some(())
     });
     assert_eq!(node_files(&lan.state(42).join("nodes")), all);
     lan.cable(3, "up");

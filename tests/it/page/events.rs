@@ -112,11 +112,11 @@ fn where_too_many_are_lost_at_once_the_page_says_what_a_person_can_run() {
         cluster.succeed(&["node", "kill", name]);
     }
     watched.sentence("1 of 4", PROMPT);
-    let told = watched.sentence("--max-lost", FAILURE);
+    let told = watched.sentence("NODES_MAX_LOST", FAILURE);
     let code = watched
         .browser
         .text("document.querySelector('#sentence code').textContent");
-    assert!(code.contains("--max-lost"), "{code} {told:?}");
+    assert!(code.contains("NODES_MAX_LOST"), "{code} {told:?}");
     assert_eq!(
         watched
             .browser

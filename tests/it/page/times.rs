@@ -188,7 +188,8 @@ fn last_line(cluster: &Cluster, is_it: impl Fn(&Value) -> bool) -> f64 {
 fn of_what_is_made_up() -> Vec<String> {
     let fake = Fake::new(31, 4).started();
     let watched = Watched::open(&fake.url());
-    let command = "3 of 4 nodes are lost; if they are gone for good: serf-nodes --max-lost 100%";
+    let command =
+        "3 of 4 nodes are lost; if they are gone for good: NODES_MAX_LOST=100% member-event sync";
     let lost = json!({ "since": now() / 1e3, "until": null, "why": "it has failed" });
     let refused = json!([{ "name": "mallory", "address": "203.0.113.7", "why": "it is denied" }]);
     let (mut held, mut refusals, mut stale, mut healed) = (vec![], vec![], vec![], vec![]);
@@ -197,7 +198,7 @@ fn of_what_is_made_up() -> Vec<String> {
         let began = now();
         fake.state(&json!({ "held": command, "lost":
             { "web-0001": lost, "web-0002": lost, "web-0003": lost } }));
-        held.push(watched.sentence("--max-lost", SOON).at - began);
+        held.push(watched.sentence("NODES_MAX_LOST", SOON).at - began);
         fake.state(&json!({}));
         watched.sentence("4 of 4", SOON);
 

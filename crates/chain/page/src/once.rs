@@ -150,7 +150,7 @@ mod tests {
             sentence: Sentence {
                 level: Level::Bad,
                 text: "1 of 2 nodes serves; 1 is lost and stays".to_owned(),
-                command: Some("serf-nodes --max-lost 100%".to_owned()),
+                command: Some("NODES_MAX_LOST=100% member-event sync".to_owned()),
             },
             chain: vec![
                 box_of("Serf", Level::Warn, Some(3), "members alive", "1 failed"),
@@ -168,7 +168,7 @@ mod tests {
         };
         let want = "\
 [XX] 1 of 2 nodes serves; 1 is lost and stays
-  run: serf-nodes --max-lost 100%
+  run: NODES_MAX_LOST=100% member-event sync
 
 [!!]  Serf            3 members alive  1 failed
 [XX]  HAProxy 3.0.11  ? serve

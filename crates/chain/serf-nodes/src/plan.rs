@@ -321,7 +321,7 @@ impl Plan {
             let text = format!(
                 "{} of {all} nodes are lost ({}), more than {}%: all of them stay. \
                  If they are gone for good: \
-                 serf members -format=json | serf-nodes --members - --max-lost 100%",
+                 NODES_MAX_LOST=100% NODES_HOLD=0s member-event sync",
                 lost.len(),
                 names(lost),
                 policy.max_lost.0,

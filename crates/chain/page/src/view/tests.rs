@@ -318,7 +318,7 @@ fn too_many_that_are_lost_at_once_stay_until_somebody_runs_the_command() {
         cluster.server(name, "DOWN");
         cluster.lose(name, None);
     }
-    let command = "serf members -format=json | serf-nodes --members - --max-lost 100%";
+    let command = "NODES_MAX_LOST=100% NODES_HOLD=0s member-event sync";
     let words = "3 of 4 nodes are lost (s2, s3, s4), more than 50%: all of them stay. \
                  If they are gone for good: ";
     cluster.state().facts.held = Some(format!("{words}{command}"));

@@ -237,7 +237,7 @@ fn when_more_than_half_are_lost_all_of_them_stay() {
         [
             "2 of 3 nodes are lost (s2, s3), more than 50%: all of them stay. \
           If they are gone for good: \
-          serf members -format=json | serf-nodes --members - --max-lost 100%"
+          NODES_MAX_LOST=100% NODES_HOLD=0s member-event sync"
         ]
     );
 }
@@ -364,7 +364,7 @@ fn who_is_lost_and_until_when_is_told_for_as_long_as_the_file_is_there() {
     let plan = world.follow(&two, "50%");
     assert_eq!(lost_ones(&plan), [("s2", 10, false), ("s3", 0, false)]);
     let words = plan.held.unwrap();
-    assert!(words.ends_with("--max-lost 100%"), "{words}");
+    assert!(words.ends_with("member-event sync"), "{words}");
     world.now += HOLD;
     assert!(world.follow(&list, "50%").lost.is_empty());
 }

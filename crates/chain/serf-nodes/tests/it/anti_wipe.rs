@@ -119,7 +119,7 @@ fn when_most_nodes_are_lost_all_stay_and_it_is_told_once_how_to_confirm_it() {
     let doubted = follow(&case, &states, &["--hold", "0s"]);
     let told = "2 of 3 nodes are lost (s2, s3), more than 50%: all of them stay. \
                 If they are gone for good: \
-                serf members -format=json | serf-nodes --members - --max-lost 100%";
+                NODES_MAX_LOST=100% NODES_HOLD=0s member-event sync";
     assert!(doubted.stderr.contains(told), "{}", doubted.stderr);
     assert!(case.log().contains(told));
     for _ in 0..3 {

@@ -266,7 +266,7 @@ fn when_all_lost_nodes_stay_the_command_that_confirms_it_is_told() {
     );
     assert_eq!(
         command,
-        "serf members -format=json | serf-nodes --members - --max-lost 100%"
+        "NODES_MAX_LOST=100% NODES_HOLD=0s member-event sync"
     );
     assert!(chain.follow(&most, &[]).lines.is_empty());
     date_back(&chain, "s2");
