@@ -68,9 +68,8 @@ pub(super) fn silence(snapshot: &Snapshot, state: &State) -> Option<String> {
             let age = span(age.as_secs_f64());
             Some(format!("no run of the chain has ended for {age}"))
         }
-        None if (0.0..patience.as_secs_f64()).contains(&(snapshot.now - state.begin)) => {
-            Some("the first run of the chain has not ended yet".to_owned())
-        }
+        // The first run since the machine has started may not have ended yet.
+        None if (0.0..patience.as_secs_f64()).contains(&(snapshot.now - state.begin)) => None,
         None => Some("no run of the chain has ended since the machine started".to_owned()),
     }
 }
@@ -136,13 +135,15 @@ fn nodes(snapshot: &Snapshot, state: Option<&State>, facts: &Facts, found: &Foun
     if let Some(state) = state {
         let waits = state.postponed.as_deref();
         remarks.extend(waits.map(|why| format!("a reload waits: {}", words(why))));
+        let journal = state.journal.as_deref();
+        remarks.extend(journal.map(|why| format!("the journal cannot be written: {}", words(why))));
     }
     let level = match (found.serving, remarks.is_empty()) {
         (0, _) => Level::Bad,
         (_, true) => Level::Well,
         (_, false) => Level::Warn,
     };
-    // What gets no requests is as somebody wants it.
+    // A weight of 0 is as somebody wants it.
     for (state, one, many) in AT_WILL {
         remarks.extend(group(found, state, true, one, many));
     }
@@ -155,7 +156,7 @@ fn nodes(snapshot: &Snapshot, state: Option<&State>, facts: &Facts, found: &Foun
 }
 
 /// What is said of nodes that do not simply serve.
-const PHRASES: [(NodeState, &str, &str); 5] = [
+const PHRASES: [(NodeState, &str, &str); 6] = [
     (NodeState::Held, "is lost and stays", "are lost and stay"),
     (NodeState::Lost, "is lost", "are lost"),
     (NodeState::Silent, "does not answer", "do not answer"),
@@ -165,11 +166,16 @@ const PHRASES: [(NodeState, &str, &str); 5] = [
         "are unknown to HAProxy",
     ),
     (NodeState::New, "does not serve yet", "do not serve yet"),
+    (
+        NodeState::Drains,
+        "gets no new requests",
+        "get no new requests",
+    ),
 ];
 
 /// What is said of nodes with which nothing is wrong.
 const AT_WILL: [(NodeState, &str, &str); 2] = [
-    (NodeState::Drains, "gets no requests", "get no requests"),
+    (NodeState::Drains, "has weight 0", "have weight 0"),
     (
         NodeState::New,
         "has a service without a server",

@@ -559,18 +559,23 @@ fn events_have_keys_of_their_own_and_are_two_hundred_at_most() {
 }
 
 #[test]
-fn a_node_that_gets_no_requests_is_as_somebody_wants_it() {
+fn a_node_of_weight_0_is_as_somebody_wants_it_and_one_that_was_taken_out_is_told() {
     let mut cluster = cluster(2);
-    let text = "1 of 2 nodes serves; s2 gets no requests";
-    for (status, words) in [
-        ("DRAIN", "gets no new requests"),
-        ("MAINT", "in maintenance"),
-        ("UP", "gets no requests: weight 0"),
+    for (status, weight, words, is_well) in [
+        ("UP", 0, "gets no requests: weight 0", true),
+        ("DRAIN", 0, "gets no requests: weight 0", true),
+        ("DRAIN", 1, "gets no new requests", false),
+        ("MAINT", 1, "in maintenance", false),
     ] {
         cluster.server("s2", status);
         let servers = &mut cluster.haproxy.as_mut().unwrap().servers;
-        servers.get_mut("nodes/s2").unwrap().weight = Some(u64::from(status != "UP"));
-        assert_eq!(cluster.sentence(), (Level::Well, text.to_owned()));
+        servers.get_mut("nodes/s2").unwrap().weight = Some(weight);
+        let (level, text) = if is_well {
+            (Level::Well, "1 of 2 nodes serves; s2 has weight 0")
+        } else {
+            (Level::Warn, "1 of 2 nodes serves; s2 gets no new requests")
+        };
+        assert_eq!(cluster.sentence(), (level, text.to_owned()));
         assert_eq!(tile(&cluster.view(), "s2"), said(NodeState::Drains, words));
     }
     cluster.server("s1", "DRAIN");
@@ -589,9 +594,10 @@ fn a_node_of_another_service_is_none_that_is_missing() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_written_is_told_in_its_box() {
+fn a_journal_that_cannot_be_written_is_told() {
     let mut cluster = cluster(2);
     cluster.state().journal = Some("append to /var/log/muster.jsonl: no space".to_owned());
+    assert_eq!(cluster.sentence().0, Level::Warn);
     let stage = &cluster.view().chain[1];
     assert_eq!(stage.level, Level::Warn);
     assert!(

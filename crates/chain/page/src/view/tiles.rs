@@ -252,8 +252,8 @@ impl Maker<'_> {
                 Level::Quiet,
                 "gets no requests: weight 0",
             ),
-            Some(Server::Drains) => (NodeState::Drains, Level::Quiet, "gets no new requests"),
-            Some(Server::Maintenance) => (NodeState::Drains, Level::Quiet, "in maintenance"),
+            Some(Server::Drains) => (NodeState::Drains, Level::Warn, "gets no new requests"),
+            Some(Server::Maintenance) => (NodeState::Drains, Level::Warn, "in maintenance"),
             Some(Server::Silent) => (NodeState::Silent, Level::Bad, "does not answer"),
         };
         NodeView {
