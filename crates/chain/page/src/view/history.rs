@@ -28,6 +28,8 @@ pub(crate) type Sample = (u64, u64);
 pub(crate) struct History {
     last: f64,
     servers: BTreeMap<String, VecDeque<Sample>>,
+    /// When the folder of nodes was last read, and what was there.
+    seen: f64,
     listing: Arc<Listing>,
     /// The nodes whose files have just gone, and when.
     gone: Vec<(Node, f64)>,
@@ -36,6 +38,12 @@ pub(crate) struct History {
 impl History {
     /// Takes over what was read now; of HAProxy only if it was not asked within this second.
     pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+        let since = snapshot.now - self.seen;
+        self.seen = snapshot.now;
+        if !(0.0..PAUSE).contains(&since) {
+            // What went meanwhile has not just gone.
+            self.listing = Arc::default();
+        }
         self.gone
             .retain(|(_, t)| (0.0..GOES).contains(&(snapshot.now - t)));
         if let Ok(listing) = &snapshot.nodes

@@ -673,4 +673,9 @@ fn a_node_whose_file_has_just_gone_is_there_until_the_journal_says_why() {
     cluster.now += 5.0;
     history.add(&cluster);
     assert!(!has(&view(&cluster, &history), "s2"));
+    // Nobody has looked for a while.
+    cluster.without("s1");
+    cluster.now += 60.0;
+    history.add(&cluster);
+    assert!(!has(&view(&cluster, &history), "s1"));
 }
