@@ -502,6 +502,10 @@ fn more_than_sixty_nodes_are_squares_the_worst_first() {
         (view.nodes[5].rate, view.counts[&NodeState::Serves]),
         (None, 59)
     );
+    // Their times do not change every second.
+    let words = tile(&view, "s60");
+    cluster.now += 3.0;
+    assert_eq!(tile(&cluster.view(), "s60"), words);
     let view = self::cluster(60).view();
     assert!(!view.squares);
     assert_eq!(

@@ -16,6 +16,10 @@ use crate::facts::Snapshot;
 /// The backend that has no node: it hands requests to another frontend.
 const NO_NODES: &str = "repeated";
 
+/// How many seconds pass before the times of squares change: a thousand of them would have to be
+/// sent each second.
+const COARSE: f64 = 10.0;
+
 /// What is said of a node whose file has gone.
 pub(super) const GOES: &str = "goes";
 
@@ -68,8 +72,14 @@ pub(super) fn tiles(snapshot: &Snapshot, facts: &Facts, history: &History) -> Fo
     let standings = journal::standings(facts, &snapshot.journal, snapshot.now);
     let servers = servers(snapshot);
     let mut found = Found::default();
+    let listed = snapshot.nodes.as_ref().map_or(0, |it| it.nodes.len());
     let maker = Maker {
         snapshot,
+        now: if listed > TILES {
+            (snapshot.now / COARSE).floor() * COARSE
+        } else {
+            snapshot.now
+        },
         servers: &servers,
         standings: &standings,
     };
@@ -180,6 +190,8 @@ impl Found {
 
 struct Maker<'a> {
     snapshot: &'a Snapshot,
+    /// The moment from which times are told.
+    now: f64,
     servers: &'a Servers<'a>,
     standings: &'a BTreeMap<String, Standing>,
 }
@@ -228,7 +240,7 @@ impl Maker<'_> {
     }
 
     fn lost(&self, until: f64) -> String {
-        let left = until - self.snapshot.now;
+        let left = until - self.now;
         if left < 1.0 {
             "lost, goes now".to_owned()
         } else {
@@ -271,7 +283,7 @@ impl Maker<'_> {
 
     /// One that the chain knows, and that has no file.
     fn without_file(&self, key: &str, standing: &Standing) -> NodeView {
-        let ago = |what: &str, t: f64| format!("{what} {} ago", span(self.snapshot.now - t));
+        let ago = |what: &str, t: f64| format!("{what} {} ago", span(self.now - t));
         let (state, level, text, why, address) = match standing {
             Standing::Lost { until, why, .. } => {
                 let text = self.lost(*until);
