@@ -277,6 +277,7 @@ fn the_folders_of_haproxy_reload_stand_one_on_another() {
         "waiting",
         "status",
         "converge",
+        "record",
         "loaded",
         "situation",
         "plan",

@@ -3,6 +3,7 @@
 mod chain;
 mod cluster;
 mod look;
+mod span;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

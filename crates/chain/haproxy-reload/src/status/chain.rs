@@ -6,7 +6,7 @@ use std::time::Duration;
 use journal::{Failing, STEPS, State};
 use serde::Serialize;
 
-use super::table::span;
+use super::span::span;
 
 /// How old the last run may be while all is well.
 const FRESH: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Row;
 use super::chain::Look;
-use super::table::span;
+use super::span::span;
 
 /// How many nodes a sentence names.
 const MOST_NAMED: usize = 5;

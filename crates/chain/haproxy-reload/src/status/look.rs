@@ -10,7 +10,7 @@ use nodes::{Listing, Nodes};
 use super::Row;
 use super::chain::{Chain, Look};
 use super::cluster::{Cluster, Counts};
-use super::table::span;
+use super::span::span;
 use crate::reload::pace::Due;
 
 /// How much of the journal is read, in bytes: more than is written in ten minutes.

@@ -1,10 +1,10 @@
 //! The report as text.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::chain::Chain;
 use super::cluster::{Counts, serving};
+use super::span::span;
 use super::{Report, Row};
 
 const HEADINGS: [&str; 11] = [
@@ -95,11 +95,6 @@ pub(super) fn summary(report: &Report) -> String {
     }
     text.extend(notes.iter().map(|note| format!("  note: {note}\n")));
     text
-}
-
-/// A time in words.
-pub(super) fn span(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
 fn cells(row: &Row) -> [String; 11] {
