@@ -234,6 +234,7 @@ fn report(
             .iter()
             .map(|note| facts.content.in_files(note))
             .chain(facts.notes)
+            .chain(recorded.note())
             .collect(),
         uncompared: servers
             .iter()

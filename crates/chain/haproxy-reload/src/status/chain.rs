@@ -99,10 +99,8 @@ impl Chain {
         } else {
             "each step works"
         };
-        match self.last_run {
-            Some(seconds) => format!("{well}, last run {} ago", span(seconds)),
-            None => "the first run has begun".to_owned(),
-        }
+        let ago = self.last_run.map(span).unwrap_or_default();
+        format!("{well}, last run {ago} ago")
     }
 }
 
@@ -137,7 +135,9 @@ fn missing(state: &State, look: Look) -> Option<String> {
     let is_under_way = state.end.is_none();
     let began = Duration::from_secs(look.since(state.begin));
     match look.age {
-        None if is_under_way && !look.is_late(began) => None,
+        None if is_under_way && !look.is_late(began) => {
+            Some("the first run has not ended yet".to_owned())
+        }
         None if is_under_way => {
             let began = span(began.as_secs());
             Some(format!(
@@ -243,7 +243,7 @@ mod tests {
         let hangs = "no run has ended: the first one began 1m 40s ago, and hangs or was killed";
         assert_eq!(told(&begun, look(None)), hangs);
         begun.begin = 990.0;
-        assert_eq!(told(&begun, look(None)), "");
+        assert_eq!(told(&begun, look(None)), "the first run has not ended yet");
     }
 
     #[test]

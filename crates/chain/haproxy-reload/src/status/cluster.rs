@@ -207,7 +207,7 @@ impl<'a> Cluster<'a> {
     fn absent(&self, name: &str, node: &Node) -> Row {
         let its = self.here(name).unwrap_or_else(|| match &node.service {
             Some(service) => {
-                let words = format!("no server is made for its service {service}");
+                let words = format!("no server for its service {service}");
                 said(name, NodeState::Other, words)
             }
             None => not_taken(name),
@@ -255,10 +255,6 @@ impl<'a> Cluster<'a> {
             nodes(NodeState::Lost, ["is lost", "are lost"]),
             nodes(NodeState::Silent, ["does not answer", "do not answer"]),
             nodes(NodeState::New, ["does not serve yet", "do not serve yet"]),
-            nodes(
-                NodeState::Drains,
-                ["gets no new requests", "get no new requests"],
-            ),
             group(refused, members, "member", ["is refused", "are refused"]),
             group(
                 files.len(),
@@ -321,10 +317,12 @@ fn by_server(name: &str, row: &Row) -> Said {
     let (state, words) = match row.state.split(' ').next().unwrap_or_default() {
         "" => return not_taken(name),
         _ if matches!(row.file, "left" | "new") => return not_taken(name),
+        "UP" | "no" | "DRAIN" if row.weight == Some(0) => {
+            (NodeState::Weightless, "gets no requests: weight 0")
+        }
         "UP" | "no" => (NodeState::Serves, "serves"),
         "DOWN" if !is_checked => (NodeState::New, "not yet checked"),
         "DOWN" => (NodeState::Silent, "does not answer"),
-        _ if row.wanted_weight == Some(0) => (NodeState::Weightless, "gets no requests: weight 0"),
         "MAINT" => (NodeState::Drains, "in maintenance"),
         _ => (NodeState::Drains, "gets no new requests"),
     };

@@ -77,11 +77,7 @@ impl Recorded {
             let (why, left) = (&due.why, span(due.seconds()));
             format!("a reload waits for {left}: {why}")
         });
-        let unwritten = self.state.as_ref().ok().and_then(Option::as_ref);
-        let unwritten = unwritten.and_then(|state| state.journal.as_ref());
-        let unwritten = unwritten.map(|why| format!("the journal cannot be written: {why}"));
-        let others = unread.into_iter().chain(waits).chain(unwritten);
-        chain.problems.extend(others);
+        chain.problems.extend(unread.into_iter().chain(waits));
         chain
     }
 
@@ -105,5 +101,12 @@ impl Recorded {
             ..Counts::default()
         };
         (self.chain(None), counts)
+    }
+
+    /// What keeps nobody from being served.
+    pub(super) fn note(&self) -> Option<String> {
+        let state = self.state.as_ref().ok()?.as_ref()?;
+        let why = state.journal.as_ref()?;
+        Some(format!("the journal cannot be written: {why}"))
     }
 }
