@@ -22,7 +22,11 @@ impl Step {
         let after = fixture.config();
         assert_eq!(fixture.servers().len(), 3);
         let mut command = fixture.command();
-        command.arg("--haproxy").arg(harness::require("haproxy"));
+        command
+            .arg("--haproxy")
+            .arg(harness::require("haproxy"))
+            .env("CHAIN_RUN", "a-1")
+            .env("MUSTER_JOURNAL", fixture.path("muster.jsonl"));
         Self {
             fixture,
             program: command.into(),
