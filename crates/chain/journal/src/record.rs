@@ -101,14 +101,17 @@ impl Step {
             let _ = note(self.journal.as_deref(), &by_hand(self.line));
             return;
         }
-        let step = Recorded {
+        let mut step = Recorded {
             line: self.line,
             began_at: self.began_at,
             facts: self.facts,
             postponed: self.postponed,
-            moment: Moment::now().map(|moment| moment.to_string()),
+            moment: None,
             journal: None,
         };
+        if step.is_last() {
+            step.moment = Moment::now().map(|moment| moment.to_string());
+        }
         let mut state = self.before;
         let lines = state.take(step.clone());
         let noted = note(self.journal.as_deref(), &lines);

@@ -47,10 +47,11 @@ fn new<'a>(state: Option<&State>, steps: &'a [Recorded]) -> &'a [Recorded] {
 /// Keeps what a step did: for the last one, in the state.
 pub(crate) fn keep(nodes: &Path, step: Recorded, state: &State) -> anyhow::Result<()> {
     let path = path(nodes);
-    let size = path.symlink_metadata().map_or(0, |metadata| metadata.len());
-    if !step.is_last() && size < MAX_STEPS {
+    if !step.is_last() {
         let text = exit::json(&serde_json::to_string(&step)?) + "\n";
-        return writer::append(&path, &[text.into_bytes()]);
+        if writer::append_within(&path, text.as_bytes(), MAX_STEPS)? {
+            return Ok(());
+        }
     }
     let mut state = state.clone();
     state.journal = step.journal;

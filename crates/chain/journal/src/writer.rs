@@ -14,20 +14,33 @@ const MAX_JOURNAL: u64 = 5 * 1024 * 1024;
 /// Appends these lines, each with one call.
 pub(crate) fn append(path: &Path, lines: &[Vec<u8>]) -> anyhow::Result<()> {
     let what = || format!("write the journal {}", path.display());
-    let mut file = open(path).with_context(what)?;
-    let length: usize = lines.iter().map(Vec::len).sum();
-    if file.metadata().with_context(what)?.len() + length as u64 > MAX_JOURNAL {
-        file = start_anew(path, file).with_context(what)?;
+    let (mut file, mut length) = open(path).with_context(what)?;
+    let more: usize = lines.iter().map(Vec::len).sum();
+    if length + more as u64 > MAX_JOURNAL {
+        (file, length) = start_anew(path, file, length).with_context(what)?;
     }
+    let mut torn = is_torn(&file, length).with_context(what)?;
     for line in lines {
-        write(&file, line).with_context(what)?;
+        write(&file, line, torn).with_context(what)?;
+        torn = false;
     }
     Ok(())
 }
 
+/// Appends the line to a file of at most `most` bytes; `false` if it has more.
+pub(crate) fn append_within(path: &Path, line: &[u8], most: u64) -> anyhow::Result<bool> {
+    let what = || format!("append to {}", path.display());
+    let (file, length) = open(path).with_context(what)?;
+    if length > most {
+        return Ok(false);
+    }
+    let torn = is_torn(&file, length).with_context(what)?;
+    write(&file, line, torn).with_context(what)?;
+    Ok(true)
+}
+
 /// A line that a full disk cut is ended before the next one, which is whole.
-fn write(mut file: &File, line: &[u8]) -> io::Result<()> {
-    let torn = is_torn(file)?;
+fn write(mut file: &File, line: &[u8], torn: bool) -> io::Result<()> {
     let line = if torn {
         [b"\n", line].concat()
     } else {
@@ -39,8 +52,8 @@ fn write(mut file: &File, line: &[u8]) -> io::Result<()> {
     }
 }
 
-fn is_torn(file: &File) -> io::Result<bool> {
-    let length = file.metadata()?.len();
+/// Whether the last of so many bytes ends no line.
+fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     let mut last = [b'\n'];
     if let Some(at) = length.checked_sub(1) {
         file.read_exact_at(&mut last, at)?;
@@ -48,36 +61,38 @@ fn is_torn(file: &File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// Opens it so that this does not wait. A link may lead anywhere, and what is no regular file
-/// is none.
-fn open(path: &Path) -> io::Result<File> {
+/// Opens it so that this does not wait, and says how long it is. A link may lead anywhere, and
+/// what is no regular file is none.
+fn open(path: &Path) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     options.create(true).read(true).append(true).mode(0o644);
     options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY).bits());
     let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    Ok(file)
+    Ok((file, metadata.len()))
 }
 
 /// Renames the journal to `.1`, and begins a new one, unless another program does that. One that
 /// is a bind mount cannot be renamed, so it is emptied.
-fn start_anew(path: &Path, file: File) -> anyhow::Result<File> {
+fn start_anew(path: &Path, file: File, length: u64) -> anyhow::Result<(File, u64)> {
     let Some(_lock) = files::try_lock(&files::lock_beside(path))? else {
-        return Ok(file);
+        return Ok((file, length));
     };
     let mut older = path.as_os_str().to_owned();
     older.push(".1");
     // Another one may have been first.
-    if open(path)?.metadata()?.len() <= MAX_JOURNAL / 2 {
-        return Ok(open(path)?);
+    let (named, length) = open(path)?;
+    if length <= MAX_JOURNAL / 2 {
+        return Ok((named, length));
     }
     match fs::rename(path, older) {
         Ok(()) => Ok(open(path)?),
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
             file.set_len(0)?;
-            Ok(file)
+            Ok((file, 0))
         }
         Err(error) => Err(error.into()),
     }
