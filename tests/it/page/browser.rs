@@ -230,10 +230,15 @@ impl Browser {
 
     /// Takes a picture of the whole page, and says where it is.
     pub(super) fn picture(&self, name: &str) -> PathBuf {
-        let whole = self.run(
-            "const all = document.documentElement;
-             return [all.clientWidth, Math.min(all.scrollHeight, 8000)]",
-        );
+        self.picture_down_to(name, "html")
+    }
+
+    /// Takes a picture of the page from its top to the lower edge of that part.
+    pub(super) fn picture_down_to(&self, name: &str, part: &str) -> PathBuf {
+        let whole = self.run(&format!(
+            "const low = document.querySelector('{part}').getBoundingClientRect().bottom + scrollY;
+             return [document.documentElement.clientWidth, Math.min(Math.ceil(low), 8000)]"
+        ));
         let taken = self.devtools(
             "Page.captureScreenshot",
             &json!({ "captureBeyondViewport": true, "clip":

@@ -121,6 +121,8 @@ impl Fake {
             .env("HAPROXY_LOOK_SOCKET", self.path("look"))
             .env("MUSTER_PAGE_SERVICES", self.path("services"))
             .env("SERF_NODE", "made-up")
+            // As its service does.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdout(Stdio::null())
             .stderr(log);
         self.page = Some(Owned::start(&mut command).unwrap());

@@ -30,5 +30,6 @@ fn five_nodes_of_which_one_has_just_left_and_one_is_lost() {
     browser.wait_until("the page to be live", PATIENCE, live);
     pass(Duration::from_secs(3));
     load.stop();
-    browser.picture("page");
+    // Below are the starts of the cluster itself.
+    browser.picture_down_to("page", "#services");
 }

@@ -59,6 +59,11 @@ fn how_long_the_page_takes_to_say_what_has_happened() {
     for line in rows {
         eprintln!("{line}");
     }
+}
+
+#[test]
+#[ignore = "it takes minutes, and measures: scripts/page-times"]
+fn what_the_page_of_a_thousand_nodes_costs() {
     for line in what_it_costs() {
         eprintln!("{line}");
     }
