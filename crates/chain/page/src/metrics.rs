@@ -199,7 +199,7 @@ fn services(text: &mut Text, services: &[Record]) {
         "Ends of a service since it is supervised, as its record has them.",
     );
     for service in services {
-        text.sample(name, &[("service", &service.name)], service.deaths);
+        text.sample(name, &[("service", &service.name)], service.restarts);
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Record {
     pub(crate) status: Fact<Status>,
     /// Since how many seconds it is up, or down.
     pub(crate) seconds: u64,
-    /// How many deaths are on record.
-    pub(crate) deaths: u64,
+    /// How often it was started again, as far as deaths are on record.
+    pub(crate) restarts: u64,
 }
 
 /// Reads the services in this folder. Without one there are none: nobody supervises here.
@@ -54,11 +54,14 @@ fn record(service: &Servicedir, name: String, now: SystemTime) -> Option<Record>
         status => status.map_err(|error| error.to_string()),
     };
     let seconds = status.as_ref().map_or(0, |it| it.stamp.seconds_until(now));
+    // After the last death of one that is down nobody has started it again.
+    let is_down = status.as_ref().is_ok_and(|status| !status.is_up());
+    let deaths = service.deaths().map_or(0, |deaths| deaths.len() as u64);
     Some(Record {
         name,
         status,
         seconds,
-        deaths: service.deaths().map_or(0, |deaths| deaths.len() as u64),
+        restarts: deaths.saturating_sub(is_down.into()),
     })
 }
 

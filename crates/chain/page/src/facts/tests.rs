@@ -251,7 +251,7 @@ fn an_answer_of_something_else_is_no_answer() {
 }
 
 #[test]
-fn services_are_read_with_their_deaths() {
+fn services_are_read_with_how_often_they_were_started_again() {
     let world = World::with_folders();
     let service = |name: &str| {
         std::fs::create_dir(world.path("services").join(name)).unwrap();
@@ -273,6 +273,13 @@ fn services_are_read_with_their_deaths() {
         signal: 0,
     };
     ha.add_death(&death, 10).unwrap();
+    // One that has ended and stays down was not started again.
+    let announce = service("announce");
+    let _held = announce.hold().unwrap().unwrap();
+    announce
+        .write_status(&Status::default(), servicedir::Layout::default())
+        .unwrap();
+    announce.add_death(&death, 10).unwrap();
     let _torn = service("serf").hold().unwrap().unwrap();
     world.write("services/serf/supervise/status", "torn");
     service("nobody's");
@@ -280,12 +287,12 @@ fn services_are_read_with_their_deaths() {
     let services = world.reader().read().services.unwrap();
     let found: Vec<_> = services
         .iter()
-        .map(|it| (it.name.as_str(), it.deaths))
+        .map(|it| (it.name.as_str(), it.restarts))
         .collect();
-    assert_eq!(found, [("ha", 1), ("serf", 0)]);
-    assert_eq!(services[0].status, Ok(status));
+    assert_eq!(found, [("announce", 0), ("ha", 1), ("serf", 0)]);
+    assert_eq!(services[1].status, Ok(status));
     assert!(
-        services[1]
+        services[2]
             .status
             .as_ref()
             .unwrap_err()

@@ -48,7 +48,7 @@ fn old() -> Snapshot {
         name: name.to_owned(),
         status,
         seconds: 1,
-        deaths: 2,
+        restarts: 2,
     };
     let up = servicedir::Status {
         pid: 7,

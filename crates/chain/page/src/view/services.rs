@@ -15,7 +15,7 @@ pub(super) fn services(records: &Fact<Vec<Record>>) -> Vec<Service> {
 fn service(record: &Record) -> Service {
     let status = match &record.status {
         Ok(status) => status,
-        Err(why) => return unknown(&record.name, why, record.deaths),
+        Err(why) => return unknown(&record.name, why, record.restarts),
     };
     #[expect(clippy::cast_precision_loss, reason = "it is shown in days at last")]
     let time = span(record.seconds as f64);
@@ -43,7 +43,7 @@ fn service(record: &Record) -> Service {
         level,
         state,
         words,
-        restarts: record.deaths,
+        restarts: record.restarts,
     }
 }
 
@@ -56,12 +56,12 @@ fn done(code: Option<u8>, time: &str) -> String {
     }
 }
 
-fn unknown(service: &str, why: &str, deaths: u64) -> Service {
+fn unknown(service: &str, why: &str, restarts: u64) -> Service {
     Service {
         name: name(service),
         level: Level::Warn,
         state: "unknown",
         words: words(why),
-        restarts: deaths,
+        restarts,
     }
 }

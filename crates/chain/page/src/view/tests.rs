@@ -640,7 +640,7 @@ fn a_service_says_whether_it_is_as_it_is_wanted() {
         name: name.to_owned(),
         status: Ok(status),
         seconds: 200,
-        deaths: 3,
+        restarts: 3,
     };
     cluster.services = Ok(vec![record("ha", up), record("serf", down)]);
     let services = cluster.view().services;

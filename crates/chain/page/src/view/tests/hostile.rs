@@ -173,7 +173,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             name: texts[2].clone(),
             status: Err(texts[3].clone()),
             seconds: 0,
-            deaths: 0,
+            restarts: 0,
         }]),
         ..cluster(0)
     })
