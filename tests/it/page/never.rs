@@ -19,7 +19,7 @@ const HOSTILE: [&str; 8] = [
     "a\u{202e}gnp.exe",
     "a\n\nevent: change\ndata: {\"set\":[[\"sentence\",\"<h1 onclick=alert(5)>\"]]}\n\n",
     "javascript:alert(6)",
-    "{{ 7*7 }}${7*7}",
+    "{{ 777*1001 }}${777*1001}",
 ];
 
 /// A balancer to which members came that are called like that.
@@ -59,7 +59,7 @@ fn no_name_runs_script_reaches_out_or_breaks_the_page() {
     browser.run("window.alert = (what) => { window.harmed = what; }");
     come(&fake);
     watched.event("failed", "onerror=alert(1)", Duration::from_secs(10));
-    watched.event("failed", "7*7", Duration::from_secs(10));
+    watched.event("failed", "777*1001", Duration::from_secs(10));
     for event in ["mouseover", "click", "focus"] {
         let script = format!(
             "for (const it of document.querySelectorAll('main *, #sentence')) \
@@ -73,7 +73,10 @@ fn no_name_runs_script_reaches_out_or_breaks_the_page() {
     assert_eq!(browser.text(foreign), "0");
     let text = browser.text("document.body.textContent");
     assert!(text.contains("onerror=alert(1)"), "{text}");
-    assert!(!text.contains('\u{202e}') && !text.contains("49"), "{text}");
+    assert!(
+        !text.contains('\u{202e}') && !text.contains("777777"),
+        "{text}"
+    );
     assert_eq!(browser.text("document.querySelectorAll('h1').length"), "1");
     assert_eq!(browser.log("browser"), [json!(null); 0]);
     only_asks(&watched, &fake);
@@ -92,7 +95,7 @@ fn the_page_asks_for_nothing_elsewhere_and_breaks_no_rule_that_it_gives_itself()
     let fake = Fake::new(12, 70).started();
     let watched = Watched::open(&fake.url());
     watched.browser.wait_until(
-        "ten beats",
+        "five beats",
         Duration::from_secs(60),
         "performance.now() > 5000",
     );
