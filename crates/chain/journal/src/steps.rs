@@ -114,6 +114,37 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_joins_and_leaves_have_one_line_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("muster.jsonl");
+        let mut state = State::default();
+        for number in 0..10_000 {
+            let run = format!("5c9e2f0a-7b1d-4f57-9a53-{number:012}");
+            let mut joins = step(&run, "serf-nodes", 5.0);
+            let names = [&mut joins.line.added, &mut joins.line.left];
+            names
+                .into_iter()
+                .nth(number % 2)
+                .unwrap()
+                .push(format!("s{}", number / 2));
+            for step in [
+                joins,
+                step(&run, "haproxy-gen", 5.0),
+                step(&run, "haproxy-reload", 5.0),
+            ] {
+                let lines = state.take(step);
+                let lines: Vec<Vec<u8>> = lines.iter().flat_map(Line::encode).collect();
+                writer::append(&journal, &lines).unwrap();
+            }
+        }
+        let lines = crate::recent(&journal, u64::MAX);
+        assert_eq!(lines.len(), 10_000);
+        let added = lines.iter().map(|line| line.added.len()).sum::<usize>();
+        assert_eq!((added, state.totals.changes["left"]), (5_000, 5_000));
+        assert_eq!(state.totals.runs["succeeded"], 10_000);
+    }
+
+    #[test]
     fn steps_that_the_state_has_already_are_not_counted_again() {
         let folder = tempfile::tempdir().unwrap();
         let nodes = folder.path();
