@@ -19,6 +19,9 @@ const LINES: usize = 600;
 const SINGLE: usize = 3;
 /// The longest line, in characters.
 const LONGEST: usize = 500;
+/// How many seconds after a failure another one with the same words is the same one: HAProxy's
+/// service asks for its file every other second as long as there is none.
+const SAME: f64 = 60.0;
 
 pub(super) fn events(lines: &[Line], now: f64) -> Vec<Event> {
     let mut bundles = Bundles::default();
@@ -121,6 +124,8 @@ static KINDS: [Kind; 8] = [
 struct Bundles {
     all: Vec<Bundle>,
     by_key: HashMap<String, usize>,
+    /// For each step what it said when it failed last, and when that was.
+    failures: HashMap<String, (String, f64)>,
 }
 
 impl Bundles {
@@ -147,8 +152,13 @@ impl Bundles {
         if line.code > 1 {
             let error = words(line.error.as_deref().unwrap_or("it says nothing"));
             let text = format!("{step} fails ({}): {error}", line.code);
-            self.say(at, line, &run, "failed", Level::Bad, text);
-        } else if let Some(after) = line.after {
+            if self.is_new(line, &text) {
+                self.say(at, line, &run, "failed", Level::Bad, text);
+            }
+            return;
+        }
+        self.failures.remove(&line.step);
+        if let Some(after) = line.after {
             let after = if after < 10.0 {
                 format!("{after:.1} s")
             } else {
@@ -157,6 +167,14 @@ impl Bundles {
             let text = format!("{step} works again, after {after}");
             self.say(at, line, &run, "mended", Level::Well, text);
         }
+    }
+
+    /// Whether a step has not just failed with these words. The journal has repeated failures of
+    /// what runs by itself, which knows nothing of the one before.
+    fn is_new(&mut self, line: &Line, text: &str) -> bool {
+        let last = (text.to_owned(), line.t);
+        let before = self.failures.insert(line.step.clone(), last);
+        before.is_none_or(|(said, t)| said != text || !(0.0..SAME).contains(&(line.t - t)))
     }
 
     fn take_nodes(

@@ -396,6 +396,35 @@ fn a_failure_and_its_end_are_events() {
 }
 
 #[test]
+fn a_failure_that_repeats_is_one_event() {
+    let fails = |t: f64, error: &str| Line {
+        code: 111,
+        error: Some(error.to_owned()),
+        run: None,
+        ..line(NOW + t, "haproxy-gen")
+    };
+    let mut cluster = cluster(1);
+    cluster.note((0..50).map(|number| fails(f64::from(number) * 2.0, "no such file")));
+    assert_eq!(cluster.view().events.len(), 1);
+    let wrote = Line {
+        wrote: some("/etc/haproxy.cfg"),
+        ..line(NOW + 101.0, "haproxy-gen")
+    };
+    cluster.note([
+        fails(100.0, "other words"),
+        wrote,
+        fails(102.0, "other words"),
+    ]);
+    let want = [
+        "haproxy-gen fails (111): other words",
+        "haproxy.cfg written",
+        "haproxy-gen fails (111): other words",
+        "haproxy-gen fails (111): no such file",
+    ];
+    assert_eq!(texts(&cluster.view()), want);
+}
+
+#[test]
 fn a_state_that_is_old_never_says_that_all_is_well() {
     let mut cluster = cluster(5);
     cluster.age = Some(Duration::from_secs(31));
