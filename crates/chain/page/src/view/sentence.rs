@@ -52,6 +52,7 @@ fn chain(snapshot: &Snapshot, found: &Found) -> Option<Sentence> {
     if let Some((step, failing)) = state.failed() {
         let since = span(snapshot.now - failing.since);
         let error = words(&failing.error);
+        let error = error.trim_end_matches('.');
         let text = format!("the chain fails since {since} at {step}: {error}; {as_before}");
         return Some(bad(text));
     }

@@ -348,7 +348,7 @@ fn a_chain_that_fails_is_said_first_with_its_step_and_since_when() {
     let failing = Failing {
         since: NOW - 27.2,
         code: 100,
-        error: "render haproxy.cfg.tera:\n  unexpected end".to_owned(),
+        error: "render haproxy.cfg.tera:\n  unexpected end.".to_owned(),
     };
     cluster
         .state()
