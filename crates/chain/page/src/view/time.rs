@@ -35,9 +35,9 @@ pub(super) fn span(seconds: f64) -> String {
     )]
     let seconds = seconds.max(0.0) as u64;
     match seconds {
-        0..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds / 60),
-        6_000..=172_799 => format!("{} h", seconds / 3600),
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
 }
@@ -61,8 +61,11 @@ mod tests {
 
     #[test]
     fn a_span_is_as_exact_as_it_has_to_be() {
-        let spans = [-1.0, 27.9, 119.0, 7_300.0, 432_000.0].map(span);
-        assert_eq!(spans, ["0 s", "27 s", "1 min", "2 h", "5 days"]);
+        let spans = [-1.0, 27.9, 119.0, 120.0, 7_199.0, 7_200.0, 432_000.0].map(span);
+        assert_eq!(
+            spans,
+            ["0 s", "27 s", "119 s", "2 min", "119 min", "2 h", "5 days"]
+        );
         assert!(span(f64::NAN) == "0 s" && span(1e300).ends_with("days"));
     }
 }
