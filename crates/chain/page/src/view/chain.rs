@@ -30,6 +30,11 @@ pub(super) fn chain(snapshot: &Snapshot, facts: &Facts, found: &Found) -> Vec<St
     stages
 }
 
+/// What so many are called.
+fn one_or(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
 fn serf(snapshot: &Snapshot, facts: &Facts) -> Stage {
     let known = matches!(snapshot.chain, Ok(Some(_)));
     let silence = match &snapshot.chain {
@@ -56,7 +61,7 @@ fn serf(snapshot: &Snapshot, facts: &Facts) -> Stage {
         title: "Serf".to_owned(),
         level,
         count: known.then(|| count("alive")),
-        unit: "members alive",
+        unit: one_or(count("alive"), "member alive", "members alive"),
         note: silence.unwrap_or_else(|| others.join(", ")),
     }
 }
@@ -105,6 +110,7 @@ fn folder(snapshot: &Snapshot, facts: &Facts) -> Stage {
     Stage {
         level,
         count: Some(listing.nodes.len() as u64),
+        unit: one_or(listing.nodes.len() as u64, "file", "files"),
         note: notes.join(", "),
         ..stage
     }
@@ -116,6 +122,7 @@ fn config(snapshot: &Snapshot, state: Option<&State>, found: &Found) -> Stage {
     let agrees = state
         .is_some_and(|state| !state.failing.contains_key(STEPS[3]) && state.postponed.is_none());
     let is_known = agrees && snapshot.haproxy.is_ok();
+    let count = is_known.then_some(found.servers as u64);
     let wrote = |line: &&Line| line.step == STEPS[2] && !line.wrote.is_empty();
     let written = snapshot.journal.iter().rev().find(wrote);
     let note = written.map(|line| format!("written {} ago", span(snapshot.now - line.t)));
@@ -127,8 +134,8 @@ fn config(snapshot: &Snapshot, state: Option<&State>, found: &Found) -> Stage {
         } else {
             Level::Quiet
         },
-        count: is_known.then_some(found.servers as u64),
-        unit: "servers",
+        count,
+        unit: one_or(count.unwrap_or_default(), "server", "servers"),
         note: note.unwrap_or_default(),
     }
 }
@@ -137,11 +144,7 @@ fn haproxy(snapshot: &Snapshot, state: Option<&State>, found: &Found) -> Stage {
     let blank = Stage {
         id: "haproxy",
         title: "HAProxy".to_owned(),
-        unit: if found.serving == 1 {
-            "serves"
-        } else {
-            "serve"
-        },
+        unit: one_or(found.serving as u64, "serves", "serve"),
         ..Stage::default()
     };
     let haproxy = match &snapshot.haproxy {
