@@ -14,7 +14,7 @@ const NODES: usize = 20;
 pub(crate) fn text(view: &View) -> String {
     let mut text = format!("{} {}\n", sign(view.sentence.level), view.sentence.text);
     if let Some(command) = &view.sentence.command {
-        line(&mut text, &["  run: ", command]);
+        line(&mut text, &["  if they are gone for good: ", command]);
     }
     text.push('\n');
     text += &table(view.chain.iter().map(stage));
@@ -168,7 +168,7 @@ mod tests {
         };
         let want = "\
 [XX] 1 of 2 nodes serves; 1 is lost and stays
-  run: NODES_MAX_LOST=100% member-event sync
+  if they are gone for good: NODES_MAX_LOST=100% member-event sync
 
 [!!]  Serf            3 members alive  1 failed
 [XX]  HAProxy 3.0.11  ? serve
