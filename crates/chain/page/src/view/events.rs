@@ -102,7 +102,7 @@ const fn kind(
 /// In the order of `Line::changes`.
 static KINDS: [Kind; 8] = [
     kind("joined", Level::Well, ["joined", "joined"], ", at "),
-    kind("changed", Level::Well, ["changed", "changed"], ", now at "),
+    kind("changed", Level::Well, ["changed", "changed"], ", at "),
     kind("left", Level::Quiet, ["left", "left"], ", was at "),
     kind("died", Level::Bad, ["died", "died"], ": "),
     kind("lost", Level::Warn, ["is lost", "are lost"], ": "),
