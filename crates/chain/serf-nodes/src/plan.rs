@@ -268,7 +268,10 @@ impl Plan {
                 self.actions.push(Action::Remove {
                     name: (*name).clone(),
                     old: file.cloned(),
-                    why: format!("lost for {}, {why}", humantime::format_duration(hold)),
+                    why: match hold {
+                        Duration::ZERO => why.to_string(),
+                        _ => format!("lost for {}, {why}", humantime::format_duration(hold)),
+                    },
                     has_left: false,
                     owner: None,
                 });

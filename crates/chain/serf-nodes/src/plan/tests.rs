@@ -174,6 +174,27 @@ fn a_lost_node_stays_until_its_hold_is_over() {
 }
 
 #[test]
+fn a_node_that_nobody_waited_for_was_lost_for_no_time() {
+    let s3 = name("s3");
+    let missing = [Missing {
+        name: &s3,
+        file: None,
+        why: Loss::Failed,
+    }];
+    let marks = Marks::from([(s3.clone(), Some(start() - HOLD))]);
+    let why = |hold| {
+        let mut plan = Plan::default();
+        plan.hold(&missing, &marks, start(), hold, false);
+        match plan.actions.as_slice() {
+            [Action::Remove { why, .. }] => why.clone(),
+            others => panic!("{others:?}"),
+        }
+    };
+    assert_eq!(why(HOLD), "lost for 30s, it has failed");
+    assert_eq!(why(Duration::ZERO), "it has failed");
+}
+
+#[test]
 fn the_next_hold_that_ends_is_due() {
     let mut world = World::with(&["s1", "s2", "s3", "s4"]);
     let one = roster(&[living("s1"), living("s2"), living("s3"), failed("s4")]);
