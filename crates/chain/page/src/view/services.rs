@@ -51,7 +51,7 @@ fn service(record: &Record) -> Service {
 /// wanted here.
 fn done(code: Option<u8>, time: &str) -> String {
     match code {
-        Some(0) => format!("done, {time} ago"),
+        Some(0) => format!("ended {time} ago"),
         _ => format!("down {time}"),
     }
 }

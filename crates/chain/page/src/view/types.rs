@@ -147,7 +147,7 @@ pub(crate) struct Service {
     pub(crate) level: Level,
     /// `up`, `down`, `finishes`, `paused`, or `unknown` where its record cannot be read.
     pub(crate) state: &'static str,
-    /// Such as `up 3 min`, `down 2 s, wanted up`, `done`.
+    /// Such as `up 3 min`, `down 2 s, wanted up`, `ended 3 h ago`.
     pub(crate) words: String,
     /// Deaths that its record has.
     pub(crate) restarts: u64,
