@@ -244,12 +244,14 @@ impl<'a> Cluster<'a> {
             by_state.entry(its.state).or_default().insert(&its.name);
         }
         let names = |state| by_state.get(&state).into_iter().flatten().copied();
-        let nodes = |state, verbs| group(names(state).count(), names(state), "node", verbs);
+        let is_node = |name: &&str| !self.files.iter().any(|file| file == name);
+        // A file that holds no node is lost as well, and said once.
+        let of_nodes = |state| names(state).filter(is_node);
+        let nodes = |state, verbs| group(of_nodes(state).count(), of_nodes(state), "node", verbs);
         let held = facts.held.clone();
         let (refused, files) = (facts.refused_all, &self.files);
         let refused = usize::try_from(refused).unwrap_or(usize::MAX);
-        let members = names(NodeState::Refused);
-        let members = members.filter(|name| !files.iter().any(|file| file == name));
+        let members = of_nodes(NodeState::Refused);
         let problems = [
             held.or_else(|| nodes(NodeState::Held, ["is held", "are held"])),
             nodes(NodeState::Lost, ["is lost", "are lost"]),

@@ -1,6 +1,9 @@
 //! The four boxes: what there is of Serf, of /nodes, of haproxy.cfg and of HAProxy, and which
 //! step between them fails.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
+
 use journal::{Facts, Line, STEPS, State};
 
 use super::safe::words;
@@ -89,8 +92,13 @@ fn folder(snapshot: &Snapshot, facts: &Facts) -> Stage {
         .values()
         .filter(|lost| lost.until.is_none())
         .count();
+    // A file that holds no node is lost as well, and said once.
+    let names = listing.refused.iter().filter_map(|it| it.path.file_name());
+    let names: HashSet<_> = names.filter_map(OsStr::to_str).collect();
+    let others = facts.lost.iter().filter(|(_, lost)| lost.until.is_some());
+    let others = others.filter(|(name, _)| !names.contains(name.as_str()));
     let counts = [
-        (facts.lost.len() - held, "lost"),
+        (others.count(), "lost"),
         (held, "lost and kept"),
         (listing.refused.len(), "no node's"),
     ];

@@ -473,6 +473,23 @@ fn what_cannot_be_read_is_said_and_taken_for_nothing_else() {
 }
 
 #[test]
+fn a_file_that_holds_no_node_is_said_once() {
+    let mut cluster = cluster(3);
+    let listing = Arc::make_mut(cluster.nodes.as_mut().unwrap());
+    listing.refused.push(nodes::Refused {
+        path: "/nodes/s9".into(),
+        why: "it is empty".to_owned(),
+        is_folder: false,
+    });
+    // serf-nodes waits for the node of this name before it removes the file.
+    cluster.lose("s9", Some(NOW + 27.0));
+    let view = cluster.view();
+    assert_eq!(view.chain[1].note, "1 no node's");
+    let text = "3 of 3 nodes serve; 1 file holds no node";
+    assert_eq!(cluster.sentence(), (Level::Warn, text.to_owned()));
+}
+
+#[test]
 fn a_member_that_is_refused_has_a_tile_with_the_reason() {
     let mut cluster = cluster(3);
     let refused = Refused {

@@ -291,3 +291,23 @@ fn a_file_that_holds_no_node_has_a_row_without_its_content() {
     );
     assert_eq!(counts.problems, [r"1 file holds no node: a\n\x1bb"]);
 }
+
+#[test]
+fn a_file_that_holds_no_node_is_said_once() {
+    let listing = Listing {
+        refused: vec![nodes::Refused {
+            path: "/nodes/s9".into(),
+            why: "it is empty".to_owned(),
+            is_folder: false,
+        }],
+        ..Listing::default()
+    };
+    // serf-nodes waits for the node of this name before it removes the file.
+    let lost = Standing::Lost {
+        since: NOW - 1.0,
+        until: NOW + 29.0,
+        why: "it is not in the member list".to_owned(),
+    };
+    let (_, counts) = said_of(&listing, &[("s9", lost)], &[], &Facts::default());
+    assert_eq!(counts.problems, ["1 file holds no node: s9"]);
+}
