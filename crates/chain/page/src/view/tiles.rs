@@ -168,11 +168,8 @@ impl Found {
                 continue;
             };
             view.rate = Some(servers.iter().map(|(_, stat)| stat.rate).sum());
-            // How long a check takes that fails says nothing of the node.
-            let checked = servers
-                .iter()
-                .filter(|(_, stat)| Server::of(stat) != Server::Silent);
-            view.check = checked.filter_map(|(_, stat)| stat.check_ms).max();
+            let check = servers.iter().filter_map(|(_, stat)| stat.check_ms).max();
+            view.check = check.filter(|_| view.level != Level::Bad);
             for (key, _) in servers {
                 let samples: Vec<_> = history.of(key).collect();
                 // Of several servers the younger ones have fewer samples.

@@ -115,7 +115,7 @@ pub(crate) struct NodeView {
     pub(crate) service: Option<String>,
     /// Requests in the last second.
     pub(crate) rate: Option<u64>,
-    /// Milliseconds of the last check.
+    /// Milliseconds of the last check; `None` if it fails, since these say nothing of the node.
     pub(crate) check: Option<u64>,
     /// Requests a second of the last minute, oldest first; empty for squares.
     pub(crate) rates: Vec<u64>,
