@@ -227,15 +227,22 @@ fn keep_mode_and_owner(new: &File, old: &Metadata) -> io::Result<()> {
 }
 
 /// Lets the two change places, and removes the old file; `false` if the file system does not do
-/// that. To rename one over the other, ext4 takes seven times as long: it begins to write the new
-/// content to the disk.
+/// that, or if a folder has come into the place of the old file, which stays. To rename one over
+/// the other, ext4 takes seven times as long: it begins to write the new content to the disk.
 fn swap(new: &Path, path: &Path) -> bool {
-    let swapped = renameat2(AT_FDCWD, new, AT_FDCWD, path, RenameFlags::RENAME_EXCHANGE);
-    if swapped.is_ok() {
-        // What is left of it is removed when the file is next replaced.
-        let _ = fs::remove_file(new);
+    let exchange = || renameat2(AT_FDCWD, new, AT_FDCWD, path, RenameFlags::RENAME_EXCHANGE);
+    if exchange().is_err() {
+        return false;
     }
-    swapped.is_ok()
+    match fs::remove_file(new) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            // If this fails, so does the rename that follows, and it is told.
+            let _ = exchange();
+            false
+        }
+        // What is left of it is removed when the file is next replaced.
+        _ => true,
+    }
 }
 
 fn rename(new: &Path, path: &Path) -> anyhow::Result<()> {
@@ -293,6 +300,23 @@ mod tests {
         replace(&path, b"s1", Durability::Unsynced).unwrap();
         assert_eq!(read(&victim, 10).unwrap().unwrap(), b"victim");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_that_came_into_the_place_meanwhile_stays_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s1");
+        replace(&path, b"old", Durability::Unsynced).unwrap();
+        let staged = Staged::of(&path, b"new", Durability::Unsynced).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        replace(&path.join("kept"), b"kept", Durability::Unsynced).unwrap();
+        assert!(staged.put().is_err());
+        assert_eq!(read(&path.join("kept"), 10).unwrap().unwrap(), b"kept");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        fs::remove_dir_all(&path).unwrap();
+        replace(&path, b"new", Durability::Unsynced).unwrap();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"new");
     }
 
     #[test]
