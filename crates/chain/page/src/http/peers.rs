@@ -91,6 +91,11 @@ impl Peers {
     /// Takes new answers over. A change reaches one balancer a little before the other, so
     /// whoever has agreed has to differ twice before that is shown.
     pub(crate) fn take(&mut self, answers: Vec<(String, Answer)>, own: &Agreement) {
+        if !answers.is_empty() {
+            // All are asked at once. Each member can be a balancer, of another name each time.
+            let is_asked = |name: &String| answers.iter().any(|(asked, _)| asked == name);
+            self.0.retain(|name, _| is_asked(name));
+        }
         for (name, answer) in answers {
             let verdict = judge(answer.as_ref(), own);
             let before = self.0.get(&name);
@@ -283,6 +288,17 @@ mod tests {
         assert_eq!(take(Some(agreement(&[]))), Some(true));
         assert_eq!(take(Some(agreement(&[]))), Some(false));
         assert_eq!(take(None), None);
+    }
+
+    #[test]
+    fn whoever_is_no_longer_asked_is_forgotten() {
+        let own = agreement(&[]);
+        let mut peers = Peers::default();
+        for number in 0..100 {
+            peers.take(vec![(format!("b{number}"), None)], &own);
+            peers.take(Vec::new(), &own);
+        }
+        assert_eq!(peers.0.len(), 1);
     }
 
     #[test]
