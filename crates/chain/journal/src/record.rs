@@ -113,7 +113,12 @@ impl Step {
             step.moment = Moment::now().map(|moment| moment.to_string());
         }
         let mut state = self.before;
-        let lines = state.take(step.clone());
+        let was_unwritten = state.journal.is_some();
+        let mut lines = state.take(step.clone());
+        if lines.is_empty() && was_unwritten {
+            // Only a line can tell whether the journal takes lines again.
+            lines.push(step.line.clone());
+        }
         let noted = note(self.journal.as_deref(), &lines);
         let journal = noted.err().map(|error| format!("{error:#}"));
         // Whoever looks sees by the age of the state that it was not written.
@@ -171,6 +176,38 @@ mod tests {
             "check what t renders: HAProxy refuses it:\n  parsing [line 19] : unknown\n\
              the old one stays"
         );
+    }
+
+    /// A step of a run, which has changed something or nothing, and what it leaves.
+    fn step(folder: &Path, run: &str, name: &str, changed: &[&str]) -> State {
+        let mut step = Step::new(name, folder, Some(run.to_owned()));
+        step.journal = Some(folder.join("muster.jsonl"));
+        let changed = changed.iter().map(|path| (*path).to_owned());
+        step.line().wrote.extend(changed);
+        step.end(&Ok(Exit::Unchanged));
+        steps::read(folder).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_written_is_told_until_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("muster.jsonl");
+        std::fs::create_dir(&path).unwrap();
+        let is_told = |state: State| state.journal.is_some();
+        assert!(is_told(step(folder.path(), "a", "haproxy-gen", &["cfg"])));
+        for (run, name) in [
+            ("a", "haproxy-reload"),
+            ("b", "haproxy-gen"),
+            ("b", "haproxy-reload"),
+        ] {
+            assert!(is_told(step(folder.path(), run, name, &[])), "{run} {name}");
+        }
+        std::fs::remove_dir(&path).unwrap();
+        assert!(!is_told(step(folder.path(), "c", "haproxy-gen", &[])));
+        assert!(!is_told(step(folder.path(), "c", "haproxy-reload", &[])));
+        let lines = crate::recent(&path, 10_000);
+        let steps: Vec<&str> = lines.iter().map(|line| line.step.as_str()).collect();
+        assert_eq!(steps, ["haproxy-gen"]);
     }
 
     #[test]
