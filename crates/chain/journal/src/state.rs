@@ -1,6 +1,7 @@
 //! The state of the chain: a file that the run of each step replaces whole.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -182,7 +183,10 @@ impl State {
 
     pub(crate) fn write(&self, nodes: &Path) -> anyhow::Result<()> {
         let text = exit::json(&serde_json::to_string(self)?) + "\n";
-        files::replace(&Self::path(nodes), text.as_bytes(), Durability::Unsynced)
+        let path = Self::path(nodes);
+        // What else stands there is none of ours, a link least of all, and is not kept.
+        let old = path.symlink_metadata().ok().filter(Metadata::is_file);
+        files::put(&path, text.as_bytes(), Durability::Unsynced, old.as_ref())
     }
 
     /// The first step, in running order, that fails.

@@ -70,8 +70,12 @@ fn path(nodes: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::Line;
+
+    const RELOAD: &str = crate::STEPS[3];
 
     fn step(run: &str, step: &str, t: f64) -> Recorded {
         let line = Line {
@@ -169,6 +173,29 @@ mod tests {
         assert!(path(nodes).metadata().unwrap().len() < 2 * MAX_STEPS);
         let state = read(nodes).unwrap().unwrap();
         assert_eq!(state.totals.runs["failed"], 299);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_the_files_is_replaced_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let nodes = folder.path().join("nodes");
+        std::fs::create_dir(&nodes).unwrap();
+        let victim = folder.path().join("victim");
+        writer::append(&victim, &[b"victim\n".to_vec()]).unwrap();
+        let (state, steps) = (State::path(&nodes), path(&nodes));
+        let fifo = |path: &Path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let link = |path: &Path| std::os::unix::fs::symlink(&victim, path).unwrap();
+        for make in [&link as &dyn Fn(&Path), &fifo] {
+            for path in [&state, &steps] {
+                let _ = std::fs::remove_file(path);
+                make(path);
+            }
+            keep(&nodes, step("a", RELOAD, 5.0), &State::default()).unwrap();
+            let kind = state.symlink_metadata().unwrap();
+            assert!(kind.is_file() && kind.permissions().mode() & 0o022 == 0);
+            assert!(steps.symlink_metadata().is_err());
+            assert_eq!(std::fs::read(&victim).unwrap(), b"victim\n");
+        }
     }
 
     #[test]
