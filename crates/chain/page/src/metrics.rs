@@ -39,6 +39,9 @@ const STATES: [(NodeState, &str); 10] = [
     (NodeState::Serves, "serves"),
 ];
 
+/// By how many seconds two clocks may differ that have not been set.
+const CLOCKS: f64 = 1.0;
+
 /// All metrics.
 pub(crate) fn metrics(snapshot: &Snapshot) -> String {
     let state = snapshot.chain.as_ref().ok().and_then(Option::as_ref);
@@ -66,7 +69,11 @@ fn runs(text: &mut Text, snapshot: &Snapshot, state: Option<&State>) {
     let successful = state.is_some_and(|state| state.end.is_some() && state.failing.is_empty());
     // While a run is under way the end of the one before is known by its age.
     let before = snapshot.age.map(|age| snapshot.now - age.as_secs_f64());
-    let end = state.and_then(|state| state.end.or(before));
+    let end = match (state.and_then(|state| state.end), before) {
+        // The age is right whatever becomes of the clock, and what is written has no jitter.
+        (Some(end), Some(before)) if (end - before).abs() < CLOCKS => Some(end),
+        (end, before) => before.or(end),
+    };
     let going_well = state.is_some_and(|it| it.end.is_none() && it.failing.is_empty());
     text.single(
         "muster_chain_last_run_successful",

@@ -148,6 +148,16 @@ fn what_was_counted_is_there() {
 }
 
 #[test]
+fn a_chain_that_stands_still_is_no_younger_when_the_clock_is_set_back() {
+    let mut snapshot = old();
+    snapshot.now -= 86_400.0;
+    snapshot.age = Some(Duration::from_secs(600));
+    let text = metrics(&snapshot);
+    let last = value(&text, "muster_chain_last_run_timestamp_seconds");
+    assert_eq!(last, Some("1699913000"));
+}
+
+#[test]
 fn each_family_is_described_once_before_its_samples() {
     for text in [metrics(&snapshot()), metrics(&old())] {
         assert!(text.ends_with('\n'));
