@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use journal::Facts;
 
 pub(crate) use history::History;
+pub(crate) use safe::name;
 pub(crate) use types::*;
 
 use crate::facts::Snapshot;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::view::{Balancer, Level};
+use crate::view::{self, Balancer, Level};
 
 /// How long another balancer may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -126,7 +126,7 @@ impl Peers {
                 Some(Verdict::Differs(words)) => (Some(false), Level::Warn, words.clone()),
             };
             Balancer {
-                name: name.clone(),
+                name: view::name(name),
                 address: address.to_string(),
                 agrees,
                 level,
@@ -288,6 +288,15 @@ mod tests {
         assert_eq!(take(Some(agreement(&[]))), Some(true));
         assert_eq!(take(Some(agreement(&[]))), Some(false));
         assert_eq!(take(None), None);
+    }
+
+    #[test]
+    fn a_name_is_shown_as_all_others_are() {
+        let name = format!("\u{202e}\u{1b}[2J{}", "x".repeat(5000));
+        let balancers = [(name, IpAddr::from([10, 0, 0, 1]))];
+        let shown = Peers::default().show(&balancers).remove(0).name;
+        assert!(shown.starts_with("\\u{202e}\\u{1b}[2Jxxx"), "{shown}");
+        assert!(shown.len() < 100, "{shown}");
     }
 
     #[test]

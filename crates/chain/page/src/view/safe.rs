@@ -34,7 +34,7 @@ pub(super) fn safe(text: &str, most: usize) -> String {
 }
 
 /// A name.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     safe(text, NAME)
 }
 
