@@ -22,8 +22,8 @@ const HAPROXY: Duration = Duration::from_millis(250);
 /// How often it is asked at least, whatever that costs, and how often streams hear something.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The pause after a question, as a multiple of what the question has cost: HAProxy spends no
-/// more than a fiftieth of its time on us.
+/// The pause after a question, as a multiple of what the question and the reading of its answer
+/// have cost: neither HAProxy nor we spend more than a fiftieth of the time on it.
 const COST: u32 = 50;
 
 /// How often the other balancers are asked.
@@ -38,7 +38,7 @@ const LESS_PATIENCE: Duration = Duration::from_millis(250);
 /// For how long an answer of HAProxy's is worth something.
 const WORTH: Duration = Duration::from_secs(5);
 
-/// How long until HAProxy is asked again that has been asked, by what the last answer cost.
+/// How long until HAProxy is asked again that has been asked, by what that has cost.
 fn pause(cost: Duration) -> Duration {
     (cost * COST).clamp(HAPROXY, SECOND)
 }
@@ -123,6 +123,8 @@ pub(crate) struct Poller<S: Source> {
     port: u16,
     looked_at: Option<Instant>,
     read_at: Option<Instant>,
+    /// How long it took to read, and to say what is new.
+    read_cost: Duration,
     beat_at: Option<Instant>,
     /// What was said last of what cannot be read.
     complaint: String,
@@ -144,6 +146,7 @@ impl<S: Source> Poller<S> {
             port,
             looked_at: None,
             read_at: None,
+            read_cost: Duration::ZERO,
             beat_at: None,
             complaint: String::new(),
         }
@@ -189,7 +192,7 @@ impl<S: Source> Poller<S> {
     fn next(&self) -> Option<Instant> {
         if self.hub.is_watched() {
             let files = self.looked_at.map_or_else(Instant::now, |at| at + FILES);
-            let haproxy = self.haproxy.due(pause(self.haproxy.cost));
+            let haproxy = self.haproxy.due(self.pause());
             return Some(haproxy.map_or(files, |haproxy| haproxy.min(files)));
         }
         // Whoever asks waits for what is asked for him.
@@ -199,12 +202,17 @@ impl<S: Source> Poller<S> {
         (!self.waiting.is_empty()).then(|| end.unwrap_or_else(Instant::now))
     }
 
+    /// How long from one question to HAProxy to the next.
+    fn pause(&self) -> Duration {
+        pause(self.haproxy.cost + self.read_cost)
+    }
+
     /// Asks HAProxy and the other balancers, where it is time for that.
     fn begin(&mut self) {
         let Some(desk) = &self.desk else { return };
         let (is_asked, is_watched) = (self.is_asked(), self.hub.is_watched());
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
-        let is_wanted = is_watched && is_due(self.haproxy.due(pause(self.haproxy.cost)));
+        let is_wanted = is_watched && is_due(self.haproxy.due(self.pause()));
         let is_old = is_asked && !is_watched && self.haproxy.age() >= FRESH;
         if is_wanted || (is_old && !self.haproxy.is_under_way()) {
             self.haproxy.ask(spawn_blocking(desk.source.question()));
@@ -265,7 +273,8 @@ impl<S: Source> Poller<S> {
         };
         self.has_news = false;
         self.looked_at = Some(now);
-        if turn.is_due {
+        let is_due = turn.is_due;
+        if is_due {
             self.read_at = Some(now);
         }
         if turn.beats {
@@ -276,6 +285,9 @@ impl<S: Source> Poller<S> {
             (desk, done)
         });
         let (desk, done) = work.await.context("what reads the cluster has ended")?;
+        if is_due {
+            self.read_cost = now.elapsed();
+        }
         self.desk = Some(desk);
         self.complain(done);
         Ok(())
