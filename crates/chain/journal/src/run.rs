@@ -56,8 +56,12 @@ impl State {
             self.steps.clear();
         }
         if line.step == NODES && !self.steps.contains_key(MEMBERS) {
-            // It records itself only when it fails.
-            self.succeeded(&silent(&line, MEMBERS, 0), &mut lines);
+            // It records itself only when it fails; and with its list there are facts.
+            if line.code > 1 || step.facts.is_some() {
+                self.succeeded(&silent(&line, MEMBERS, 0), &mut lines);
+            } else {
+                self.note(silent(&line, MEMBERS, 111), &mut lines);
+            }
         }
         let t = line.t;
         if is_last {
@@ -194,6 +198,7 @@ mod tests {
     fn recorded(line: Line) -> Recorded {
         Recorded {
             began_at: line.t,
+            facts: (line.step == NODES).then(Facts::default),
             line,
             ..Recorded::default()
         }
@@ -289,6 +294,26 @@ mod tests {
             (lines[0].step.as_str(), lines[0].after),
             (MEMBERS, Some(3.0))
         );
+        assert_eq!(state.failed(), None);
+    }
+
+    #[test]
+    fn a_question_for_the_list_that_was_killed_is_a_failure_though_the_event_was_followed() {
+        let mut state = State::default();
+        let line = Line {
+            t: 5.0,
+            run: Some("a".to_owned()),
+            step: NODES.to_owned(),
+            ..Line::default()
+        };
+        let followed = Recorded {
+            facts: None,
+            ..recorded(line)
+        };
+        let lines = state.take(followed);
+        assert_eq!((lines[0].step.as_str(), lines[0].code), (MEMBERS, 111));
+        assert_eq!(state.failed().unwrap().0, MEMBERS);
+        play(&mut state, "b", 15.0, &WELL);
         assert_eq!(state.failed(), None);
     }
 

@@ -84,9 +84,11 @@ mod tests {
             step: step.to_owned(),
             ..Line::default()
         };
+        let facts = (line.step == crate::STEPS[1]).then(crate::Facts::default);
         Recorded {
             line,
             began_at: t,
+            facts,
             ..Recorded::default()
         }
     }
