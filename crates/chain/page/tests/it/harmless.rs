@@ -45,7 +45,8 @@ fn the_page_opens_nothing_for_writing_and_reaches_nothing_but_its_socket() {
     let text = || fs::read_to_string(&trace).unwrap_or_default();
     wait_for("strace to see the page read", LONG, || {
         page.get("/");
-        text().contains("openat(").then_some(())
+        let seen = text();
+        (seen.contains("openat(") && seen.contains("look.sock")).then_some(())
     });
     for path in PATHS.into_iter().filter(|path| *path != "/live") {
         assert_eq!(page.get(path).status, 200, "{path}");
