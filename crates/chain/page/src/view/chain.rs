@@ -43,7 +43,7 @@ fn serf(snapshot: &Snapshot, facts: &Facts) -> Stage {
     let silence = match &snapshot.chain {
         Err(why) => Some(words(why)),
         Ok(None) => Some("no run is recorded".to_owned()),
-        Ok(Some(state)) => silence(snapshot, state),
+        Ok(Some(_)) => silence(snapshot),
     };
     let count = |status: &str| facts.members.get(status).copied().unwrap_or(0);
     let others = ["failed", "leaving", "left"].map(|status| (count(status), status));

@@ -56,12 +56,12 @@ fn chain(snapshot: &Snapshot, found: &Found) -> Option<Sentence> {
         let text = format!("the chain fails since {since} at {step}: {error}; {as_before}");
         return Some(bad(text));
     }
-    let ended = silence(snapshot, state)?;
+    let ended = silence(snapshot)?;
     Some(bad(format!("{ended}; {as_before}")))
 }
 
 /// What is said where the chain has not run for too long.
-pub(super) fn silence(snapshot: &Snapshot, state: &State) -> Option<String> {
+pub(super) fn silence(snapshot: &Snapshot) -> Option<String> {
     let patience = snapshot.patience?;
     match snapshot.age {
         Some(age) if age <= patience => None,
@@ -69,9 +69,7 @@ pub(super) fn silence(snapshot: &Snapshot, state: &State) -> Option<String> {
             let age = span(age.as_secs_f64());
             Some(format!("no run of the chain has ended for {age}"))
         }
-        // The first run since the machine has started may not have ended yet.
-        None if (0.0..patience.as_secs_f64()).contains(&(snapshot.now - state.begin)) => None,
-        None => Some("no run of the chain has ended since the machine started".to_owned()),
+        None => Some("no run of the chain has ended yet since the machine started".to_owned()),
     }
 }
 
