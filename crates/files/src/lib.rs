@@ -240,8 +240,13 @@ fn swap(new: &Path, path: &Path) -> bool {
             let _ = exchange();
             false
         }
-        // What is left of it is removed when the file is next replaced.
-        _ => true,
+        Err(_) => {
+            // A file system of another machine may have been interrupted. What is left all the
+            // same is removed when the file is next replaced.
+            let _ = fs::remove_file(new);
+            true
+        }
+        Ok(()) => true,
     }
 }
 
