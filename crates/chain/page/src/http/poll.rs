@@ -23,8 +23,8 @@ const HAPROXY: Duration = Duration::from_millis(250);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The pause after a question, as a multiple of what the question and the reading of its answer
-/// have cost: neither HAProxy nor we spend more than a fiftieth of the time on it.
-const COST: u32 = 50;
+/// have cost: neither HAProxy nor we spend more than a hundredth of the time on it.
+const COST: u32 = 100;
 
 /// How often the other balancers are asked.
 const PEERS: Duration = Duration::from_secs(2);
