@@ -23,6 +23,12 @@ fn two_balancers_that_start_last_follow_the_same_nodes() {
     let first = names(project.wait_for_nodes(FIRST, 2));
     let second = names(project.wait_for_nodes(SECOND, 2));
     assert!(first.eq(second));
+    for page in [1940, 1941] {
+        project.wait_for_page(page, "that the other balancer agrees", |state| {
+            let others = state["balancers"].as_array().map_or(0, Vec::len);
+            others == 1 && state["balancers"][0]["agrees"] == true
+        });
+    }
 
     let load = steady_load(&project, 81);
     docker(&["restart", "-t", "60", &project.containers("ha")[0]]);

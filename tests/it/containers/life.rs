@@ -22,6 +22,17 @@ fn the_composed_system_serves_every_node_under_a_readable_name() {
     for server in &servers {
         assert!(is_readable(server), "{server:?}");
     }
+    let page = project.wait_for_page(1940, "that all is well", |state| {
+        state["sentence"]["text"] == "3 of 3 nodes serve" && state["sentence"]["level"] == "well"
+    });
+    let shown = page["nodes"].as_array().into_iter().flatten();
+    let shown: BTreeSet<&str> = shown.filter_map(|node| node["name"].as_str()).collect();
+    assert!(
+        servers
+            .iter()
+            .all(|server| shown.contains(server.name.as_str())),
+        "{page}"
+    );
     let answers: BTreeSet<String> = (0..12).map(|_| host_that_answers(&project)).collect();
     assert_eq!(answers.len(), 3, "{answers:?}");
     wait_for("the engine to find all healthy", PATIENCE, || {

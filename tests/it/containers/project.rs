@@ -10,6 +10,7 @@ use std::time::Duration;
 use harness::haproxy::Statistics;
 use harness::load::{self, Running};
 use harness::{http, root, wait_for};
+use serde_json::Value;
 
 use super::engine::{docker, limited, told, try_docker};
 
@@ -114,6 +115,20 @@ impl Project {
     pub(crate) fn published(&self, port: u16) -> SocketAddr {
         let address = format!("{}:{port}", self.publish);
         address.parse().expect("an address and a port")
+    }
+
+    /// What the page of a balancer that publishes it at this port says, once `is_it` so.
+    pub(crate) fn wait_for_page(
+        &self,
+        port: u16,
+        what: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Value {
+        wait_for(&format!("the page to say {what}"), PATIENCE, || {
+            let answer = http::get(self.published(port), "/state.json").ok()?;
+            let state = serde_json::from_slice(&answer.body).ok()?;
+            is_it(&state).then_some(state)
+        })
     }
 
     /// The nodes of the balancer whose statistics page is on `port`; none of those that
