@@ -235,6 +235,8 @@ is_balancer() { [ -d "$run/$1/haproxy" ]; }
 
 # What is policy is the caller's; an empty variable counts as one that is not set.
 launch_balancer() {
+    [ -r "${HAPROXY_TEMPLATE:-$root/ha/config/haproxy.cfg.tera}" ] ||
+        fail "HAPROXY_TEMPLATE is '${HAPROXY_TEMPLATE-}', which is no file that can be read"
     launch "$1" "$2" "$root/ha/services" \
         ALLOW_LOOPBACK=1 NODES_DIR="$run/$1/nodes" \
         HAPROXY_TEMPLATE="${HAPROXY_TEMPLATE:-$root/ha/config/haproxy.cfg.tera}" \

@@ -133,6 +133,21 @@ fn a_folder_belongs_to_one_net_and_settings_that_are_none_are_refused() {
 }
 
 #[test]
+fn a_template_that_is_not_there_is_told_at_once() {
+    let cluster = Cluster::new(154);
+    let mut up = cluster.script(&["up", "1"]);
+    let output = up.env("HAPROXY_TEMPLATE", "/nowhere/cfg.tera").output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{said}");
+    assert!(
+        said.contains("HAPROXY_TEMPLATE is '/nowhere/cfg.tera'"),
+        "{said}"
+    );
+    cluster.start(1);
+}
+
+#[test]
 fn wrong_words_are_told_with_the_page() {
     let cluster = Cluster::new(73);
     for words in [
