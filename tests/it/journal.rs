@@ -1,9 +1,11 @@
 //! What the chain leaves behind of its runs: the state of the last one, and the journal.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-use harness::cluster::{Cluster, FAILURE, SOON};
+use harness::cluster::{BALANCER, Cluster, FAILURE, SOON};
 use harness::{send, wait_for};
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 use serde_json::Value;
@@ -190,4 +192,27 @@ fn a_step_that_is_killed_is_told_by_the_last_one() {
         let failing = &state(&cluster)["failing"];
         failing.as_object().unwrap().is_empty().then_some(())
     });
+}
+
+#[test]
+fn neither_a_page_that_stands_still_nor_who_does_not_read_it_holds_up_the_chain() {
+    let cluster = Cluster::up(155, 1);
+    let stuck: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut client = TcpStream::connect(cluster.at_port(BALANCER, 1940)).unwrap();
+            let request = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            client.write_all(request).unwrap();
+            client
+        })
+        .collect();
+    cluster.succeed(&["node", "start", "s2"]);
+    let page = cluster.service_pid("ha", "page").unwrap();
+    send(page, SIGSTOP);
+    cluster.succeed(&["node", "start", "s3"]);
+    cluster.succeed(&["node", "stop", "s2"]);
+    cluster.wait_for_nodes(&["s1", "s3"]);
+    send(page, SIGCONT);
+    drop(stuck);
+    let of_s3 = lines_of(&cluster, "haproxy-reload", "added", "nodes/s3");
+    assert_eq!(of_s3.len(), 1, "{of_s3:?}");
 }
