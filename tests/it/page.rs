@@ -10,5 +10,6 @@ mod metrics;
 mod never;
 mod picture;
 mod seen;
+mod status;
 mod stream;
 mod times;
